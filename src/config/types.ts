@@ -1,0 +1,138 @@
+/** The typed configuration of a Sluice installation. Made by `loadConfig`; nothing else makes one. */
+export interface Config {
+  /** Prefix of every Redis key of this installation. */
+  namespace: string;
+  /** The file that it was read from; null: presets only. */
+  source: string | null;
+  /** Level of requests that name none. */
+  defaultLevel: string;
+  inventory: InventoryConfig;
+  /** By pool name. Routing is by (model, level); names are unique. */
+  pools: Record<string, PoolConfig>;
+  planner: PlannerConfig;
+  worker: WorkerConfig;
+  queues: QueueConfig;
+  limits: LimitsConfig;
+  pricing: { usdPerGpuHour: number };
+}
+
+export interface InventoryConfig {
+  hosts: HostConfig[];
+}
+
+export interface HostConfig {
+  name: string;
+  /** Each island is a group of GPUs that share a fast link (NVLink); entries are CUDA device indices. */
+  islands: number[][];
+}
+
+export type Aggressiveness = 'aggressive' | 'balanced' | 'conservative';
+export type LookAhead = 'proactive' | 'moderate' | 'reactive';
+export type LoadPredictorName = 'constant' | 'linear' | 'arima';
+
+export interface PoolConfig {
+  name: string;
+  level: string;
+  model: string;
+  /** 1 is the most important. */
+  priority: number;
+  description: string;
+  /** GPUs per worker. `auto`: the profile chooses. */
+  tensorParallelism: { prefill: number | 'auto'; decode: number | 'auto' };
+  /** GPUs; guaranteed <= ceiling, equal by default. */
+  gpuBudget: { guaranteed: number; ceiling: number };
+  /** Most workers of both roles together. */
+  maxWorkers: number;
+  /** Fewest decode/aggregated workers: the floor that an idle pool keeps. */
+  minWorkers: number;
+  /** 0..1 of GPU memory that the engine may use; sets the KV cache size. */
+  gpuMemoryUtilization: number;
+  /** 0..1 */
+  scaleUpThreshold: { prefillQueue: number; decodeKv: number };
+  scaling: { aggressiveness: Aggressiveness; lookAhead: LookAhead };
+  burstProtection: boolean;
+  costOptimization: boolean;
+  /** 0..1: the planner plans for target x buffer. */
+  performanceBuffer: number;
+  /** 0..100: the percentile of TTFT and ITL that is watched. */
+  latencyPercentile: number;
+  /** 0..1 of requests that may miss their SLO. */
+  violationsAllowed: number;
+  loadPredictor: LoadPredictorName;
+  targets: { ttftSeconds: number; itlSeconds: number };
+  /** Tokens; used until requests have been seen. */
+  expected: { isl: number; osl: number };
+  disaggregation: {
+    enabled: boolean;
+    /** Prompts of at least this many tokens go prefill -> decode while prefill workers are ready. */
+    minPromptTokens: number;
+    /** Prefill workers to hold while disaggregation is on. */
+    prefillWorkers: number;
+  };
+  /** A request that waits longer in the queue ends as expired; null: never. A request's own deadline_ms goes first. */
+  queueTimeoutSeconds: number | null;
+  /** Without any request for so long, the pool is idle and goes to its floor. */
+  idleAfterSeconds: number;
+  /** Burst-protect ends after so long without a spike. */
+  burstCalmSeconds: number;
+  engine: EngineConfig;
+}
+
+export type EngineConfig =
+  | {
+      kind: 'sim';
+      /** A built-in profile's name or a file's path. */
+      profile: string;
+      coldStartSeconds: number;
+      /** Most sequences in one batch (vLLM: max_num_seqs). */
+      maxSequences: number;
+      /** Token budget of one step (vLLM: max_num_batched_tokens). */
+      maxBatchedTokens: number;
+      prefixCache: boolean;
+      seed: number;
+    }
+  | { kind: 'noop' };
+
+export interface PlannerConfig {
+  /** Fast loop, seconds: watches saturation and bursts, may only add. */
+  fastIntervalSeconds: number;
+  /** Slow loop, seconds: sizes from the forecast. */
+  adjustmentIntervalSeconds: number;
+  /** Telemetry older than this is missing. */
+  telemetryStaleSeconds: number;
+  /** Latency and length samples are taken over so long. */
+  windowSeconds: number;
+  /** Transitions kept on each pool's stream. */
+  transitionsKept: number;
+}
+
+export interface WorkerConfig {
+  heartbeatSeconds: number;
+  /** A lease without a heartbeat for so long is taken back. */
+  leaseSeconds: number;
+  /** A draining worker may finish its requests for so long. */
+  drainSeconds: number;
+  /** A worker that crashed so many times in a row is given up. */
+  maxRestarts: number;
+  /** First restart delay; doubles up to 32 times. */
+  restartBackoffSeconds: number;
+}
+
+export interface QueueConfig {
+  /** Resolution of deadline order, ms. */
+  deadlineResolutionMs: number;
+  /** A BullMQ job lock lives so long without renewal; a dead worker's requests run again after about so long. */
+  lockSeconds: number;
+  /** Ended jobs are kept so long, and at most so many by queue. */
+  keepSeconds: number;
+  keepJobs: number;
+  /** Requests that one ingress process holds at once. */
+  ingressConcurrency: number;
+  /** BullMQ prefix of the public `requests` queue. */
+  requestsPrefix: string;
+}
+
+export interface LimitsConfig {
+  maxPromptTokens: number;
+  maxOutputTokens: number;
+}

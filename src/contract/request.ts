@@ -1,0 +1,100 @@
+import { z } from 'zod';
+
+/** OpenAI's `service_tier` names and the SLO levels they stand for. */
+export const SERVICE_TIERS = { priority: 'high', default: 'medium', flex: 'low' } as const;
+
+/** Absurd-value bounds; the pool's own limits (config) are tighter. */
+const MAX_TOKENS_BOUND = 1_000_000;
+
+const requestId = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, 'expected 1 to 128 of letters, digits, ".", "_", "-"')
+  .refine((id) => !/^\d+$/.test(id), 'expected an id that is not a plain number')
+  .refine(
+    (id) => !id.startsWith('requests-'),
+    'ids that start with "requests-" belong to the requests queue',
+  );
+
+/** What a client submits, over Redis or HTTP. Unknown fields pass to the engine through `params`. */
+export const submissionSchema = z.object({
+  id: requestId.optional(),
+  prompt: z.string().min(1, 'expected a text that is not empty'),
+  max_tokens: z.number().int().min(1).max(MAX_TOKENS_BOUND).default(128),
+  model: z.string().min(1).optional(),
+  slo_level: z.string().min(1).optional(),
+  service_tier: z.string().min(1).optional(),
+  /** Milliseconds from acceptance after which a request that still waits ends as `expired`. */
+  deadline_ms: z
+    .number()
+    .int()
+    .min(1)
+    .max(7 * 86_400_000)
+    .optional(),
+  /** Engine parameters, passed on untouched. */
+  params: z.record(z.string(), z.unknown()).optional(),
+});
+export type Submission = z.input<typeof submissionSchema>;
+export type ParsedSubmission = z.output<typeof submissionSchema>;
+
+/** A routed request: the data of a job on a pool's queue. Times are Unix milliseconds. */
+export const routedRequestSchema = z.object({
+  id: z.string().min(1),
+  level: z.string().min(1),
+  pool: z.string().min(1),
+  model: z.string().min(1),
+  prompt: z.string().min(1),
+  /** ISL, tokens (estimated at routing). */
+  isl: z.number().int().min(1),
+  /** Most tokens to generate. */
+  maxTokens: z.number().int().min(1).max(MAX_TOKENS_BOUND),
+  /** When the request was accepted; TTFT counts from here. */
+  acceptedAtMs: z.number().int().min(0),
+  /** When its first token is due: the key of earliest-deadline-first order. */
+  deadlineMs: z.number().int().min(0),
+  /** When it ends as expired if it still waits; absent: never. */
+  expiresAtMs: z.number().int().min(0).optional(),
+  /** Reply channel of the submitting client; absent: nobody listens. */
+  replyTo: z.string().min(1).optional(),
+  params: z.record(z.string(), z.unknown()).optional(),
+});
+export type RoutedRequest = z.output<typeof routedRequestSchema>;
+
+/** The hand-over from a prefill worker to the decode worker: the return value of a prefill job. */
+export const kvHandleSchema = z.object({
+  requestId: z.string().min(1),
+  /** Worker and engine that hold the KV blocks. */
+  workerId: z.string().min(1),
+  /** KV cache to move, tokens. */
+  kvTokens: z.number().int().min(0),
+  startedAtMs: z.number(),
+  firstTokenAtMs: z.number().nullable(),
+  /** What the engine needs to fetch the blocks (vLLM: kv_transfer_params). */
+  transfer: z.record(z.string(), z.unknown()).optional(),
+});
+export type KvHandle = z.output<typeof kvHandleSchema>;
+
+/** The answer: return value of a completed job. Times are Unix milliseconds. */
+export const resultSchema = z.object({
+  id: z.string(),
+  text: z.string(),
+  finishReason: z.enum(['stop', 'length']),
+  usage: z.object({ promptTokens: z.number().int(), completionTokens: z.number().int() }),
+  level: z.string(),
+  pool: z.string(),
+  workerId: z.string(),
+  acceptedAtMs: z.number(),
+  startedAtMs: z.number(),
+  firstTokenAtMs: z.number(),
+  finishedAtMs: z.number(),
+  ttftSeconds: z.number().min(0),
+  /** Mean inter-token latency, seconds; null when fewer than two tokens came. */
+  itlSeconds: z.number().min(0).nullable(),
+  /** TTFT and mean ITL both within target. */
+  attained: z.boolean(),
+});
+export type RequestResult = z.output<typeof resultSchema>;
+
+/** How a request ended; each accepted request ends in exactly one of these. */
+export type Outcome =
+  | { kind: 'completed'; result: RequestResult }
+  | { kind: 'failed' | 'expired' | 'cancelled'; code: string; message: string };

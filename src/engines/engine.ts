@@ -1,0 +1,42 @@
+import type { EngineLoad } from '../contract/worker.js';
+
+/** What an engine is asked to generate. */
+export interface EngineRequest {
+  id: string;
+  prompt: string;
+  /** ISL, tokens. */
+  isl: number;
+  maxTokens: number;
+  /** Tokens that an earlier attempt already emitted; generation continues after them. */
+  emitted: readonly string[];
+  /** `whole`; `prefill`: prompt and first token only; `decode`: KV of the prompt comes from a prefill worker. */
+  phase: 'whole' | 'prefill' | 'decode';
+  params?: Record<string, unknown> | undefined;
+}
+
+/** Tokens in order; `atMs[k]` (Unix ms) is when `tokens[k]` was made. */
+export interface TokenBatch {
+  tokens: string[];
+  atMs: number[];
+}
+
+/**
+ * An inference engine that one worker drives.
+ * Leaves out on purpose: queueing policy (the pool's queue has it) and retries (the worker has them).
+ */
+export interface Engine {
+  /** Resolves when the engine can serve; the cold start lies in here. Rejects when the signal aborts. */
+  start(signal: AbortSignal): Promise<void>;
+  /**
+   * Generates until maxTokens (counting `emitted`) or an end of the text. Ends the iteration normally at the end,
+   * throws `SluiceError('engine_failed')` on failure, and stops at once, freeing everything, when the signal aborts
+   * (the iterator then throws the signal's reason).
+   */
+  generate(request: EngineRequest, signal: AbortSignal): AsyncIterable<TokenBatch>;
+  load(): EngineLoad;
+  /** Requests of about `tokens` KV tokens that the engine could take now, beyond those it has. */
+  room(tokens: number): number;
+  /** Called when room may have grown without a request having ended. */
+  onRoom(listener: () => void): void;
+  stop(): Promise<void>;
+}

@@ -1,0 +1,33 @@
+/**
+ * Performance of one model on one GPU type, by tensor parallelism.
+ * Laws: TTFT(n) = a0 + a1 n + a2 n^2 for a lone prompt of n tokens; ITL = b0 + b1 batch + b2 kvTokens.
+ * A mixed step of chunked prefill and decode takes
+ *   step = max(a0, b0) + a1 p + a2 ((c + p)^2 - c^2) + b1 batch + b2 kvTokens     (terms of absent work left out)
+ * for p prompt tokens after c tokens of the same prompt already in the cache.
+ */
+export interface Profile {
+  name: string;
+  model: string;
+  gpu: string;
+  /** Where the numbers come from. */
+  source: string;
+  /** KV cache bytes of one token over all GPUs of a worker. */
+  kvBytesPerToken: number;
+  /** Weights over all GPUs of a worker, bytes. */
+  weightBytes: number;
+  /** Memory of one GPU, bytes. */
+  gpuMemoryBytes: number;
+  /** Activations and runtime, bytes on each GPU. */
+  overheadBytesPerGpu: number;
+  /** Bandwidth between a prefill and a decode worker, bytes/s. */
+  transferBytesPerSecond: number;
+  /** Laws by TP degree. */
+  tp: Record<number, StepLaw>;
+}
+
+export interface StepLaw {
+  /** Seconds, seconds/token, seconds/token^2. */
+  ttft: readonly [a0: number, a1: number, a2: number];
+  /** Seconds, seconds/sequence, seconds/token. */
+  itl: readonly [b0: number, b1: number, b2: number];
+}

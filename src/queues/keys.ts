@@ -1,0 +1,86 @@
+/**
+ * The one place that makes Redis keys. Keys of a pool share the hash tag `{namespace:pool}`, the GPU ledger's share
+ * `{namespace:gpu}`, so that each script touches one cluster slot.
+ */
+export class Keys {
+  constructor(readonly namespace: string) {}
+
+  // Queues: name and BullMQ prefix.
+  /** Name of the public queue that takes plain jobs. */
+  readonly requestsQueue = 'requests';
+  readonly scaleQueue = 'scale';
+  decodeQueue(pool: string): string {
+    return `${pool}.decode`;
+  }
+  prefillQueue(pool: string): string {
+    return `${pool}.prefill`;
+  }
+  poolPrefix(pool: string): string {
+    return `{${this.namespace}:${pool}}`;
+  }
+  gpuPrefix(): string {
+    return `{${this.namespace}:gpu}`;
+  }
+
+  // Requests.
+  /** Tokens emitted so far: list of fence, then one element a token. */
+  journal(pool: string, id: string): string {
+    return `${this.poolPrefix(pool)}:journal:${id}`;
+  }
+  /** How a request ended that left its queue without running (cancelled while it waited). */
+  end(pool: string, id: string): string {
+    return `${this.poolPrefix(pool)}:end:${id}`;
+  }
+  /** Set while a running request should be cancelled. */
+  cancelFlag(pool: string, id: string): string {
+    return `${this.poolPrefix(pool)}:cancel:${id}`;
+  }
+  /** Pool that a client-chosen request id belongs to. */
+  claim(id: string): string {
+    return `${this.namespace}:claim:${id}`;
+  }
+  /** Unix ms from which the pool's deadline order counts. */
+  deadlineEpoch(pool: string): string {
+    return `${this.poolPrefix(pool)}:epoch`;
+  }
+
+  // Channels (pub/sub).
+  reply(client: string): string {
+    return `${this.namespace}:reply:${client}`;
+  }
+  control(pool: string): string {
+    return `${this.namespace}:control:${pool}`;
+  }
+  /** Operator commands to a planner: a list, so that none is lost while the planner is away. */
+  operator(pool: string): string {
+    return `${this.poolPrefix(pool)}:operator`;
+  }
+
+  // Workers and telemetry.
+  /** Hash: worker id -> heartbeat JSON. */
+  heartbeats(pool: string): string {
+    return `${this.poolPrefix(pool)}:workers`;
+  }
+  /** Anything telemetry stores for a pool, e.g. ('ttft', '1700000000'). */
+  telemetry(pool: string, ...parts: string[]): string {
+    return [`${this.poolPrefix(pool)}:t`, ...parts].join(':');
+  }
+
+  // Planner.
+  plannerSnapshot(pool: string): string {
+    return `${this.poolPrefix(pool)}:planner:snapshot`;
+  }
+  transitions(pool: string): string {
+    return `${this.poolPrefix(pool)}:planner:transitions`;
+  }
+
+  // GPUs.
+  gpu(...parts: string[]): string {
+    return [this.gpuPrefix(), ...parts].join(':');
+  }
+
+  // Roles (ingress, planner, allocator, supervisor): hash role id -> heartbeat JSON.
+  roles(): string {
+    return `${this.namespace}:roles`;
+  }
+}
