@@ -1,0 +1,86 @@
+import type { WorkerOptions } from 'bullmq';
+import { Redis } from 'ioredis';
+import type { QueueConfig } from '../config/types.js';
+import { SluiceError } from '../contract/errors.js';
+
+/**
+ * `plain`: commands and scripts of our own. `producer`: adds jobs. `worker`: a BullMQ worker's (blocks).
+ * `subscriber`: pub/sub. All of them wait out an outage and resend what was not answered: every command that
+ * we send is idempotent by request id, generation, lease or fence.
+ */
+export type ConnectionKind = 'plain' | 'producer' | 'worker' | 'subscriber';
+
+/**
+ * Opens a connection that reconnects for ever, at most a second apart. Never throws for an absent server: use
+ * `assertRedis` first where a user should hear of it.
+ */
+export function connect(url: string, kind: ConnectionKind): Redis {
+  const redis = new Redis(url, {
+    maxRetriesPerRequest: null,
+    enableOfflineQueue: true,
+    autoResubscribe: true,
+    connectionName: `sluice-${kind}`,
+    retryStrategy: (attempt) => Math.min(50 * 2 ** Math.min(attempt, 5), 1000),
+    // A restarted server that still reads its AOF answers LOADING; a replica that took over answers READONLY.
+    reconnectOnError: (error) => (/^(READONLY|LOADING)/.test(error.message) ? 2 : false),
+  });
+  // Outages show as waiting commands and stale heartbeats; without a listener each would end the process.
+  redis.on('error', () => {});
+  return redis;
+}
+
+/** Errors: `no_redis`, naming the address, when no server answers a PING within the time-out. */
+export async function assertRedis(url: string, timeoutMs = 5000): Promise<void> {
+  const redis = new Redis(url, {
+    lazyConnect: true,
+    connectTimeout: timeoutMs,
+    maxRetriesPerRequest: 0,
+    retryStrategy: () => null,
+  });
+  redis.on('error', () => {});
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    await Promise.race([
+      redis.connect().then(() => redis.ping()),
+      new Promise((_, reject) => {
+        timer = setTimeout(() => reject(new Error(`no answer in ${timeoutMs} ms`)), timeoutMs);
+      }),
+    ]);
+  } catch (error) {
+    const cause = error instanceof Error ? error.message : String(error);
+    throw new SluiceError(
+      'no_redis',
+      `expected a Redis server at ${redactUrl(url)}, got: ${cause}. Start one, or unset REDIS_URL and let \`sluice up\` start its own.`,
+      { cause: error },
+    );
+  } finally {
+    clearTimeout(timer);
+    redis.disconnect();
+  }
+}
+
+/** The address without user and password. */
+export function redactUrl(url: string): string {
+  return url.replace(/\/\/[^@/]*@/, '//***@');
+}
+
+/**
+ * Options of every BullMQ worker: short locks, so that the jobs of a killed process run again after about
+ * `lockSeconds`, and no limit on how often that may happen: a request is never failed for the deaths of others.
+ */
+export function workerOptions(
+  queues: QueueConfig,
+): Pick<
+  WorkerOptions,
+  'lockDuration' | 'lockRenewTime' | 'stalledInterval' | 'maxStalledCount' | 'drainDelay' | 'runRetryDelay'
+> {
+  const lockDuration = Math.round(queues.lockSeconds * 1000);
+  return {
+    lockDuration,
+    lockRenewTime: Math.round(lockDuration / 3),
+    stalledInterval: Math.max(250, Math.round(lockDuration / 3)),
+    maxStalledCount: 1_000_000,
+    drainDelay: 2,
+    runRetryDelay: 500,
+  };
+}
