@@ -1,0 +1,42 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+/** What the process environment says, parsed. Empty variables count as absent. */
+export interface Environment {
+  /** REDIS_URL: a Redis that someone else runs; null: Sluice starts one. */
+  redisUrl: string | null;
+  /** PATH, split into folders. */
+  searchPath: string[];
+  /** SLUICE_CACHE, else XDG_CACHE_HOME/sluice, else ~/.cache/sluice. */
+  cacheDir: string;
+  /** SLUICE_DATA: where a started Redis keeps its data; null: the command's default. */
+  dataDir: string | null;
+  /** SLUICE_LOG: log level of the roles (pino's names). */
+  logLevel: string;
+  /** False when NO_COLOR is set or TERM is "dumb". */
+  color: boolean;
+}
+
+/** The one reader of the process environment. */
+export function readEnvironment(source: NodeJS.ProcessEnv = process.env): Environment {
+  const cache = text(source.XDG_CACHE_HOME);
+  return {
+    redisUrl: text(source.REDIS_URL),
+    searchPath: (source.PATH ?? '').split(':').filter((folder) => folder !== ''),
+    cacheDir:
+      text(source.SLUICE_CACHE) ??
+      (cache === null ? join(text(source.HOME) ?? homedir(), '.cache', 'sluice') : join(cache, 'sluice')),
+    dataDir: text(source.SLUICE_DATA),
+    logLevel: text(source.SLUICE_LOG) ?? 'info',
+    color: text(source.NO_COLOR) === null && source.TERM !== 'dumb',
+  };
+}
+
+/** Environment of a child process: this process's own, with `extra` on top; undefined removes a variable. */
+export function childEnvironment(extra: Record<string, string | undefined>): NodeJS.ProcessEnv {
+  return { ...process.env, ...extra };
+}
+
+function text(value: string | undefined): string | null {
+  return value === undefined || value.trim() === '' ? null : value.trim();
+}
