@@ -16,6 +16,8 @@ export interface EndFrame {
   type: 'end';
   id: string;
   outcome: Outcome;
+  /** Tokens that were made so shortly before the end that they travel with it. */
+  tail?: TokenFrame;
 }
 
 export type ReplyFrame = TokenFrame | EndFrame;

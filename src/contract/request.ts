@@ -55,6 +55,8 @@ export const routedRequestSchema = z.object({
   expiresAtMs: z.number().int().min(0).optional(),
   /** Reply channel of the submitting client; absent: nobody listens. */
   replyTo: z.string().min(1).optional(),
+  /** Set by a cancel: whoever takes the job next ends it as cancelled. */
+  cancelled: z.literal(true).optional(),
   params: z.record(z.string(), z.unknown()).optional(),
 });
 export type RoutedRequest = z.output<typeof routedRequestSchema>;

@@ -31,10 +31,6 @@ export class Keys {
   end(pool: string, id: string): string {
     return `${this.poolPrefix(pool)}:end:${id}`;
   }
-  /** Set while a running request should be cancelled. */
-  cancelFlag(pool: string, id: string): string {
-    return `${this.poolPrefix(pool)}:cancel:${id}`;
-  }
   /** Pool that a client-chosen request id belongs to. */
   claim(id: string): string {
     return `${this.namespace}:claim:${id}`;

@@ -1,0 +1,160 @@
+import type { Redis } from 'ioredis';
+import type { Outcome } from '../contract/request.js';
+import type { EndFrame, TokenFrame } from '../contract/reply.js';
+import { type Emission, emit } from './journal.js';
+import type { Keys } from './keys.js';
+
+/** A running request as the emitter sees it. */
+export interface EmittingRun {
+  id: string;
+  pool: string;
+  fence: string;
+  workerId: string;
+  /** Reply channels that want the tokens. */
+  channels: Set<string>;
+  /** Every token of the request so far, earlier runs included. */
+  tokens: string[];
+  /** `atMs[k]`: when token k was made; unknown (0) for tokens of earlier runs. */
+  atMs: number[];
+  /** Tokens that are safely in the journal. */
+  journaled: number;
+  firstTokenAtMs: number | null;
+  /** Called when another run owns the request. */
+  onFenced(): void;
+}
+
+/**
+ * Sends the tokens of all running requests of one worker to Redis: at most one script call is under way, so
+ * that tokens gather while Redis is busy, and one call carries every request that has news.
+ */
+export class TokenEmitter {
+  readonly #dirty = new Set<EmittingRun>();
+  readonly #waiters = new Map<EmittingRun, (() => void)[]>();
+  #scheduled = false;
+  #flushing = false;
+
+  constructor(
+    private readonly redis: Redis,
+    private readonly keys: Keys,
+  ) {}
+
+  /** Says that `run.tokens` grew. */
+  touch(run: EmittingRun): void {
+    this.#dirty.add(run);
+    this.#schedule();
+  }
+
+  /** Resolves when every token of the run is in the journal, or another run owns the request. */
+  drained(run: EmittingRun): Promise<void> {
+    if (!this.#dirty.has(run) && run.journaled >= run.tokens.length) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#waiters.set(run, [...(this.#waiters.get(run) ?? []), resolve]);
+      this.touch(run);
+    });
+  }
+
+  /** Forgets a run that ended. */
+  drop(run: EmittingRun): void {
+    this.#dirty.delete(run);
+    this.#release(run);
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#flushing) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      void this.#flush();
+    });
+  }
+
+  async #flush(): Promise<void> {
+    if (this.#flushing || this.#dirty.size === 0) return;
+    this.#flushing = true;
+    const runs = [...this.#dirty];
+    this.#dirty.clear();
+    try {
+      const sent = runs.filter((run) => run.tokens.length > run.journaled);
+      const upTo = sent.map((run) => run.tokens.length);
+      const statuses = sent.length === 0 ? [] : await emit(this.redis, this.keys, sent.map(emissionOf));
+      statuses.forEach((status, i) => {
+        const run = sent[i];
+        if (run === undefined) return;
+        if (status.kind === 'ok') run.journaled = upTo[i] ?? run.journaled;
+        // Redis came back with less than it had acknowledged: send again from what it has.
+        else if (status.kind === 'gap') run.journaled = status.length;
+        else {
+          run.journaled = run.tokens.length;
+          run.onFenced();
+        }
+        if (run.tokens.length > run.journaled) this.#dirty.add(run);
+      });
+    } catch {
+      // Refused (Redis full or gone): the tokens stay and go with the next flush.
+      for (const run of runs) this.#dirty.add(run);
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    } finally {
+      this.#flushing = false;
+    }
+    for (const run of runs)
+      if (!this.#dirty.has(run) && run.journaled >= run.tokens.length) this.#release(run);
+    if (this.#dirty.size > 0) this.#schedule();
+  }
+
+  #release(run: EmittingRun): void {
+    for (const resolve of this.#waiters.get(run) ?? []) resolve();
+    this.#waiters.delete(run);
+  }
+}
+
+function emissionOf(run: EmittingRun): Emission {
+  const tokens = run.tokens.slice(run.journaled);
+  return {
+    pool: run.pool,
+    id: run.id,
+    fence: run.fence,
+    firstTokenAtMs: run.firstTokenAtMs ?? 0,
+    start: run.journaled,
+    tokens,
+    channels: [...run.channels],
+    frame: run.channels.size === 0 ? '' : JSON.stringify(frameOf(run, tokens)),
+  };
+}
+
+function frameOf(run: EmittingRun, tokens: string[]): TokenFrame {
+  return {
+    type: 'tokens',
+    id: run.id,
+    index: run.journaled,
+    tokens,
+    atMs: run.atMs.slice(run.journaled),
+    workerId: run.workerId,
+  };
+}
+
+/** Publishes ends of requests, those of one turn of the event loop in one message for each channel. */
+export class EndPublisher {
+  readonly #byChannel = new Map<string, EndFrame[]>();
+
+  constructor(private readonly redis: Redis) {}
+
+  publish(channels: Iterable<string>, id: string, outcome: Outcome, tail?: TokenFrame): void {
+    for (const channel of channels) {
+      let frames = this.#byChannel.get(channel);
+      if (frames === undefined) {
+        if (this.#byChannel.size === 0) setImmediate(() => this.#flush());
+        frames = [];
+        this.#byChannel.set(channel, frames);
+      }
+      frames.push(tail === undefined ? { type: 'end', id, outcome } : { type: 'end', id, outcome, tail });
+    }
+  }
+
+  #flush(): void {
+    for (const [channel, frames] of this.#byChannel) {
+      // Clients look the end up by themselves when this message is lost.
+      this.redis.publish(channel, JSON.stringify(frames)).catch(() => {});
+    }
+    this.#byChannel.clear();
+  }
+}

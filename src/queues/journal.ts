@@ -1,0 +1,124 @@
+import { readFileSync } from 'node:fs';
+import type { Redis } from 'ioredis';
+import { z } from 'zod';
+import { SluiceError } from '../contract/errors.js';
+import type { Keys } from './keys.js';
+
+const CLAIM = readFileSync(new URL('./lua/claim.lua', import.meta.url), 'utf8');
+const EMIT = readFileSync(new URL('./lua/emit.lua', import.meta.url), 'utf8');
+
+/** A journal outlives the longest request, then goes; it is shortened when the request ends. */
+export const JOURNAL_TTL_MS = 24 * 3600_000;
+
+/** What earlier runs of a request left behind. */
+export interface Claimed {
+  /** Unix ms of the first token; null: none was emitted. */
+  firstTokenAtMs: number | null;
+  tokens: string[];
+}
+
+/** Takes a request's journal over for the run that `fence` names; earlier runs are refused from here on. */
+export async function claimJournal(
+  redis: Redis,
+  keys: Keys,
+  pool: string,
+  id: string,
+  fence: string,
+): Promise<Claimed> {
+  const reply = await redis.eval(CLAIM, 1, keys.journal(pool, id), fence, JOURNAL_TTL_MS);
+  const [firstAt, ...tokens] = z.tuple([z.string()]).rest(z.string()).parse(reply);
+  return { firstTokenAtMs: firstAt === '' ? null : Number(firstAt), tokens };
+}
+
+/** Tokens of a request from index `from` on, as far as they were emitted. */
+export async function readJournal(
+  redis: Redis,
+  keys: Keys,
+  pool: string,
+  id: string,
+  from: number,
+): Promise<string[]> {
+  return redis.lrange(keys.journal(pool, id), from + 2, -1);
+}
+
+/** One request's part of an emission. */
+export interface Emission {
+  pool: string;
+  id: string;
+  fence: string;
+  firstTokenAtMs: number;
+  start: number;
+  tokens: string[];
+  channels: readonly string[];
+  frame: string;
+}
+
+/** How Redis took an emission: `ok`, `fenced` (another run owns the request) or `gap` (journal holds fewer tokens). */
+export type EmissionStatus = { kind: 'ok' } | { kind: 'fenced' } | { kind: 'gap'; length: number };
+
+/** Appends and publishes emissions of one pool in one atomic step. */
+export async function emit(
+  redis: Redis,
+  keys: Keys,
+  emissions: readonly Emission[],
+): Promise<EmissionStatus[]> {
+  const channels: string[] = [];
+  const positions = new Map<string, number>();
+  for (const emission of emissions) {
+    for (const channel of emission.channels) {
+      if (!positions.has(channel)) positions.set(channel, channels.push(channel));
+    }
+  }
+  const args: (string | number)[] = [JOURNAL_TTL_MS, channels.length, ...channels];
+  for (const e of emissions) {
+    args.push(e.fence, e.firstTokenAtMs, e.start, e.tokens.length);
+    for (const token of e.tokens) args.push(token);
+    args.push(e.channels.length);
+    for (const channel of e.channels) args.push(positions.get(channel) ?? 0);
+    args.push(e.frame);
+  }
+  const journals = emissions.map((e) => keys.journal(e.pool, e.id));
+  const reply = await evalCached(redis, 'sluiceEmit', EMIT, journals, args);
+  const lengths = z.array(z.number().int()).parse(reply);
+  if (lengths.length !== emissions.length)
+    throw new SluiceError('internal', 'emit.lua: reply of the wrong length');
+  return lengths.map((length) => {
+    if (length === -1) return { kind: 'fenced' };
+    return length < -1 ? { kind: 'gap', length: -2 - length } : { kind: 'ok' };
+  });
+}
+
+/** Lets a journal go some time after its request ended. */
+export function retireJournal(
+  redis: Redis,
+  keys: Keys,
+  pool: string,
+  id: string,
+  keepMs: number,
+): Promise<number> {
+  return redis.pexpire(keys.journal(pool, id), Math.max(1, Math.round(keepMs)));
+}
+
+const defined = new WeakMap<Redis, Set<string>>();
+
+/** EVALSHA with the script loaded once; ioredis falls back to EVAL by itself after a server restart. */
+function evalCached(
+  redis: Redis,
+  name: string,
+  lua: string,
+  keys: string[],
+  args: (string | number)[],
+): Promise<unknown> {
+  let names = defined.get(redis);
+  if (names === undefined) {
+    names = new Set();
+    defined.set(redis, names);
+  }
+  if (!names.has(name)) {
+    redis.defineCommand(name, { lua });
+    names.add(name);
+  }
+  const command: unknown = Reflect.get(redis, name);
+  if (typeof command !== 'function') throw new SluiceError('internal', `script ${name} is not defined`);
+  return Reflect.apply(command, redis, [keys.length, ...keys, ...args]);
+}

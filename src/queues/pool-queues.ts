@@ -1,0 +1,82 @@
+import { FlowProducer, type Job, type JobsOptions, Queue } from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { Config } from '../config/types.js';
+import type { RoutedRequest } from '../contract/request.js';
+import type { Keys } from './keys.js';
+
+/** Job name on the pools' queues; shown on queue boards. */
+export const REQUEST_JOB = 'request';
+
+/** Runs of a request that may end in an engine failure before the request fails. */
+const ATTEMPTS = 3;
+
+/** The BullMQ queues of one pool, for adding and looking up; workers have their own. */
+export class PoolQueues {
+  readonly decode: Queue;
+  readonly prefill: Queue;
+  readonly #flows: FlowProducer;
+
+  constructor(
+    readonly pool: string,
+    keys: Keys,
+    connection: Redis,
+  ) {
+    const options = { connection, prefix: keys.poolPrefix(pool), skipVersionCheck: true };
+    this.decode = new Queue(keys.decodeQueue(pool), options);
+    this.prefill = new Queue(keys.prefillQueue(pool), options);
+    this.#flows = new FlowProducer(options);
+    // A lost connection shows as waiting commands; without a listener it would end the process.
+    this.decode.on('error', () => {});
+    this.prefill.on('error', () => {});
+    this.#flows.on('error', () => {});
+  }
+
+  /** Adds a request for an aggregated worker. An id that is there already is left as it is. */
+  async addWhole(request: RoutedRequest, priority: number): Promise<void> {
+    await this.decode.add(REQUEST_JOB, request, jobOptions(request.id, priority));
+  }
+
+  /**
+   * Adds a request as a flow: the prefill child runs first, the decode parent after it. A failed child does
+   * not fail the parent: the decode worker then decides (serves it whole, or passes on an expiry or a cancel).
+   */
+  async addFlow(request: RoutedRequest, priority: number): Promise<void> {
+    const options = jobOptions(request.id, priority);
+    await this.#flows.add({
+      name: REQUEST_JOB,
+      queueName: this.decode.name,
+      data: request,
+      opts: options,
+      children: [
+        {
+          name: REQUEST_JOB,
+          queueName: this.prefill.name,
+          data: request,
+          opts: { ...options, continueParentOnFailure: true },
+        },
+      ],
+    });
+  }
+
+  /** The request's job that carries its outcome; undefined: no such request here. */
+  find(id: string): Promise<Job | undefined> {
+    return this.decode.getJob(id);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.decode.close(), this.prefill.close(), this.#flows.close()]);
+  }
+}
+
+function jobOptions(jobId: string, priority: number): JobsOptions {
+  return { jobId, priority, attempts: ATTEMPTS };
+}
+
+/** What workers keep of ended jobs. */
+export function retention(config: Config): {
+  removeOnComplete: { age: number; count: number };
+  removeOnFail: { age: number; count: number };
+} {
+  const keep = { age: config.queues.keepSeconds, count: config.queues.keepJobs };
+  return { removeOnComplete: keep, removeOnFail: keep };
+}

@@ -1,0 +1,189 @@
+import type { Job } from 'bullmq';
+import type { Redis } from 'ioredis';
+import {
+  type DeadlineScale,
+  freshEpoch,
+  needsRebase,
+  priorityOf,
+  type Standing,
+} from '../admission/deadline.js';
+import type { Config, PoolConfig } from '../config/types.js';
+import { SluiceError } from '../contract/errors.js';
+import type { ControlMessage } from '../contract/reply.js';
+import { type Outcome, type RoutedRequest, resultSchema, routedRequestSchema } from '../contract/request.js';
+import { heartbeatSchema } from '../contract/worker.js';
+import { EndPublisher } from '../queues/emitter.js';
+import type { Keys } from '../queues/keys.js';
+import { PoolQueues } from '../queues/pool-queues.js';
+import { readScale, rebase } from '../queues/rebase.js';
+
+/** How long a router may go on with an epoch, or a count of prefill workers, that it read. */
+const EPOCH_MAX_AGE_MS = 30_000;
+const PREFILL_MAX_AGE_MS = 1_000;
+
+/** Where a request stands. */
+export type Lookup =
+  | { state: 'open'; phase: 'queued' | 'running' }
+  | { state: 'ended'; outcome: Outcome }
+  | { state: 'missing' };
+
+/** Puts requests of one pool on its queues, finds and cancels them. */
+export class PoolRouter {
+  readonly queues: PoolQueues;
+  readonly #ends: EndPublisher;
+  #scale: DeadlineScale | undefined;
+  #scaleReadAtMs = 0;
+  #prefillReady = false;
+  #prefillReadAtMs = 0;
+
+  constructor(
+    readonly pool: PoolConfig,
+    private readonly config: Config,
+    private readonly redis: Redis,
+    private readonly keys: Keys,
+  ) {
+    this.queues = new PoolQueues(pool.name, keys, redis);
+    this.#ends = new EndPublisher(redis);
+  }
+
+  /** Adds a routed request in deadline order. Adding an id again changes nothing. */
+  async dispatch(request: RoutedRequest, nowMs: number, standing: Standing = 'onTime'): Promise<void> {
+    if (this.#scale === undefined || nowMs - this.#scaleReadAtMs > EPOCH_MAX_AGE_MS)
+      await this.#readScale(nowMs);
+    if (this.#scale === undefined) throw new SluiceError('internal', 'no deadline epoch');
+    const priority = priorityOf(request.deadlineMs, this.#scale, standing);
+    if (await this.#disaggregates(request, nowMs)) await this.queues.addFlow(request, priority);
+    else await this.queues.addWhole(request, priority);
+  }
+
+  async lookup(id: string): Promise<Lookup> {
+    const job = await this.queues.find(id);
+    if (job !== undefined) {
+      const outcome = outcomeOf(job);
+      if (outcome !== undefined) return { state: 'ended', outcome };
+      return { state: 'open', phase: job.processedOn === undefined ? 'queued' : 'running' };
+    }
+    const end = await this.redis.get(this.keys.end(this.pool.name, id));
+    if (end === null) return { state: 'missing' };
+    return { state: 'ended', outcome: { kind: 'cancelled', code: 'cancelled', message: end } };
+  }
+
+  /**
+   * One step of cancelling. The job is marked first, so that whoever takes it from now on ends it as cancelled;
+   * a waiting one is then removed at once, a running one is told over the control channel (`asked`: look again).
+   */
+  async cancel(id: string): Promise<'cancelled' | 'ended' | 'not_found' | 'asked'> {
+    const message = 'cancelled by the client while it waited';
+    const job = await this.queues.find(id);
+    if (job === undefined) {
+      return (await this.lookup(id)).state === 'ended' ? 'ended' : 'not_found';
+    }
+    const data = routedRequestSchema.safeParse(job.data);
+    if (job.finishedOn !== undefined || !data.success) {
+      const outcome = outcomeOf(job);
+      return outcome?.kind === 'cancelled' ? 'cancelled' : 'ended';
+    }
+    const marked: RoutedRequest = { ...data.data, cancelled: true };
+    await job.updateData(marked).catch(() => {});
+    const child = await this.queues.prefill.getJob(id);
+    await child?.updateData(marked).catch(() => {});
+    const state = await job.getState();
+    const childState = child === undefined ? 'unknown' : await child.getState();
+    if (state === 'completed' || state === 'failed') return 'asked';
+    if (state !== 'active' && childState !== 'active') {
+      // The record stands before the job goes: a client that looks in between finds one of the two.
+      await this.redis.set(this.keys.end(this.pool.name, id), message, 'EX', this.config.queues.keepSeconds);
+      try {
+        await job.remove();
+        const channels = data.data.replyTo === undefined ? [] : [data.data.replyTo];
+        this.#ends.publish(channels, id, { kind: 'cancelled', code: 'cancelled', message });
+        return 'cancelled';
+      } catch {
+        // A worker took it between the two steps and will end it.
+        await this.redis.del(this.keys.end(this.pool.name, id));
+      }
+    }
+    await this.control({ type: 'cancel', id });
+    return 'asked';
+  }
+
+  async control(message: ControlMessage): Promise<void> {
+    await this.redis.publish(this.keys.control(this.pool.name), JSON.stringify(message));
+  }
+
+  /** Keeps the deadline epoch fresh; call every minute or so. @returns requests given a new priority. */
+  async maintain(nowMs: number, settle: () => Promise<void>): Promise<number> {
+    const scale = await this.#readScale(nowMs);
+    if (!needsRebase(scale, nowMs)) return 0;
+    const lock = `${this.keys.deadlineEpoch(this.pool.name)}:lock`;
+    if ((await this.redis.set(lock, '1', 'PX', 600_000, 'NX')) === null) return 0;
+    const next = { ...scale, epochMs: freshEpoch(scale.resolutionMs, nowMs) };
+    let moved = await rebase(this.queues, next);
+    await this.redis.set(this.keys.deadlineEpoch(this.pool.name), next.epochMs);
+    await settle();
+    moved += await rebase(this.queues, next);
+    await this.redis.del(lock);
+    return moved;
+  }
+
+  close(): Promise<void> {
+    return this.queues.close();
+  }
+
+  async #readScale(nowMs: number): Promise<DeadlineScale> {
+    this.#scale = await readScale(
+      this.redis,
+      this.keys,
+      this.pool.name,
+      this.config.queues.deadlineResolutionMs,
+      nowMs,
+    );
+    this.#scaleReadAtMs = nowMs;
+    return this.#scale;
+  }
+
+  /** Conditional disaggregation: long prompts, while the pool has a prefill worker that is ready. */
+  async #disaggregates(request: RoutedRequest, nowMs: number): Promise<boolean> {
+    const { enabled, minPromptTokens } = this.pool.disaggregation;
+    if (!enabled || request.isl < minPromptTokens) return false;
+    if (nowMs - this.#prefillReadAtMs > PREFILL_MAX_AGE_MS) {
+      this.#prefillReadAtMs = nowMs;
+      const beats = await this.redis.hvals(this.keys.heartbeats(this.pool.name));
+      this.#prefillReady = beats.some((text) => {
+        const beat = heartbeatSchema.safeParse(parseJson(text));
+        if (!beat.success) return false;
+        const fresh = nowMs - beat.data.atMs < this.config.worker.leaseSeconds * 1000;
+        return fresh && beat.data.role === 'prefill' && beat.data.state === 'ready';
+      });
+    }
+    return this.#prefillReady;
+  }
+}
+
+/** How a job ended; undefined while it has not. */
+export function outcomeOf(job: Job): Outcome | undefined {
+  if (job.finishedOn === undefined) return undefined;
+  if (job.failedReason !== undefined && job.failedReason !== '') return failureOf(job.failedReason);
+  const result = resultSchema.safeParse(job.returnvalue);
+  if (result.success) return { kind: 'completed', result: result.data };
+  return {
+    kind: 'failed',
+    code: 'internal',
+    message: 'the job was completed by something that is not Sluice',
+  };
+}
+
+/** The outcome that a failed reason stands for. */
+export function failureOf(reason: string): Outcome {
+  const error = SluiceError.fromReason(reason);
+  const kind = error.code === 'expired' || error.code === 'cancelled' ? error.code : 'failed';
+  return { kind, code: error.code, message: error.message };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
