@@ -1,0 +1,119 @@
+import type { Config, PoolConfig } from '../../config/types.js';
+import type { PoolReport, RunReport } from '../../contract/report.js';
+import type { RequestRecord } from '../../simulator/load/record.js';
+import { type PlannerStart, type PlannerStep, plannerActivity } from './activity.js';
+import { latencyFigures } from './percentiles.js';
+
+/** What the system did during a run; GPU-seconds are differences between its end and its start. */
+export interface RunFigures {
+  pools: Record<string, PoolFigures>;
+  /** Most GPUs leased at one moment over all pools. */
+  maxGpus: number;
+}
+
+export interface PoolFigures {
+  gpuSeconds: number;
+  maxGpus: number;
+  start: PlannerStart;
+  steps: readonly PlannerStep[];
+}
+
+/** A pool is named by a record, or follows from the level asked for where the request was refused. */
+function poolOf(config: Config, record: RequestRecord): string | undefined {
+  if (record.pool !== null) return record.pool;
+  const level = record.level ?? config.defaultLevel;
+  return Object.values(config.pools).find((pool) => pool.level === level)?.name;
+}
+
+/** Share of `count` in `all`; 1 where nobody asked, since no promise was broken. */
+function share(count: number, all: number): number {
+  return all === 0 ? 1 : count / all;
+}
+
+/** Time within which an action that turns the last one around counts as a reversal: no capacity came of the first. */
+export function reversalSeconds(config: Config, pool: PoolConfig): number {
+  const coldStart = pool.engine.kind === 'sim' ? pool.engine.coldStartSeconds : 0;
+  return Math.max(coldStart, config.planner.adjustmentIntervalSeconds);
+}
+
+/**
+ * The report of a run; docs/report.md defines each figure.
+ * @param wallSeconds from the load's start to its last end.
+ */
+export function buildReport(
+  config: Config,
+  records: readonly RequestRecord[],
+  figures: RunFigures,
+  wallSeconds: number,
+): RunReport {
+  const byPool = new Map<string, RequestRecord[]>(Object.keys(config.pools).map((name) => [name, []]));
+  for (const record of records) {
+    const name = poolOf(config, record);
+    if (name !== undefined) byPool.get(name)?.push(record);
+  }
+  const pools: Record<string, PoolReport> = {};
+  let gpuHours = 0;
+  let staticGpus = 0;
+  for (const pool of Object.values(config.pools)) {
+    const report = poolReport(config, pool, byPool.get(pool.name) ?? [], figures.pools[pool.name]);
+    pools[pool.name] = report;
+    gpuHours += report.gpuHours;
+    staticGpus += pool.gpuBudget.ceiling;
+  }
+  const attained = records.filter((record) => record.attained).length;
+  const tokens = { delivered: 0, duplicated: 0, missing: 0 };
+  for (const record of records) {
+    tokens.delivered += record.tokens.delivered;
+    tokens.duplicated += record.tokens.duplicated;
+    tokens.missing += record.tokens.missing;
+  }
+  return {
+    pools,
+    total: {
+      requests: records.length,
+      completed: count(records, 'completed'),
+      lost: count(records, 'lost'),
+      attainment: share(attained, records.length),
+      goodputRps: wallSeconds > 0 ? attained / wallSeconds : 0,
+      gpuHours,
+      staticGpuHours: (staticGpus * wallSeconds) / 3600,
+      maxGpus: figures.maxGpus,
+      wallSeconds,
+      tokens,
+    },
+  };
+}
+
+function poolReport(
+  config: Config,
+  pool: PoolConfig,
+  records: readonly RequestRecord[],
+  figures: PoolFigures | undefined,
+): PoolReport {
+  const gpuHours = (figures?.gpuSeconds ?? 0) / 3600;
+  const start = figures?.start ?? { state: null, ordered: null };
+  return {
+    requests: records.length,
+    completed: count(records, 'completed'),
+    failed: count(records, 'failed'),
+    expired: count(records, 'expired'),
+    cancelled: count(records, 'cancelled'),
+    lost: count(records, 'lost'),
+    attainment: share(records.filter((record) => record.attained).length, records.length),
+    violationsAllowed: pool.violationsAllowed,
+    ttftSeconds: latencyFigures(samples(records, 'ttftSeconds')),
+    itlSeconds: latencyFigures(samples(records, 'itlSeconds')),
+    gpuHours,
+    costUsd: gpuHours * config.pricing.usdPerGpuHour,
+    ...plannerActivity(start, figures?.steps ?? [], reversalSeconds(config, pool)),
+    maxGpus: figures?.maxGpus ?? 0,
+  };
+}
+
+function count(records: readonly RequestRecord[], end: RequestRecord['end']): number {
+  return records.filter((record) => record.end === end).length;
+}
+
+function samples(records: readonly RequestRecord[], figure: 'ttftSeconds' | 'itlSeconds'): number[] {
+  return records.flatMap((record) => record[figure] ?? []);
+}
