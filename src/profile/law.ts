@@ -1,0 +1,83 @@
+import { SluiceError } from '../contract/errors.js';
+import type { Profile, StepLaw } from './types.js';
+
+/** Work of one engine step. */
+export interface StepWork {
+  /** Prompt chunks: `tokens` prompt tokens after `context` tokens of the same prompt already in the cache. */
+  prefill: readonly { context: number; tokens: number }[];
+  /** Sequences that make one token each. */
+  decodeSequences: number;
+  /** KV tokens that those sequences read. */
+  kvTokens: number;
+}
+
+/** The law of one TP degree. @throws SluiceError invalid_config when the profile has none for it. */
+export function lawFor(profile: Profile, tp: number): StepLaw {
+  const law = profile.tp[tp];
+  if (law) return law;
+  const known = Object.keys(profile.tp).join(', ');
+  throw new SluiceError(
+    'invalid_config',
+    `profile ${profile.name}: expected a tensor parallelism that it was made for (${known}), got ${tp}`,
+  );
+}
+
+/** TTFT of a lone prompt of `isl` tokens on an idle engine, seconds: a0 + a1 n + a2 n^2. */
+export function ttftSeconds(profile: Profile, tp: number, isl: number): number {
+  const [a0, a1, a2] = lawFor(profile, tp).ttft;
+  return a0 + a1 * isl + a2 * isl * isl;
+}
+
+/** Duration of a pure decode step of `batch` sequences that read `kvTokens`, seconds: b0 + b1 batch + b2 kvTokens. */
+export function itlSeconds(profile: Profile, tp: number, batch: number, kvTokens: number): number {
+  const [b0, b1, b2] = lawFor(profile, tp).itl;
+  return b0 + b1 * batch + b2 * kvTokens;
+}
+
+/** Duration of one step of chunked prefill and decode, seconds; 0 for a step without work. Law: types.ts. */
+export function stepSeconds(profile: Profile, tp: number, work: StepWork): number {
+  return lawStepSeconds(lawFor(profile, tp), work);
+}
+
+/** `stepSeconds` for a law already looked up. */
+export function lawStepSeconds(law: StepLaw, work: StepWork): number {
+  const [a0, a1, a2] = law.ttft;
+  const [b0, b1, b2] = law.itl;
+  let fixed = 0;
+  let seconds = 0;
+  for (const { context, tokens } of work.prefill) {
+    if (tokens <= 0) continue;
+    fixed = a0;
+    seconds += a1 * tokens + a2 * ((context + tokens) ** 2 - context ** 2);
+  }
+  if (work.decodeSequences > 0) {
+    fixed = Math.max(fixed, b0);
+    seconds += b1 * work.decodeSequences + b2 * work.kvTokens;
+  }
+  return fixed + seconds;
+}
+
+/** Prompt tokens per second of a worker that prefills prompts of `isl` tokens one after another. */
+export function prefillTokensPerSecond(profile: Profile, tp: number, isl: number): number {
+  return isl / ttftSeconds(profile, tp, isl);
+}
+
+/** Output tokens per second of a worker that only decodes a steady batch. */
+export function decodeTokensPerSecond(profile: Profile, tp: number, batch: number, kvTokens: number): number {
+  return batch / itlSeconds(profile, tp, batch, kvTokens);
+}
+
+/**
+ * Tokens per second and GPU at TP `tp` against TP 1 under the same batch (against the profile's smallest TP where it
+ * has no TP 1). 1: no loss; 0.5: a GPU yields half.
+ */
+export function tensorParallelEfficiency(
+  profile: Profile,
+  tp: number,
+  batch: number,
+  kvTokens: number,
+): number {
+  const base = Math.min(...Object.keys(profile.tp).map(Number));
+  const perGpu = (n: number) => decodeTokensPerSecond(profile, n, batch, kvTokens) / n;
+  return perGpu(tp) / perGpu(base);
+}
