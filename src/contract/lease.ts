@@ -20,6 +20,8 @@ export const leaseSchema = z.object({
   state: leaseStateSchema,
   sinceMs: z.number(),
   stateSinceMs: z.number(),
+  /** How long a renewal lasts, ms. */
+  leaseMs: z.number(),
   /** Not renewed by then, the GPUs are taken back. */
   expiresAtMs: z.number(),
   /** Of the order that the lease was taken for. */

@@ -23,7 +23,7 @@ const scripts = {
 };
 
 /**
- * A worker's sign of life: keeps its lease for `leaseSeconds` more (config.worker.leaseSeconds). Call it once right
+ * A worker's sign of life: keeps its lease for config.worker.leaseSeconds more. Call it once right
  * after start, before anything slow, and then every `config.worker.heartbeatSeconds`.
  * Resolves to true when renewed; false means that the lease is gone and the GPUs may already be another worker's:
  * abort everything, emit nothing more and exit with code 0. Rejects only as `redis` does.
@@ -33,9 +33,8 @@ export async function renewLease(
   keys: Keys,
   leaseId: string,
   workerId: string,
-  leaseSeconds: number,
 ): Promise<boolean> {
-  const args = [leaseId, workerId, Math.round(leaseSeconds * 1000), 'worker'];
+  const args = [leaseId, workerId, 'worker'];
   const [renewed] = await scripts.renew(redis, [keys.gpu('leases')], args);
   return renewed === '1';
 }
@@ -77,21 +76,21 @@ export class RedisLedger {
     );
   }
 
-  /** Takes a lease for `leaseMs`, unless the ledger has changed so that it may not be taken. */
-  async acquire(request: LeaseRequest, leaseMs: number): Promise<{ lease: Lease } | { refusal: Refusal }> {
+  /** Takes a lease unless the ledger has changed so that it may not be taken. */
+  async acquire(request: LeaseRequest): Promise<{ lease: Lease } | { refusal: Refusal }> {
     const { keys } = this;
     const [verdict, detail] = await this.run(
       'acquire',
       [...freeKeys(keys), keys.gpu('inventory'), keys.gpu('budgets')],
-      [leaseMs, JSON.stringify(request)],
+      [JSON.stringify(request)],
     );
     if (verdict === 'ok') return { lease: leaseSchema.parse(JSON.parse(detail ?? '')) };
     return { refusal: detail === 'budget' || detail === 'placement' ? detail : 'inventory' };
   }
 
   /** Keeps the lease of a worker that was started and has not been able to renew yet. */
-  async keep(lease: Lease, leaseMs: number): Promise<void> {
-    const args = [lease.leaseId, lease.workerId, leaseMs, 'allocator'];
+  async keep(lease: Lease): Promise<void> {
+    const args = [lease.leaseId, lease.workerId, 'allocator'];
     await scripts.renew(this.redis, [this.keys.gpu('leases')], args);
   }
 
@@ -102,9 +101,9 @@ export class RedisLedger {
   }
 
   /** Server time, and ids of the leases that ran out (none after a gap between sweeps of more than `gapMs`). */
-  async sweep(leaseMs: number, gapMs: number): Promise<{ nowMs: number; expired: string[] }> {
+  async sweep(gapMs: number): Promise<{ nowMs: number; expired: string[] }> {
     const keys = [this.keys.gpu('leases'), this.keys.gpu('swept')];
-    const [now, ...expired] = await this.run('sweep', keys, [leaseMs, gapMs]);
+    const [now, ...expired] = await this.run('sweep', keys, [gapMs]);
     return { nowMs: Number(now), expired };
   }
 

@@ -35,7 +35,7 @@ export type Refusal = 'budget' | 'inventory' | 'placement';
 
 export type LeaseRequest = Pick<
   Lease,
-  'leaseId' | 'pool' | 'role' | 'workerId' | 'host' | 'gpus' | 'generation'
+  'leaseId' | 'pool' | 'role' | 'workerId' | 'host' | 'gpus' | 'generation' | 'leaseMs'
 >;
 
 export function emptyLedger(inventory: readonly Gpu[], budgets: Record<string, Budget>): Ledger {
@@ -83,7 +83,6 @@ export function chooseGpus(
 export function acquire(
   ledger: Ledger,
   request: LeaseRequest,
-  leaseMs: number,
   nowMs: number,
 ): { ledger: Ledger; refusal: Refusal | null } {
   if (ledger.leases[request.leaseId]) return { ledger, refusal: null };
@@ -96,7 +95,7 @@ export function acquire(
     state: 'starting',
     sinceMs: nowMs,
     stateSinceMs: nowMs,
-    expiresAtMs: nowMs + leaseMs,
+    expiresAtMs: nowMs + request.leaseMs,
   };
   return {
     ledger: book(
@@ -123,7 +122,6 @@ export function renew(
   ledger: Ledger,
   leaseId: string,
   workerId: string,
-  leaseMs: number,
   nowMs: number,
 ): { ledger: Ledger; renewed: boolean } {
   const lease = ledger.leases[leaseId];
@@ -131,7 +129,7 @@ export function renew(
   const first = lease.state === 'starting';
   const renewed: Lease = {
     ...lease,
-    expiresAtMs: nowMs + leaseMs,
+    expiresAtMs: nowMs + lease.leaseMs,
     state: first ? 'running' : lease.state,
     stateSinceMs: first ? nowMs : lease.stateSinceMs,
   };
@@ -157,16 +155,11 @@ export function release(ledger: Ledger, leaseId: string, nowMs: number): Ledger 
  * Names the leases that ran out. After a gap of more than `gapMs` between sweeps no worker can be blamed for not
  * having renewed (the store was away), so that all leases get one full lease time instead.
  */
-export function sweep(
-  ledger: Ledger,
-  leaseMs: number,
-  gapMs: number,
-  nowMs: number,
-): { ledger: Ledger; expired: string[] } {
+export function sweep(ledger: Ledger, gapMs: number, nowMs: number): { ledger: Ledger; expired: string[] } {
   const swept = { ...ledger, sweptAtMs: nowMs };
   const leases = Object.values(ledger.leases);
   if (nowMs - ledger.sweptAtMs > gapMs) {
-    const extended = leases.map((l) => ({ ...l, expiresAtMs: Math.max(l.expiresAtMs, nowMs + leaseMs) }));
+    const extended = leases.map((l) => ({ ...l, expiresAtMs: Math.max(l.expiresAtMs, nowMs + l.leaseMs) }));
     return {
       ledger: { ...swept, leases: Object.fromEntries(extended.map((l) => [l.leaseId, l])) },
       expired: [],

@@ -3,7 +3,7 @@ Takes a lease that the allocator chose, unless inventory, placement or budget no
 again is answered as taken and changes nothing.
 KEYS[1] leases hash   KEYS[2] held hash (GPU -> lease)   KEYS[3] usage hash
 KEYS[4] inventory hash (GPU -> island)   KEYS[5] budgets hash (pool -> JSON)   KEYS[6] fence hash
-ARGV[1] fence   ARGV[2] lease time, ms   ARGV[3] lease JSON, without state and times
+ARGV[1] fence   ARGV[2] lease JSON, without state and times
 reply   {'ok', lease JSON} or {'refused', 'budget' | 'inventory' | 'placement'}
 errors  FENCED another allocator acts
 ]]
@@ -12,7 +12,7 @@ if redis.call('HGET', KEYS[6], 'n') ~= ARGV[1] then
 end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local lease = cjson.decode(ARGV[3])
+local lease = cjson.decode(ARGV[2])
 
 local known = redis.call('HGET', KEYS[1], lease.leaseId)
 if known then return { 'ok', known } end
@@ -71,7 +71,7 @@ end
 lease.state = 'starting'
 lease.sinceMs = now
 lease.stateSinceMs = now
-lease.expiresAtMs = now + tonumber(ARGV[2])
+lease.expiresAtMs = now + lease.leaseMs
 for _, gpu in ipairs(lease.gpus) do redis.call('HSET', KEYS[2], gpu, lease.leaseId) end
 book(lease.pool, want)
 book('*', want)

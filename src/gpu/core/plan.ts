@@ -1,0 +1,102 @@
+import type { WorkerFailure } from '../../contract/lease.js';
+import type { ScaleGrant, ScaleOrder } from '../../contract/scale.js';
+import type { WorkerRole } from '../../contract/worker.js';
+import { acquire, chooseGpus, type Ledger, type LeaseRequest, type Refusal } from './ledger.js';
+import { askedOf, reconcile, type WorkerView } from './reconcile.js';
+import { restartVerdict } from './restarts.js';
+
+export interface PoolSituation {
+  pool: string;
+  /** GPUs per worker. */
+  tp: Record<WorkerRole, number>;
+  /** null: no order was ever given, so nothing is started or stopped. */
+  desired: ScaleOrder | null;
+  workers: readonly WorkerView[];
+  failures: Partial<Record<WorkerRole, WorkerFailure>>;
+}
+
+export interface PoolPlan {
+  /** The ledger as it will be, for the pools that are planned after this one. */
+  ledger: Ledger;
+  drain: string[];
+  resume: string[];
+  start: LeaseRequest[];
+  /** null without an order. */
+  grant: ScaleGrant | null;
+}
+
+/** Makes ids for new workers and leases. */
+export type NewId = () => string;
+
+/**
+ * Plans one pool: what to drain, take back and start, and what to tell its planner.
+ * A replica that waits for its restart delay counts as granted and keeps its GPUs from the pools planned later:
+ * the allocator stands behind it. A replica given up as a crash loop does not.
+ */
+export function planPool(
+  before: Ledger,
+  situation: PoolSituation,
+  leaseMs: number,
+  nowMs: number,
+  newId: NewId,
+): PoolPlan {
+  const { pool, desired, workers } = situation;
+  const plan: PoolPlan = { ledger: before, drain: [], resume: [], start: [], grant: null };
+  if (!desired) return plan;
+  const asked = { prefill: desired.prefill, decode: desired.decode };
+  const missing: Record<WorkerRole, number> = { vllm: 0, prefill: 0 };
+  let shortage: ScaleGrant['shortage'] = 'none';
+
+  for (const action of reconcile(asked, workers)) {
+    if (action.kind === 'drain') plan.drain.push(action.workerId);
+    else if (action.kind === 'resume') plan.resume.push(action.workerId);
+    else {
+      const { role, count } = action;
+      const verdict = restartVerdict(situation.failures[role] ?? null, nowMs);
+      const { taken, refusal } =
+        verdict === 'gave-up'
+          ? { taken: 0, refusal: null }
+          : take(plan, situation, role, count, verdict === 'start', leaseMs, nowMs, newId);
+      missing[role] = count - taken;
+      if (missing[role] > 0 && shortage === 'none') shortage = refusal ?? 'crash-loop';
+    }
+  }
+  const granted = {
+    prefill: askedOf(asked, 'prefill') - missing.prefill,
+    decode: askedOf(asked, 'vllm') - missing.vllm,
+  };
+  const status = shortage === 'none' ? 'applied' : 'partial';
+  plan.grant = { pool, generation: desired.generation, status, asked, granted, shortage, atMs: nowMs };
+  return plan;
+}
+
+/** Takes up to `count` leases on the planning ledger; those to be started now are added to the plan. */
+function take(
+  plan: PoolPlan,
+  { pool, tp, desired }: PoolSituation,
+  role: WorkerRole,
+  count: number,
+  startNow: boolean,
+  leaseMs: number,
+  nowMs: number,
+  newId: NewId,
+): { taken: number; refusal: Refusal | null } {
+  for (let taken = 0; taken < count; taken++) {
+    const { gpus, refusal } = chooseGpus(plan.ledger, pool, tp[role]);
+    if (refusal) return { taken, refusal };
+    const id = newId();
+    const request: LeaseRequest = {
+      leaseId: `lease-${id}`,
+      pool,
+      role,
+      workerId: `${pool}-${role}-${id}`,
+      host: gpus[0]?.host ?? '',
+      gpus: gpus.map((gpu) => gpu.id),
+      generation: desired?.generation ?? 0,
+      leaseMs,
+    };
+    plan.ledger = acquire(plan.ledger, request, nowMs).ledger;
+    if (startNow) plan.start.push(request);
+  }
+  return { taken: count, refusal: null };
+}
