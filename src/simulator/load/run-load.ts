@@ -34,7 +34,7 @@ export interface LoadOptions {
   client: LoadClient;
   /** In order of time. */
   arrivals: readonly Arrival[];
-  /** Opens every request id; runs on one installation need different ones. */
+  /** Opens the ids that the trace chose, so that two runs on one installation do not share answers. */
   runId: string;
   onProgress?: (progress: LoadProgress) => void;
   progressSeconds?: number;
@@ -130,24 +130,25 @@ class LoadRun {
     this.late = Math.max(this.late, late);
     const record = newRecord(index, arrival, late);
     const ledger = new TokenLedger();
-    const id = `${this.options.runId}-${arrival.id ?? index}`;
     this.records.push(record);
     this.ledgers.set(record, ledger);
-    this.ids.set(record, id);
     const onTokens = (frame: TokenFrame) => {
       this.lastSignMs = Date.now();
       this.tokens += frame.tokens.length;
       ledger.note(frame.index, frame.tokens.length, this.lastSignMs);
     };
     try {
-      const submission: Submission = { id, prompt: arrival.prompt(), max_tokens: arrival.osl };
+      const submission: Submission = { prompt: arrival.prompt(), max_tokens: arrival.osl };
+      if (arrival.id !== undefined) submission.id = `${this.options.runId}-${arrival.id}`;
       if (arrival.level !== undefined) submission.slo_level = arrival.level;
       const handle = await this.options.client.submit(submission, { onTokens });
       this.lastSignMs = Date.now();
+      this.ids.set(record, handle.id);
       record.pool = handle.pool;
       record.level = handle.level;
       record.acceptedAtMs = handle.acceptedAtMs;
-      if (this.options.signal?.aborted === true) void this.options.client.cancel(id).catch(() => undefined);
+      if (this.options.signal?.aborted === true)
+        void this.options.client.cancel(handle.id).catch(() => undefined);
       this.end(record, ledger, await handle.done);
     } catch (error) {
       const { code, message } = SluiceError.from(error);

@@ -1,0 +1,39 @@
+// Asks Sluice for an answer with nothing but BullMQ: a job on the queue `requests` completes with the answer.
+//
+//   sluice up -c examples/llm/configs/global_scheduler_demo.yaml      (prints the REDIS_URL to use)
+//   REDIS_URL=redis://127.0.0.1:6379 node examples/plain-bullmq-client.mjs [LEVEL] [PROMPT]
+import { Queue, QueueEvents } from 'bullmq';
+
+const usage = `usage: REDIS_URL=redis://HOST:PORT node examples/plain-bullmq-client.mjs [LEVEL] [PROMPT]
+  LEVEL   high (default), medium or low
+  PROMPT  the text to send
+REDIS_URL is the Redis that \`sluice up\` runs on; \`sluice up\` prints it.`;
+
+const [level = 'high', prompt = 'Why does a sluice have gates?'] = process.argv.slice(2);
+const url = process.env.REDIS_URL;
+if (!url || level.startsWith('-')) {
+  console.error(url ? usage : `REDIS_URL is not set.\n${usage}`);
+  process.exit(2);
+}
+
+const connection = { url, maxRetriesPerRequest: 3 };
+const queue = new Queue('requests', { connection });
+const events = new QueueEvents('requests', { connection });
+// Without a listener, a Redis that does not answer would end the process with a stack trace.
+queue.on('error', () => {});
+events.on('error', () => {});
+try {
+  await events.waitUntilReady();
+  const job = await queue.add('request', { prompt, max_tokens: 64, slo_level: level });
+  const answer = await job.waitUntilFinished(events, 120_000);
+  console.log(answer.text);
+  console.error(
+    `pool ${answer.pool}, worker ${answer.workerId}, TTFT ${answer.ttftSeconds.toFixed(3)} s, ` +
+      `${answer.usage.completionTokens} tokens`,
+  );
+} catch (error) {
+  console.error(`no answer: ${error.message}`);
+  process.exitCode = 1;
+} finally {
+  await Promise.allSettled([events.close(), queue.close()]);
+}
