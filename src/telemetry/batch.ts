@@ -1,0 +1,114 @@
+import { bucketOf } from './sketch.js';
+import {
+  ARRIVAL_SLOT_SECONDS,
+  type Counter,
+  LATENCY_SLOT_SECONDS,
+  SKETCH_FIELDS,
+  slotStart,
+} from './slots.js';
+
+/** How one request ended, as far as telemetry goes. */
+export interface EndSample {
+  kind: 'completed' | 'failed' | 'expired' | 'cancelled';
+  /** Absent or null: no token came. */
+  ttftSeconds?: number | null | undefined;
+  /** Mean inter-token latency, seconds; absent or null: fewer than two tokens. */
+  itlSeconds?: number | null | undefined;
+  /** TTFT and mean ITL both within target. */
+  attained: boolean;
+  /** Tokens. */
+  isl: number;
+  osl: number;
+  /** Unix ms of the end. */
+  atMs: number;
+}
+
+/** Where a write goes, with what it adds. */
+export interface BatchWrite {
+  target: 'arrivals' | 'ended' | 'totals';
+  /** Start of the slot, Unix seconds; 0 for the totals. */
+  startSecond: number;
+  increments: Map<string, number>;
+}
+
+interface EndedSlot {
+  counters: Map<Counter, number>;
+  ttft: Map<number, number>;
+  itl: Map<number, number>;
+}
+
+/** What happened in one pool since the last flush. Adding is cheap: no string is made for a request. */
+export class PoolBatch {
+  readonly #arrivals = new Map<number, number>();
+  readonly #ended = new Map<number, EndedSlot>();
+  #routed = 0;
+  #rejected = 0;
+
+  arrival(atMs: number): void {
+    this.#routed++;
+    bump(this.#arrivals, Math.floor(atMs / 1000), 1);
+  }
+
+  rejected(): void {
+    this.#rejected++;
+  }
+
+  ended(sample: EndSample): void {
+    const start = slotStart(sample.atMs, LATENCY_SLOT_SECONDS);
+    let slot = this.#ended.get(start);
+    if (slot === undefined) {
+      slot = { counters: new Map(), ttft: new Map(), itl: new Map() };
+      this.#ended.set(start, slot);
+    }
+    const { counters } = slot;
+    bump(counters, sample.kind, 1);
+    if (sample.attained) bump(counters, 'attained', 1);
+    if (sample.kind === 'completed') {
+      bump(counters, 'isl', Math.round(sample.isl));
+      bump(counters, 'osl', Math.round(sample.osl));
+    }
+    if (isTime(sample.ttftSeconds)) {
+      bump(slot.ttft, bucketOf(sample.ttftSeconds), 1);
+      bump(counters, 'ttftUs', Math.round(sample.ttftSeconds * 1e6));
+    }
+    if (isTime(sample.itlSeconds)) {
+      bump(slot.itl, bucketOf(sample.itlSeconds), 1);
+      bump(counters, 'itlUs', Math.round(sample.itlSeconds * 1e6));
+    }
+  }
+
+  /** The batch as increments of hashes; empty when nothing happened. */
+  writes(): BatchWrite[] {
+    const writes: BatchWrite[] = [];
+    const totals = new Map<string, number>();
+    const minutes = new Map<number, Map<string, number>>();
+    for (const [second, times] of this.#arrivals) {
+      const start = slotStart(second * 1000, ARRIVAL_SLOT_SECONDS);
+      const fields = minutes.get(start) ?? new Map<string, number>();
+      minutes.set(start, fields);
+      bump(fields, String(second - start), times);
+    }
+    for (const [startSecond, increments] of minutes) {
+      writes.push({ target: 'arrivals', startSecond, increments });
+    }
+    for (const [startSecond, slot] of this.#ended) {
+      const increments = new Map<string, number>(slot.counters);
+      for (const [bucket, times] of slot.ttft) increments.set(`${SKETCH_FIELDS.ttft}${bucket}`, times);
+      for (const [bucket, times] of slot.itl) increments.set(`${SKETCH_FIELDS.itl}${bucket}`, times);
+      for (const [field, amount] of increments) bump(totals, field, amount);
+      writes.push({ target: 'ended', startSecond, increments });
+    }
+    if (this.#routed > 0) totals.set('routed', this.#routed);
+    if (this.#rejected > 0) totals.set('rejected', this.#rejected);
+    if (totals.size > 0) writes.push({ target: 'totals', startSecond: 0, increments: totals });
+    return writes;
+  }
+}
+
+function isTime(value: number | null | undefined): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0;
+}
+
+function bump<K>(map: Map<K, number>, key: K, amount: number): void {
+  map.set(key, (map.get(key) ?? 0) + amount);
+}

@@ -1,0 +1,55 @@
+import type { Keys } from '../queues/keys.js';
+
+/**
+ * How a pool's telemetry lies in Redis: hashes of integers that only grow, so that any number of processes add to
+ * them. Arrivals: one hash a minute, one field a second. Ended requests: one hash each ten seconds, the fields
+ * below. The same fields without an end of time: the totals.
+ */
+export const LATENCY_SLOT_SECONDS = 10;
+export const ARRIVAL_SLOT_SECONDS = 60;
+/** Slots are kept for so long after their last change. */
+export const KEEP_SECONDS = 3600;
+
+/** Plain counters of ended requests. Lengths are sums in tokens over completed requests, times sums in microseconds. */
+export const COUNTERS = [
+  'completed',
+  'failed',
+  'expired',
+  'cancelled',
+  'attained',
+  'isl',
+  'osl',
+  'ttftUs',
+  'itlUs',
+] as const;
+export type Counter = (typeof COUNTERS)[number];
+
+/** Field prefixes of the two sketches: `t-12` is bucket -12 of TTFT. */
+export const SKETCH_FIELDS = { ttft: 't', itl: 'i' } as const;
+
+export function slotStart(atMs: number, slotSeconds: number): number {
+  return Math.floor(atMs / 1000 / slotSeconds) * slotSeconds;
+}
+
+export function arrivalsKey(keys: Keys, pool: string, startSecond: number): string {
+  return keys.telemetry(pool, 'arrivals', String(startSecond));
+}
+
+export function latencyKey(keys: Keys, pool: string, startSecond: number): string {
+  return keys.telemetry(pool, 'ended', String(startSecond));
+}
+
+export function totalsKey(keys: Keys, pool: string): string {
+  return keys.telemetry(pool, 'totals');
+}
+
+export function writersKey(keys: Keys, pool: string): string {
+  return keys.telemetry(pool, 'writers');
+}
+
+/** Starts of the slots that hold times from `fromMs` to `toMs`, oldest first, seconds. */
+export function slotsBetween(fromMs: number, toMs: number, slotSeconds: number): number[] {
+  const starts: number[] = [];
+  for (let at = slotStart(fromMs, slotSeconds); at * 1000 <= toMs; at += slotSeconds) starts.push(at);
+  return starts;
+}

@@ -1,0 +1,74 @@
+import { z } from 'zod';
+
+/**
+ * A process that records a pool's telemetry. Its arrivals are complete from `sinceMs` to `throughMs` (Unix ms): by
+ * that an empty second is told from a second of which nothing is known.
+ */
+export const writerSchema = z.object({
+  seq: z.number().int(),
+  sinceMs: z.number(),
+  throughMs: z.number(),
+  /** When it flushed last. */
+  atMs: z.number(),
+  /** It records arrivals; a worker records only ends. */
+  arrivals: z.boolean(),
+  closed: z.boolean(),
+});
+export type Writer = z.output<typeof writerSchema>;
+
+/** A writer that has not flushed for so long has died; what it had not flushed is lost. */
+export const WRITER_DEAD_MS = 3_000;
+
+/** Reads the hash of writers; what does not parse is left out. */
+export function parseWriters(stored: Record<string, string>): Writer[] {
+  return Object.values(stored).flatMap((text) => {
+    const parsed = writerSchema.safeParse(parseJson(text));
+    return parsed.success && parsed.data.arrivals ? [parsed.data] : [];
+  });
+}
+
+/**
+ * Counts by whole second from `firstSecond` to `lastSecond` (both included), oldest first. null: nobody recorded that
+ * second to its end, or a living writer has not flushed it yet.
+ */
+export function knownArrivals(
+  writers: readonly Writer[],
+  counts: ReadonlyMap<number, number>,
+  firstSecond: number,
+  lastSecond: number,
+  nowMs: number,
+): (number | null)[] {
+  const pending = writers.filter((writer) => isLive(writer, nowMs));
+  const arrivals: (number | null)[] = [];
+  for (let second = firstSecond; second <= lastSecond; second++) {
+    const start = second * 1000;
+    const end = start + 1000;
+    const covered = writers.some((writer) => writer.sinceMs <= start && writer.throughMs >= end);
+    const unflushed = pending.some((writer) => writer.sinceMs < end && writer.throughMs < end);
+    arrivals.push(covered && !unflushed ? (counts.get(second) ?? 0) : null);
+  }
+  return arrivals;
+}
+
+/** Seconds since arrivals were last completely known; null: never. */
+export function arrivalsAgeSeconds(writers: readonly Writer[], nowMs: number): number | null {
+  if (writers.length === 0) return null;
+  const live = writers.filter((writer) => isLive(writer, nowMs));
+  const through =
+    live.length > 0
+      ? Math.min(...live.map((writer) => writer.throughMs))
+      : Math.max(...writers.map((writer) => writer.throughMs));
+  return Math.max(0, nowMs - through) / 1000;
+}
+
+function isLive(writer: Writer, nowMs: number): boolean {
+  return !writer.closed && nowMs - writer.atMs <= WRITER_DEAD_MS;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
