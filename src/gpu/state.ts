@@ -4,6 +4,7 @@ import { type ScaleGrant, type ScaleOrder, scaleGrantSchema, scaleOrderSchema } 
 import type { Keys } from '../queues/keys.js';
 import { ALL_POOLS } from './core/ledger.js';
 import { script } from './scripts.js';
+import { parseStored } from './stored.js';
 
 /** The reading side of the GPU ledger. A stored value that does not parse is left out, never guessed at. */
 
@@ -16,20 +17,20 @@ export { ALL_POOLS };
 export async function readLeases(redis: Redis, keys: Keys): Promise<Lease[]> {
   const stored = await redis.hvals(keys.gpu('leases'));
   return stored
-    .flatMap((text) => parsed(leaseSchema, text))
+    .flatMap((text) => parseStored(leaseSchema, text) ?? [])
     .sort((a, b) => a.sinceMs - b.sinceMs || (a.leaseId < b.leaseId ? -1 : 1));
 }
 
 /** The allocator's last word to a pool; null: it never got an order. */
 export async function readGrant(redis: Redis, keys: Keys, pool: string): Promise<ScaleGrant | null> {
   const stored = await redis.hget(keys.gpu('grants'), pool);
-  return stored === null ? null : (parsed(scaleGrantSchema, stored)[0] ?? null);
+  return parseStored(scaleGrantSchema, stored);
 }
 
 /** The newest order of a pool that was applied; null: none. */
 export async function readDesired(redis: Redis, keys: Keys, pool: string): Promise<ScaleOrder | null> {
   const stored = await redis.hget(keys.gpu('desired'), pool);
-  return stored === null ? null : (parsed(scaleOrderSchema, stored)[0] ?? null);
+  return parseStored(scaleOrderSchema, stored);
 }
 
 /** Unix ms at which the acting allocator was last alive; null: never. */
@@ -61,7 +62,7 @@ export async function resetMaxLeased(redis: Redis, keys: Keys): Promise<void> {
 export async function readWorkerFailures(redis: Redis, keys: Keys): Promise<WorkerFailure[]> {
   const stored = await redis.hvals(keys.gpu('failures'));
   return stored
-    .flatMap((text) => parsed(workerFailureSchema, text))
+    .flatMap((text) => parseStored(workerFailureSchema, text) ?? [])
     .sort((a, b) => (`${a.pool}:${a.role}` < `${b.pool}:${b.role}` ? -1 : 1));
 }
 
@@ -103,16 +104,4 @@ async function readUsage(redis: Redis, keys: Keys): Promise<{ nowMs: number; usa
     }
   }
   return { nowMs: Number(now), usage };
-}
-
-function parsed<T>(
-  schema: { safeParse(value: unknown): { success: true; data: T } | { success: false } },
-  text: string,
-): T[] {
-  try {
-    const result = schema.safeParse(JSON.parse(text));
-    return result.success ? [result.data] : [];
-  } catch {
-    return [];
-  }
 }

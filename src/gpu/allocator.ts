@@ -1,0 +1,230 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { Worker } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { SluiceError } from '../contract/errors.js';
+import type { ScaleGrant, ScaleOrder } from '../contract/scale.js';
+import { connect } from '../queues/connection.js';
+import type { AllocatorContext } from './context.js';
+import { FencedError, RedisLedger, releaseLease } from './ledger.js';
+import { holdLock, releaseLock } from './lock.js';
+import { scaleWorker } from './orders.js';
+import { ReconcilePass } from './pass.js';
+import { readGrant, readLeases, readWorkerFailures } from './state.js';
+
+const LOCK_EVERY_MS = 1000;
+const PASS_EVERY_MS = 500;
+const STOP_PASS_EVERY_MS = 100;
+/** Beyond the drain deadline, for workers that had to be killed to be seen dead. */
+const STOP_GRACE_MS = 8000;
+
+/** The time in which this process has the right to act. */
+interface Term {
+  ledger: RedisLedger;
+  worker: Worker;
+  connection: Redis;
+}
+
+/**
+ * The GPU allocator: takes scale orders, keeps leases and workers as the orders want them, and yields to another
+ * allocator when it loses the lock. Killed at any moment, it leaves nothing that its successor does not put right.
+ */
+export class Allocator {
+  private readonly id = `allocator-${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
+  private readonly startedAtMs = Date.now();
+  private readonly passes: ReconcilePass;
+  private term: Term | null = null;
+  private stopping = false;
+  private lockInFlight = false;
+  private lockTimer: NodeJS.Timeout | undefined;
+  private passTimer: NodeJS.Timeout | undefined;
+  /** Passes run one after another; each waits here for the one before. */
+  private line: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    private readonly context: AllocatorContext,
+    private readonly redisUrl: string,
+  ) {
+    this.passes = new ReconcilePass(context);
+    context.actuator.onExit(() => this.soon(0));
+  }
+
+  /** Starts acting as soon as no other allocator does; resolves after the first attempt. */
+  async start(): Promise<void> {
+    await this.holdOn();
+    this.lockTimer = setInterval(() => void this.holdOn(), LOCK_EVERY_MS);
+  }
+
+  /** Whether it acts now; otherwise it waits for another allocator to end. */
+  get acting(): boolean {
+    return this.term !== null;
+  }
+
+  /**
+   * Ends. With `stopWorkers` every worker is drained first (killed at its drain deadline) and no lease is left;
+   * without, workers live on for the next allocator.
+   */
+  async stop({ stopWorkers }: { stopWorkers: boolean }): Promise<void> {
+    this.stopping = true;
+    clearTimeout(this.passTimer);
+    if (this.term) await within(this.term.worker.close(), STOP_GRACE_MS);
+    if (stopWorkers && this.term) {
+      const patienceMs = this.context.config.worker.drainSeconds * 1000 + STOP_GRACE_MS;
+      if (!(await within(this.stopAllWorkers(), patienceMs)))
+        await within(this.killAllWorkers(), STOP_GRACE_MS);
+    }
+    clearInterval(this.lockTimer);
+    const { redis, keys } = this.context;
+    await within(
+      Promise.all([releaseLock(redis, keys, this.id), redis.hdel(keys.roles(), this.id)]),
+      LOCK_EVERY_MS,
+    );
+    this.term?.connection.disconnect();
+    this.term = null;
+  }
+
+  private async stopAllWorkers(): Promise<void> {
+    for (;;) {
+      const { term } = this;
+      if (!term) return;
+      const left = await this.queued(() => this.passes.run(term.ledger, { stopAll: true }));
+      const { actuator } = this.context;
+      if (left === 0 && !actuator.known().some((id) => actuator.alive(id))) return;
+      await new Promise((resolve) => setTimeout(resolve, STOP_PASS_EVERY_MS));
+    }
+  }
+
+  private async killAllWorkers(): Promise<void> {
+    const { actuator, redis, keys } = this.context;
+    for (const workerId of actuator.known()) await actuator.stop(workerId, { drain: false });
+    for (const lease of await readLeases(redis, keys)) await releaseLease(redis, keys, lease.leaseId);
+  }
+
+  /** Takes or keeps the lock, and shows that it lives. */
+  private async holdOn(): Promise<void> {
+    // While Redis does not answer, one attempt waits; more of them would only pile up.
+    if (this.lockInFlight) return;
+    this.lockInFlight = true;
+    const { redis, keys, log } = this.context;
+    try {
+      const fence = await holdLock(redis, keys, this.id);
+      if (fence !== this.term?.ledger.fence) await this.yieldTerm();
+      if (fence !== null && !this.term && !this.stopping) await this.beginTerm(fence);
+      await this.beat();
+    } catch (error) {
+      log.warn({ err: error }, 'allocator could not renew its lock');
+    } finally {
+      this.lockInFlight = false;
+    }
+  }
+
+  private async beginTerm(fence: number): Promise<void> {
+    const { redis, keys, config, log } = this.context;
+    const ledger = new RedisLedger(redis, keys, fence);
+    await ledger.configure(this.passes.inventory, this.passes.budgets);
+    const connection = connect(this.redisUrl, 'worker');
+    const worker = scaleWorker(connection, keys, config, log, (order) => this.handle(ledger, order));
+    this.term = { ledger, worker, connection };
+    log.info({ fence, gpus: this.passes.inventory.length }, 'allocator acts');
+    this.soon(0);
+  }
+
+  private async yieldTerm(): Promise<void> {
+    const { term } = this;
+    if (!term) return;
+    this.term = null;
+    this.context.log.warn({ fence: term.ledger.fence }, 'another allocator acts: waiting');
+    // Forced: an order in work goes back to the queue, or stalls and is run again by the successor.
+    await within(term.worker.close(true), LOCK_EVERY_MS);
+    term.connection.disconnect();
+  }
+
+  private async beat(): Promise<void> {
+    const { redis, keys } = this.context;
+    const atMs = Date.now();
+    const role = {
+      role: 'allocator',
+      id: this.id,
+      pid: process.pid,
+      host: hostname(),
+      state: this.term ? 'acting' : 'waiting',
+      startedAtMs: this.startedAtMs,
+      atMs,
+    };
+    await redis.hset(keys.roles(), this.id, JSON.stringify(role));
+    if (this.term) await redis.set(keys.gpu('beat'), atMs);
+  }
+
+  /** Applies one order; see `applyOrder` for the generation rule. */
+  private async handle(ledger: RedisLedger, order: ScaleOrder): Promise<ScaleGrant> {
+    const { redis, keys, log } = this.context;
+    const { verdict } = await ledger.order(order);
+    if (verdict === 'applied') {
+      log.info({ ...order }, `order: ${order.reason}`);
+      for (const failure of await readWorkerFailures(redis, keys)) {
+        if (failure.pool !== order.pool || !failure.gaveUp) continue;
+        await ledger.put('failures', `${failure.pool}:${failure.role}`, null);
+      }
+    }
+    if (verdict !== 'stale') await this.queued(() => this.passes.run(ledger, { stopAll: false }));
+    const standing = await readGrant(redis, keys, order.pool);
+    if (verdict === 'stale') {
+      return {
+        pool: order.pool,
+        generation: order.generation,
+        status: 'stale',
+        asked: { prefill: order.prefill, decode: order.decode },
+        granted: standing?.granted ?? { prefill: 0, decode: 0 },
+        shortage: 'none',
+        atMs: Date.now(),
+      };
+    }
+    if (standing?.generation !== order.generation) {
+      throw new SluiceError(
+        'not_running',
+        `order ${order.generation} of ${order.pool} is stored, its grant not yet`,
+      );
+    }
+    return standing;
+  }
+
+  private soon(delayMs: number): void {
+    clearTimeout(this.passTimer);
+    if (!this.stopping) this.passTimer = setTimeout(() => void this.regularPass(), delayMs);
+  }
+
+  private async regularPass(): Promise<void> {
+    const { term } = this;
+    if (!term || this.stopping) return;
+    try {
+      await this.queued(() => this.passes.run(term.ledger, { stopAll: false }));
+    } catch (error) {
+      if (error instanceof FencedError) await this.yieldTerm();
+      else this.context.log.error({ err: error }, 'allocator pass failed, trying again');
+    }
+    this.soon(PASS_EVERY_MS);
+  }
+
+  private queued<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.line.then(work);
+    this.line = mine.catch(() => {});
+    return mine;
+  }
+}
+
+/** Whether the work ended, well or badly, within the time. */
+async function within(work: Promise<unknown>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  const ended = work.then(
+    () => true,
+    () => true,
+  );
+  try {
+    return await Promise.race([ended, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

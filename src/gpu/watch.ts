@@ -1,0 +1,133 @@
+import type { Lease } from '../contract/lease.js';
+import type { AllocatorContext } from './context.js';
+import { STABLE_SECONDS } from './core/restarts.js';
+import { settleEnded } from './ended.js';
+import type { Fleet } from './fleet.js';
+import type { RedisLedger } from './ledger.js';
+
+/** A started worker may take so long to its first sign of life. */
+const START_GRACE_MS = 60_000;
+/** A worker past its drain deadline, or without a lease, gets so long to end by itself. */
+const END_GRACE_MS = 5_000;
+/** A drain signal that shows no effect is sent again after so long. */
+const SIGNAL_AGAIN_MS = 3_000;
+
+/** Looks after the workers that are there, between one plan and the next. */
+export class FleetWatch {
+  /** Last lease seen of each worker, for those that give it back themselves before they end. */
+  private readonly lastLease = new Map<string, Lease>();
+  private readonly leaselessSince = new Map<string, number>();
+  private readonly drainSentAt = new Map<string, number>();
+
+  constructor(private readonly context: AllocatorContext) {}
+
+  /** Brings ledger, records and processes together; returns with `fleet` up to date. */
+  async tend(ledger: RedisLedger, fleet: Fleet, expired: readonly string[], nowMs: number): Promise<void> {
+    const { actuator } = this.context;
+    for (const [workerId, lease] of fleet.leases) {
+      this.lastLease.set(workerId, lease);
+      const heartbeat = fleet.heartbeats.get(workerId);
+      const started = fleet.processes.get(workerId) ?? heartbeat;
+      if (started) actuator.adopt(workerId, started);
+    }
+    await this.reclaim(ledger, fleet, expired, nowMs);
+    for (const lease of [...fleet.leases.values()]) {
+      const alive = actuator.alive(lease.workerId);
+      if (alive === false) {
+        const exit = actuator.exitOf(lease.workerId);
+        await settleEnded(this.context, ledger, fleet, lease, { kind: 'exit', exit }, nowMs);
+      } else if (alive && lease.state === 'starting' && nowMs - lease.sinceMs < START_GRACE_MS) {
+        await ledger.keep(lease);
+      } else if (alive && lease.state === 'draining') {
+        await this.urge(fleet, lease, nowMs);
+      }
+    }
+    await this.sweepLeaseless(ledger, fleet, nowMs);
+    await this.forgive(ledger, fleet, nowMs);
+  }
+
+  /** A drain signal has just been sent. */
+  drainSent(workerId: string, nowMs: number): void {
+    this.drainSentAt.set(workerId, nowMs);
+  }
+
+  /** Takes leases back that ran out. The process, if it is here, is killed before its GPUs are free. */
+  private async reclaim(ledger: RedisLedger, fleet: Fleet, expired: readonly string[], nowMs: number) {
+    for (const lease of [...fleet.leases.values()]) {
+      if (!expired.includes(lease.leaseId)) continue;
+      await this.context.actuator.stop(lease.workerId, { drain: false });
+      // One that renewed since the sweep keeps its lease; if it was just killed, the next pass sees it dead.
+      const ended = await ledger.reclaim([lease.leaseId]);
+      if (ended.length === 0) continue;
+      await settleEnded(this.context, ledger, fleet, lease, { kind: 'silent' }, nowMs);
+      this.drop(lease.workerId);
+    }
+  }
+
+  /** Repeats a drain signal that was lost, and kills at the drain deadline. */
+  private async urge(fleet: Fleet, lease: Lease, nowMs: number): Promise<void> {
+    const { actuator, config, log } = this.context;
+    const { workerId, pool } = lease;
+    if (nowMs - lease.stateSinceMs > config.worker.drainSeconds * 1000 + END_GRACE_MS) {
+      log.warn({ pool, workerId }, 'worker did not stop by its drain deadline: killed');
+      await actuator.stop(workerId, { drain: false });
+      return;
+    }
+    const heeded = fleet.heartbeats.get(workerId)?.state === 'draining';
+    if (heeded || nowMs - (this.drainSentAt.get(workerId) ?? 0) < SIGNAL_AGAIN_MS) return;
+    this.drainSent(workerId, nowMs);
+    await actuator.stop(workerId, { drain: true });
+  }
+
+  /** Workers without a lease: those that gave it back and ended are booked, those that linger are killed. */
+  private async sweepLeaseless(ledger: RedisLedger, fleet: Fleet, nowMs: number): Promise<void> {
+    const { actuator, redis, keys, config } = this.context;
+    for (const [workerId, started] of fleet.processes) {
+      if (!fleet.leases.has(workerId)) actuator.adopt(workerId, started);
+    }
+    for (const workerId of actuator.known()) {
+      if (fleet.leases.has(workerId)) continue;
+      if (actuator.alive(workerId)) {
+        const since = this.leaselessSince.get(workerId) ?? nowMs;
+        this.leaselessSince.set(workerId, since);
+        if (nowMs - since > END_GRACE_MS) await actuator.stop(workerId, { drain: false });
+        continue;
+      }
+      const lease = this.lastLease.get(workerId);
+      const exit = actuator.exitOf(workerId);
+      this.drop(workerId);
+      if (lease) await settleEnded(this.context, ledger, fleet, lease, { kind: 'exit', exit }, nowMs);
+      else {
+        await ledger.put('processes', workerId, null);
+        actuator.forget(workerId);
+      }
+    }
+    for (const [workerId, { pool, atMs }] of fleet.heartbeats) {
+      const old = nowMs - atMs > 3 * config.worker.leaseSeconds * 1000;
+      if (old && !fleet.leases.has(workerId)) await redis.hdel(keys.heartbeats(pool), workerId);
+    }
+  }
+
+  /** A worker that stayed ready for long ends the row of crashes of its pool and role. */
+  private async forgive(ledger: RedisLedger, fleet: Fleet, nowMs: number): Promise<void> {
+    for (const [field, failure] of fleet.failures) {
+      const stable = [...fleet.heartbeats.values()].some(
+        (hb) =>
+          hb.pool === failure.pool &&
+          hb.role === failure.role &&
+          hb.state === 'ready' &&
+          fleet.leases.has(hb.workerId) &&
+          nowMs - Math.max(hb.readyAtMs ?? nowMs, failure.atMs) > STABLE_SECONDS * 1000,
+      );
+      if (!stable) continue;
+      await ledger.put('failures', field, null);
+      fleet.failures.delete(field);
+    }
+  }
+
+  private drop(workerId: string): void {
+    this.lastLease.delete(workerId);
+    this.leaselessSince.delete(workerId);
+    this.drainSentAt.delete(workerId);
+  }
+}
