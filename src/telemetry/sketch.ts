@@ -13,7 +13,7 @@ export function bucketOf(value: number): number {
 }
 
 /** The value that stands for a bucket: 2 gamma^i / (gamma + 1), within the accuracy of each value in it. */
-export function valueOf(bucket: number): number {
+export function bucketValue(bucket: number): number {
   return (2 * Math.exp(bucket * LOG_GAMMA)) / (GAMMA + 1);
 }
 
@@ -52,7 +52,7 @@ export class QuantileSketch {
     let seen = 0;
     for (const bucket of [...this.buckets.keys()].sort((a, b) => a - b)) {
       seen += this.buckets.get(bucket) ?? 0;
-      if (seen >= rank) return valueOf(bucket);
+      if (seen >= rank) return bucketValue(bucket);
     }
     return null;
   }

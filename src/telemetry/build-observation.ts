@@ -1,0 +1,88 @@
+import type { Config, PoolConfig } from '../config/types.js';
+import type { PoolObservation } from '../contract/observation.js';
+import type { ScaleGrant } from '../contract/scale.js';
+import { attainment, type EndFigures, endedCount, meanLengths } from './figures.js';
+import type { QueueDepth } from './queue-depth.js';
+import {
+  coldStartSeconds,
+  engineWaitingTokens,
+  kvUsage,
+  livingWorkers,
+  oldestBeatSeconds,
+  roleCounts,
+} from './workers.js';
+import { arrivalsAgeSeconds, knownArrivals, type Writer } from './writers.js';
+
+/** Arrivals are looked at this late, so that what recorders hold has been flushed. */
+const ARRIVAL_LAG_MS = 1_000;
+
+/** What was read from Redis for one observation. */
+export interface Readings {
+  nowMs: number;
+  /** Values of the pool's hash of heartbeats. */
+  heartbeats: readonly string[];
+  depth: QueueDepth;
+  writers: readonly Writer[];
+  /** Unix second -> requests. */
+  arrivals: ReadonlyMap<number, number>;
+  /** Requests that ended within the window. */
+  ended: EndFigures;
+  grant: ScaleGrant | null;
+  /** Unix ms; null: never heard. */
+  allocatorBeatMs: number | null;
+  /** Cold start measured before, seconds, for a pool that has no worker to measure now. */
+  knownColdStartSeconds: number | null;
+}
+
+/** First and last whole second whose arrivals an observation holds. */
+export function arrivalRange(nowMs: number, windowSeconds: number): { first: number; last: number } {
+  const last = Math.floor((nowMs - ARRIVAL_LAG_MS) / 1000) - 1;
+  return { first: last - Math.max(1, Math.round(windowSeconds)) + 1, last };
+}
+
+/** Builds what a planner sees from what was read. What is not known is null, never zero. */
+export function buildObservation(pool: PoolConfig, config: Config, readings: Readings): PoolObservation {
+  const { nowMs, depth, ended, writers, grant, allocatorBeatMs } = readings;
+  const { planner, worker } = config;
+  const workers = livingWorkers(readings.heartbeats, nowMs, worker.leaseSeconds);
+  // Loads older than the limit are missing; the workers still count until their lease has run out.
+  const telling = workers.filter((beat) => nowMs - beat.atMs <= planner.telemetryStaleSeconds * 1000);
+  const silent = workers.length > 0 && telling.length < workers.length;
+  const { first, last } = arrivalRange(nowMs, planner.windowSeconds);
+  const attained = attainment(ended);
+  const percentile = pool.latencyPercentile / 100;
+  return {
+    id: `${pool.name}-${nowMs}`,
+    pool: pool.name,
+    atMs: nowMs,
+    telemetryAgeSeconds: oldest(arrivalsAgeSeconds(writers, nowMs), oldestBeatSeconds(workers, nowMs)),
+    allocatorAgeSeconds: allocatorBeatMs === null ? null : Math.max(0, nowMs - allocatorBeatMs) / 1000,
+    queue: {
+      prefillWaiting: depth.prefillWaiting,
+      decodeWaiting: depth.decodeWaiting,
+      waitingTokens: silent ? null : depth.waitingTokens + engineWaitingTokens(telling),
+      oldestWaitSeconds: depth.oldestWaitSeconds,
+    },
+    workers: { prefill: roleCounts(workers, 'prefill'), decode: roleCounts(workers, 'vllm') },
+    load: {
+      arrivals: knownArrivals(writers, readings.arrivals, first, last, nowMs),
+      running: depth.active,
+      kvUsage: kvUsage(telling, depth.waitingKvTokens),
+      ...meanLengths(ended),
+    },
+    latency: {
+      requests: endedCount(ended),
+      ttftSeconds: ended.ttft.quantile(percentile),
+      itlSeconds: ended.itl.quantile(percentile),
+      violationShare: attained === null ? null : 1 - attained,
+    },
+    grant:
+      grant === null ? null : { generation: grant.generation, ...grant.granted, shortage: grant.shortage },
+    coldStartSeconds: coldStartSeconds(workers) ?? readings.knownColdStartSeconds,
+  };
+}
+
+/** Arrivals are needed; workers there may be none. */
+function oldest(arrivals: number | null, beats: number | null): number | null {
+  return arrivals === null ? null : Math.max(arrivals, beats ?? 0);
+}
