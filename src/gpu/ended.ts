@@ -1,4 +1,5 @@
 import type { Lease } from '../contract/lease.js';
+import type { Heartbeat } from '../contract/worker.js';
 import type { WorkerExit } from './actuator.js';
 import type { AllocatorContext } from './context.js';
 import { afterCrash } from './core/restarts.js';
@@ -6,6 +7,17 @@ import { type Fleet, failureField } from './fleet.js';
 import { type RedisLedger, releaseLease } from './ledger.js';
 
 const LOG_LINES = 20;
+
+/** A worker as it was last seen. */
+export interface LastSeen {
+  lease: Lease;
+  heartbeat: Heartbeat | undefined;
+}
+
+export type EndCause =
+  | { kind: 'exit'; exit: WorkerExit | null }
+  | { kind: 'silent' }
+  | { kind: 'not-started'; error: string };
 
 /**
  * Books the end of a worker that is certainly gone: its lease, its heartbeat and its record are removed, and if
@@ -15,20 +27,16 @@ export async function settleEnded(
   context: AllocatorContext,
   ledger: RedisLedger,
   fleet: Fleet,
-  lease: Lease,
-  cause:
-    | { kind: 'exit'; exit: WorkerExit | null }
-    | { kind: 'silent' }
-    | { kind: 'not-started'; error: string },
+  { lease, heartbeat }: LastSeen,
+  cause: EndCause,
   nowMs: number,
 ): Promise<void> {
   const { redis, keys, actuator, config, log } = context;
   const { workerId, pool, role } = lease;
-  const heartbeat = fleet.heartbeats.get(workerId);
-  const leaving = heartbeat?.state === 'draining' || heartbeat?.state === 'stopped';
   const expected =
     lease.state === 'draining' ||
-    (cause.kind === 'exit' && cause.exit?.code === 0 && leaving) ||
+    // Somebody else asked it, or it lost its lease. One that ends before it was ever ready counts as crashed.
+    (cause.kind === 'exit' && cause.exit?.code === 0 && heartbeat?.readyAtMs) ||
     // The allocator died before it started this worker: nothing has failed.
     (cause.kind === 'silent' && !heartbeat && !fleet.processes.has(workerId));
   if (!expected) {
@@ -64,7 +72,7 @@ export async function settleEnded(
   fleet.processes.delete(workerId);
 }
 
-function reasonOf(cause: Parameters<typeof settleEnded>[4], lease: Lease): string {
+function reasonOf(cause: EndCause, lease: Lease): string {
   switch (cause.kind) {
     case 'not-started':
       return cause.error;

@@ -5,8 +5,8 @@ import { z } from 'zod';
 import type { Config } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
 import { type ScaleGrant, type ScaleOrder, scaleOrderSchema } from '../contract/scale.js';
-import type { Keys } from '../queues/keys.js';
 import { workerOptions } from '../queues/connection.js';
+import type { Keys } from '../queues/keys.js';
 import { FencedError } from './ledger.js';
 
 /** Orders are served by the successor after about this time. */

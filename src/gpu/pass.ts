@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { SluiceError } from '../contract/errors.js';
 import type { ScaleGrant, ScaleOrder } from '../contract/scale.js';
 import type { WorkerSpec } from '../contract/spec.js';
@@ -36,7 +37,7 @@ export class ReconcilePass {
   async run(ledger: RedisLedger, { stopAll }: { stopAll: boolean }): Promise<number> {
     const { redis, keys, config } = this.context;
     const leaseMs = Math.round(config.worker.leaseSeconds * 1000);
-    const { nowMs, expired } = await ledger.sweep(leaseMs);
+    const { nowMs, expired } = await ledger.sweep(leaseMs / 2);
     const fleet = await readFleet(redis, keys, Object.keys(config.pools));
     await this.watch.tend(ledger, fleet, expired, nowMs);
     for (let attempt = 1; attempt <= PLANS_PER_PASS; attempt++) {
@@ -90,6 +91,7 @@ export class ReconcilePass {
       const drain = plan.drain.includes(workerId);
       // Decided first, signalled then: an allocator killed in between finds the decision in the ledger.
       if (!lease || !(await ledger.mark(lease.leaseId, drain ? 'draining' : 'running'))) continue;
+      this.watch.see({ ...lease, state: drain ? 'draining' : 'running' });
       log.info({ pool: lease.pool, workerId }, drain ? 'draining worker' : 'taking a drain back');
       if (drain) {
         this.watch.drainSent(workerId, nowMs);
@@ -109,6 +111,7 @@ export class ReconcilePass {
     const { lease } = taken;
     const { workerId, pool, role, leaseId, gpus } = lease;
     fleet.leases.set(workerId, lease);
+    const seen = this.watch.see(lease);
     const spec: WorkerSpec = {
       workerId,
       pool,
@@ -128,7 +131,7 @@ export class ReconcilePass {
     } catch (error) {
       if (!(error instanceof SluiceError)) throw error;
       const cause = { kind: 'not-started', error: error.message } as const;
-      await settleEnded(this.context, ledger, fleet, lease, cause, nowMs);
+      await settleEnded(this.context, ledger, fleet, seen, cause, nowMs);
     }
     return true;
   }
@@ -137,7 +140,7 @@ export class ReconcilePass {
   private async tell(ledger: RedisLedger, fleet: Fleet, grant: ScaleGrant | null): Promise<void> {
     if (!grant) return;
     const before = fleet.grants.get(grant.pool);
-    if (before && JSON.stringify({ ...before, atMs: 0 }) === JSON.stringify({ ...grant, atMs: 0 })) return;
+    if (before && isDeepStrictEqual({ ...before, atMs: grant.atMs }, grant)) return;
     await ledger.put('grants', grant.pool, grant);
     fleet.grants.set(grant.pool, grant);
     const { pool, generation, asked, granted, shortage } = grant;

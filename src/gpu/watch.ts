@@ -1,7 +1,8 @@
 import type { Lease } from '../contract/lease.js';
+import type { Heartbeat } from '../contract/worker.js';
 import type { AllocatorContext } from './context.js';
 import { STABLE_SECONDS } from './core/restarts.js';
-import { settleEnded } from './ended.js';
+import { type LastSeen, settleEnded } from './ended.js';
 import type { Fleet } from './fleet.js';
 import type { RedisLedger } from './ledger.js';
 
@@ -14,8 +15,8 @@ const SIGNAL_AGAIN_MS = 3_000;
 
 /** Looks after the workers that are there, between one plan and the next. */
 export class FleetWatch {
-  /** Last lease seen of each worker, for those that give it back themselves before they end. */
-  private readonly lastLease = new Map<string, Lease>();
+  /** For workers that give their lease back themselves before they end. */
+  private readonly lastSeen = new Map<string, LastSeen>();
   private readonly leaselessSince = new Map<string, number>();
   private readonly drainSentAt = new Map<string, number>();
 
@@ -25,8 +26,8 @@ export class FleetWatch {
   async tend(ledger: RedisLedger, fleet: Fleet, expired: readonly string[], nowMs: number): Promise<void> {
     const { actuator } = this.context;
     for (const [workerId, lease] of fleet.leases) {
-      this.lastLease.set(workerId, lease);
       const heartbeat = fleet.heartbeats.get(workerId);
+      this.see(lease, heartbeat);
       const started = fleet.processes.get(workerId) ?? heartbeat;
       if (started) actuator.adopt(workerId, started);
     }
@@ -35,7 +36,8 @@ export class FleetWatch {
       const alive = actuator.alive(lease.workerId);
       if (alive === false) {
         const exit = actuator.exitOf(lease.workerId);
-        await settleEnded(this.context, ledger, fleet, lease, { kind: 'exit', exit }, nowMs);
+        await settleEnded(this.context, ledger, fleet, this.see(lease), { kind: 'exit', exit }, nowMs);
+        this.drop(lease.workerId);
       } else if (alive && lease.state === 'starting' && nowMs - lease.sinceMs < START_GRACE_MS) {
         await ledger.keep(lease);
       } else if (alive && lease.state === 'draining') {
@@ -44,6 +46,13 @@ export class FleetWatch {
     }
     await this.sweepLeaseless(ledger, fleet, nowMs);
     await this.forgive(ledger, fleet, nowMs);
+  }
+
+  /** Remembers a worker's lease as it is now, and its heartbeat if there is a new one. */
+  see(lease: Lease, heartbeat?: Heartbeat): LastSeen {
+    const seen = { lease, heartbeat: heartbeat ?? this.lastSeen.get(lease.workerId)?.heartbeat };
+    this.lastSeen.set(lease.workerId, seen);
+    return seen;
   }
 
   /** A drain signal has just been sent. */
@@ -59,7 +68,7 @@ export class FleetWatch {
       // One that renewed since the sweep keeps its lease; if it was just killed, the next pass sees it dead.
       const ended = await ledger.reclaim([lease.leaseId]);
       if (ended.length === 0) continue;
-      await settleEnded(this.context, ledger, fleet, lease, { kind: 'silent' }, nowMs);
+      await settleEnded(this.context, ledger, fleet, this.see(lease), { kind: 'silent' }, nowMs);
       this.drop(lease.workerId);
     }
   }
@@ -73,8 +82,11 @@ export class FleetWatch {
       await actuator.stop(workerId, { drain: false });
       return;
     }
-    const heeded = fleet.heartbeats.get(workerId)?.state === 'draining';
-    if (heeded || nowMs - (this.drainSentAt.get(workerId) ?? 0) < SIGNAL_AGAIN_MS) return;
+    // Only on a worker's own word, given well after the signal: a second signal ends its requests early.
+    const heartbeat = fleet.heartbeats.get(workerId);
+    const sentAtMs = this.drainSentAt.get(workerId) ?? lease.stateSinceMs;
+    const unheeded = heartbeat?.state === 'starting' || heartbeat?.state === 'ready';
+    if (!unheeded || heartbeat.atMs - sentAtMs < SIGNAL_AGAIN_MS) return;
     this.drainSent(workerId, nowMs);
     await actuator.stop(workerId, { drain: true });
   }
@@ -93,10 +105,10 @@ export class FleetWatch {
         if (nowMs - since > END_GRACE_MS) await actuator.stop(workerId, { drain: false });
         continue;
       }
-      const lease = this.lastLease.get(workerId);
+      const seen = this.lastSeen.get(workerId);
       const exit = actuator.exitOf(workerId);
       this.drop(workerId);
-      if (lease) await settleEnded(this.context, ledger, fleet, lease, { kind: 'exit', exit }, nowMs);
+      if (seen) await settleEnded(this.context, ledger, fleet, seen, { kind: 'exit', exit }, nowMs);
       else {
         await ledger.put('processes', workerId, null);
         actuator.forget(workerId);
@@ -126,7 +138,7 @@ export class FleetWatch {
   }
 
   private drop(workerId: string): void {
-    this.lastLease.delete(workerId);
+    this.lastSeen.delete(workerId);
     this.leaselessSince.delete(workerId);
     this.drainSentAt.delete(workerId);
   }

@@ -1,7 +1,7 @@
 import type { WorkerFailure } from '../../contract/lease.js';
 import type { ScaleGrant, ScaleOrder } from '../../contract/scale.js';
 import type { WorkerRole } from '../../contract/worker.js';
-import { acquire, chooseGpus, type Ledger, type LeaseRequest, type Refusal } from './ledger.js';
+import { acquire, chooseGpus, type LeaseRequest, type Ledger, type Refusal } from './ledger.js';
 import { askedOf, reconcile, type WorkerView } from './reconcile.js';
 import { restartVerdict } from './restarts.js';
 

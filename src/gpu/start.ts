@@ -1,0 +1,58 @@
+import { randomUUID } from 'node:crypto';
+import { resolve } from 'node:path';
+import type { Logger } from 'pino';
+import type { Config } from '../config/types.js';
+import { connect } from '../queues/connection.js';
+import { Keys } from '../queues/keys.js';
+import type { Actuator } from './actuator.js';
+import { Allocator } from './allocator.js';
+import { LocalActuator } from './local-actuator.js';
+import { workerSizes } from './worker-size.js';
+
+export interface AllocatorOptions {
+  config: Config;
+  /** null: the presets. */
+  configFile: string | null;
+  redisUrl: string;
+  dataDir: string;
+  ownerPid: number | null;
+  log: Logger;
+  /** How workers are run; absent: as processes of this machine. */
+  actuator?: Actuator;
+}
+
+/**
+ * Starts a GPU allocator in this process; the returned function ends it, see `Allocator.stop`.
+ * Errors: `invalid_config` when a pool's `tensor_parallelism: auto` has no answer.
+ */
+export async function startAllocator(
+  options: AllocatorOptions,
+): Promise<(how: { stopWorkers: boolean }) => Promise<void>> {
+  const { config, redisUrl, log, ownerPid } = options;
+  const dataDir = resolve(options.dataDir);
+  const sizes = Object.entries(config.pools).map(([name, pool]) => {
+    const { vllm, prefill } = workerSizes(pool);
+    return [name, { vllm: vllm.tp, prefill: prefill.tp }] as const;
+  });
+  const redis = connect(redisUrl, 'plain');
+  const allocator = new Allocator(
+    {
+      redis,
+      keys: new Keys(config.namespace),
+      config,
+      tp: Object.fromEntries(sizes),
+      actuator: options.actuator ?? new LocalActuator({ redisUrl, dataDir }),
+      newId: () => randomUUID().slice(0, 8),
+      log,
+      configFile: options.configFile === null ? null : resolve(options.configFile),
+      dataDir,
+      ownerPid,
+    },
+    redisUrl,
+  );
+  await allocator.start();
+  return async (how) => {
+    await allocator.stop(how);
+    redis.disconnect();
+  };
+}
