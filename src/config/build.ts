@@ -1,0 +1,67 @@
+import type { FileFields } from './file-schema.js';
+import { defaultConfig } from './presets.js';
+import type { Problems } from './problems.js';
+import type { ReadPools } from './read-pools.js';
+import type { Config } from './types.js';
+
+/** The configuration from the fields of its file; what was left out is the default. */
+export function buildConfig(
+  fields: FileFields,
+  { pools, complete }: ReadPools,
+  file: string,
+  problems: Problems,
+): Config {
+  const base = defaultConfig();
+  const { planner, worker, queues, limits, pricing } = fields;
+  const levels = [...new Set(pools.map(({ level }) => level))];
+  return {
+    namespace: fields.namespace ?? base.namespace,
+    source: file,
+    defaultLevel: complete
+      ? defaultLevel(fields.default_level, levels, problems)
+      : (fields.default_level ?? base.defaultLevel),
+    inventory: { hosts: fields.inventory?.hosts ?? base.inventory.hosts },
+    pools: Object.fromEntries(pools.map((pool) => [pool.name, pool])),
+    planner: {
+      fastIntervalSeconds: planner?.fast_interval_seconds ?? base.planner.fastIntervalSeconds,
+      adjustmentIntervalSeconds:
+        planner?.adjustment_interval_seconds ?? base.planner.adjustmentIntervalSeconds,
+      telemetryStaleSeconds: planner?.telemetry_stale_seconds ?? base.planner.telemetryStaleSeconds,
+      windowSeconds: planner?.window_seconds ?? base.planner.windowSeconds,
+      transitionsKept: planner?.transitions_kept ?? base.planner.transitionsKept,
+    },
+    worker: {
+      heartbeatSeconds: worker?.heartbeat_seconds ?? base.worker.heartbeatSeconds,
+      leaseSeconds: worker?.lease_seconds ?? base.worker.leaseSeconds,
+      drainSeconds: worker?.drain_seconds ?? base.worker.drainSeconds,
+      maxRestarts: worker?.max_restarts ?? base.worker.maxRestarts,
+      restartBackoffSeconds: worker?.restart_backoff_seconds ?? base.worker.restartBackoffSeconds,
+    },
+    queues: {
+      deadlineResolutionMs: queues?.deadline_resolution_ms ?? base.queues.deadlineResolutionMs,
+      lockSeconds: queues?.lock_seconds ?? base.queues.lockSeconds,
+      keepSeconds: queues?.keep_seconds ?? base.queues.keepSeconds,
+      keepJobs: queues?.keep_jobs ?? base.queues.keepJobs,
+      ingressConcurrency: queues?.ingress_concurrency ?? base.queues.ingressConcurrency,
+      requestsPrefix: queues?.requests_prefix ?? base.queues.requestsPrefix,
+    },
+    limits: {
+      maxPromptTokens: limits?.max_prompt_tokens ?? base.limits.maxPromptTokens,
+      maxOutputTokens: limits?.max_output_tokens ?? base.limits.maxOutputTokens,
+    },
+    pricing: { usdPerGpuHour: pricing?.usd_per_gpu_hour ?? base.pricing.usdPerGpuHour },
+  };
+}
+
+/** The named level, else medium, else the only one. */
+function defaultLevel(named: string | undefined, levels: string[], problems: Problems): string {
+  const level = named ?? (levels.length === 1 ? (levels[0] ?? 'medium') : 'medium');
+  if (!levels.includes(level)) {
+    const came = named === undefined ? 'nothing, and no pool serves medium' : JSON.stringify(named);
+    problems.add(
+      ['default_level'],
+      `expected a level that a pool serves (${levels.join(', ')}), got ${came}`,
+    );
+  }
+  return level;
+}

@@ -1,0 +1,151 @@
+import { z } from 'zod';
+import { described, integer, number, section, text } from './fields.js';
+
+const DAY = 86_400;
+
+const island = z
+  .array(
+    z
+      .number({ error: 'a GPU index' })
+      .int({ error: 'a GPU index' })
+      .min(0, { error: 'a GPU index of at least 0' }),
+    {
+      error: 'a list of GPU indices such as [0, 1, 2, 3]',
+    },
+  )
+  .min(1, { error: 'at least one GPU index' })
+  .max(1024, { error: 'at most 1024 GPU indices' });
+
+const ISLANDS = 'a list of islands, each a list of GPU indices, such as [[0, 1, 2, 3], [4, 5, 6, 7]]';
+
+/** One host of the inventory. Both fields are needed. */
+const hostSchema = z.strictObject(
+  {
+    name: text(
+      /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/,
+      'a host name',
+      'Name of the machine; GPU ids are `name:index`.',
+    ),
+    islands: described(
+      z.array(island, { error: ISLANDS }).min(1, { error: 'at least one island' }).max(1024),
+      ISLANDS,
+      'CUDA device indices',
+      'GPUs in groups that share a fast link (NVLink); a worker with TP above 1 takes its GPUs from one island.',
+    ),
+  },
+  { error: (issue) => (issue.code === 'invalid_type' ? 'a mapping with name and islands' : undefined) },
+);
+
+const HOSTS = 'a list of hosts, each with name and islands';
+
+/** Everything in the file but the pools; all may be left out. */
+export const fileSchema = section({
+  namespace: text(
+    /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/,
+    'a name of letters, digits, "-" and "_"',
+    'Prefix of every Redis key, so that installations can share one Redis.',
+  ),
+  default_level: text(
+    /^[a-z0-9][a-z0-9_-]{0,62}$/,
+    'a level name of lower-case letters, digits, "-" and "_"',
+    'Level of requests that name none. Default: medium, or the only level there is.',
+  ),
+  inventory: section({
+    hosts: described(
+      z.array(hostSchema, { error: HOSTS }).min(1, { error: 'at least one host' }).max(1024),
+      HOSTS,
+      '',
+      'The machines and GPUs that the allocator may lease.',
+    ),
+  }),
+  planner: section({
+    fast_interval_seconds: number(
+      { min: 0.1, max: 3600 },
+      'seconds',
+      'Fast loop: watches saturation and bursts; may only add.',
+    ),
+    adjustment_interval_seconds: number(
+      { min: 0.1, max: DAY },
+      'seconds',
+      'Slow loop: sizes each pool from the forecast.',
+    ),
+    telemetry_stale_seconds: number(
+      { min: 0.5, max: DAY },
+      'seconds',
+      'Telemetry older than this counts as missing; the planner then holds.',
+    ),
+    window_seconds: number(
+      { min: 1, max: DAY },
+      'seconds',
+      'Latency and length samples are taken over so long.',
+    ),
+    transitions_kept: integer(
+      { min: 10, max: 10_000_000 },
+      'records',
+      "Transitions kept on each pool's stream.",
+    ),
+  }),
+  worker: section({
+    heartbeat_seconds: number(
+      { min: 0.1, max: 3600 },
+      'seconds',
+      'How often a worker reports and renews its lease.',
+    ),
+    lease_seconds: number(
+      { min: 0.5, max: DAY },
+      'seconds',
+      'GPUs of a worker that was not heard for so long are taken back.',
+    ),
+    drain_seconds: number(
+      { min: 0, max: DAY },
+      'seconds',
+      'A draining worker may finish its requests for so long.',
+    ),
+    max_restarts: integer(
+      { min: 0, max: 1000 },
+      'crashes',
+      'A worker that crashed so many times in a row is given up.',
+    ),
+    restart_backoff_seconds: number(
+      { min: 0.05, max: 3600 },
+      'seconds',
+      'First restart delay; doubles up to 32 times.',
+    ),
+  }),
+  queues: section({
+    deadline_resolution_ms: integer(
+      { min: 1, max: 60_000 },
+      'ms',
+      'Resolution of deadline order: requests due within the same step run in order of arrival.',
+    ),
+    lock_seconds: number(
+      { min: 1, max: 3600 },
+      'seconds',
+      "A dead worker's requests run again after about so long.",
+    ),
+    keep_seconds: integer({ min: 1, max: 365 * DAY }, 'seconds', 'Ended jobs are kept so long.'),
+    keep_jobs: integer({ min: 1, max: 10_000_000 }, 'jobs', 'Most ended jobs kept on each queue.'),
+    ingress_concurrency: integer(
+      { min: 1, max: 1_000_000 },
+      'requests',
+      'Requests that one ingress process holds at once.',
+    ),
+    requests_prefix: text(
+      /^[^\s\p{Cc}:]{1,100}$/u,
+      'a BullMQ prefix without spaces and ":"',
+      'BullMQ prefix of the public `requests` queue; bull is what plain clients use.',
+    ),
+  }),
+  limits: section({
+    max_prompt_tokens: integer({ min: 1, max: 10_000_000 }, 'tokens', 'A longer prompt is refused.'),
+    max_output_tokens: integer({ min: 1, max: 1_000_000 }, 'tokens', 'A request for more tokens is refused.'),
+  }),
+  pricing: section({
+    usd_per_gpu_hour: number(
+      { min: 0, max: 10_000 },
+      'USD',
+      'Price of one GPU for one hour, for the cost by level.',
+    ),
+  }),
+});
+export type FileFields = z.output<typeof fileSchema>;

@@ -1,0 +1,217 @@
+import { z } from 'zod';
+import { choice, described, flag, integer, number, section, text } from './fields.js';
+
+const MAX_TP = 64;
+const MAX_GPUS = 4096;
+const DAY = 86_400;
+
+const tp = (role: string, also: string) => {
+  const expected = `auto or a whole number of GPUs from 1 to ${MAX_TP}`;
+  return described(
+    z.union([z.literal('auto'), z.number().int().min(1).max(MAX_TP)], { error: expected }),
+    expected,
+    'GPUs per worker',
+    `Tensor parallelism of ${role} workers: the GPUs that each takes from the ledger, and its step times. ${also}`,
+  );
+};
+
+const TTFT =
+  'a number of seconds above 0 and at most 60 (0.3, not 300: seconds are expected, not milliseconds)';
+const ITL =
+  'a number of seconds above 0 and at most 5 (0.03, not 30: seconds are expected, not milliseconds)';
+
+/** The fields of one pool under the design's names; all may be left out. */
+export const poolSchema = section({
+  preset: choice(
+    ['high', 'medium', 'low'],
+    'Tier whose values the pool starts from. Default: that of its level, else medium.',
+  ),
+  level: text(
+    /^[a-z0-9][a-z0-9_-]{0,62}$/,
+    'a level name of lower-case letters, digits, "-" and "_"',
+    'SLO level that the pool serves. Default: the name of the pool.',
+  ),
+  model: text(
+    /^[^\s\p{Cc}]{1,200}$/u,
+    'a model name without spaces',
+    'Model that the pool serves; requests are routed by model and level.',
+  ),
+  priority: integer(
+    { min: 1, max: 1000 },
+    '',
+    'Rank among the pools, 1 first: who is served first when GPUs are short, and the order of every report.',
+  ),
+  description: text(
+    /^[^\p{Cc}]{1,500}$/u,
+    'one line of text',
+    "Told in the planner's start-up log and in `sluice status`.",
+  ),
+  tensor_parallelism: section({
+    prefill: tp('prefill', 'auto: the profile chooses.'),
+    decode: tp(
+      'decode and aggregated',
+      'auto: the profile chooses the fewest GPUs that meet target x buffer.',
+    ),
+  }),
+  gpu_budget: section({
+    guaranteed: integer(
+      { min: 0, max: MAX_GPUS },
+      'GPUs',
+      'GPUs that are kept for this pool. Default: the ceiling.',
+    ),
+    ceiling: integer(
+      { min: 1, max: MAX_GPUS },
+      'GPUs',
+      'Most GPUs that the pool may lease. Default: the guaranteed part.',
+    ),
+  }),
+  max_workers: integer(
+    { min: 1, max: MAX_GPUS },
+    'workers',
+    'Most workers of both roles together. Default: what the budget holds.',
+  ),
+  min_workers: integer(
+    { min: 0, max: MAX_GPUS },
+    'workers',
+    'Floor of decode or aggregated workers that an idle pool keeps; 0 lets it go to nothing.',
+  ),
+  gpu_memory_utilization: number(
+    { above: 0, max: 1 },
+    'share of GPU memory',
+    'Memory that the engine may use: sets the number of KV blocks, so the room of a worker.',
+  ),
+  scale_up_threshold: section({
+    prefill_queue: number(
+      { above: 0, max: 1 },
+      'share of capacity',
+      'Load of the prefill queue above which the planner adds workers.',
+    ),
+    decode_kv: number(
+      { above: 0, max: 1 },
+      'share of KV blocks',
+      'KV usage of decode workers above which the planner adds workers.',
+    ),
+  }),
+  scaling: section({
+    aggressiveness: choice(
+      ['aggressive', 'balanced', 'conservative'],
+      'How much a planner adds at once, and how soon it takes away.',
+    ),
+    look_ahead: choice(
+      ['proactive', 'moderate', 'reactive'],
+      'How far ahead the planner sizes for: by the forecast, by part of it, or for the load of now.',
+    ),
+  }),
+  burst_protection: flag('On a spike, surge to what the budget allows and take nothing away until calm.'),
+  cost_optimization: flag('Drain what the load no longer needs as soon as it does not need it.'),
+  performance_buffer: number(
+    { above: 0, max: 1 },
+    'share of target',
+    'The planner plans for target x buffer; lower keeps more in reserve.',
+  ),
+  latency_percentile: number(
+    { min: 1, max: 99.9 },
+    'percentile',
+    'Percentile of TTFT and ITL that the planner watches.',
+    'a percentile from 1 to 99.9, such as 95',
+  ),
+  violations_allowed: number(
+    { min: 0, max: 1 },
+    'share of requests',
+    'Requests that may miss their SLO before the planner reacts; 0.05 is 5 %.',
+    'a share from 0 to 1 (0.05 is 5 %)',
+  ),
+  load_predictor: choice(
+    ['constant', 'linear', 'arima'],
+    'Predictor of the arrival rate that proactive sizing uses.',
+  ),
+  ttft_target: number(
+    { above: 0, max: 60 },
+    'seconds',
+    'Time to first token promised, from acceptance: deadline order, sizing and attainment.',
+    TTFT,
+  ),
+  itl_target: number(
+    { above: 0, max: 5 },
+    'seconds',
+    'Mean inter-token latency promised: sizing, and attainment.',
+    ITL,
+  ),
+  expected_isl: integer(
+    { min: 1, max: 1_000_000 },
+    'tokens',
+    'Prompt length that is planned for until requests have been seen.',
+  ),
+  expected_osl: integer(
+    { min: 1, max: 1_000_000 },
+    'tokens',
+    'Output length that is planned for until requests have been seen.',
+  ),
+  disaggregation: section({
+    enabled: flag('Serve long prompts as a prefill job and a decode job on workers of their own.'),
+    min_prompt_tokens: integer(
+      { min: 1, max: 1_000_000 },
+      'tokens',
+      'Prompts at least this long go prefill, then decode, while prefill workers are ready.',
+    ),
+    prefill_workers: integer(
+      { min: 1, max: MAX_GPUS },
+      'workers',
+      'Prefill workers to hold while disaggregation is on.',
+    ),
+  }),
+  queue_timeout_seconds: described(
+    z.union(
+      [
+        z.null(),
+        z
+          .number()
+          .gt(0)
+          .max(7 * DAY),
+      ],
+      { error: `a number of seconds above 0 and at most ${7 * DAY}, or null for never` },
+    ),
+    `a number of seconds above 0 and at most ${7 * DAY}, or null for never`,
+    'seconds',
+    'A request that waits longer in the queue ends as expired; null: never. Its own deadline_ms goes first.',
+  ),
+  idle_after_seconds: number(
+    { above: 0, max: DAY },
+    'seconds',
+    'Without a request for so long, the pool is idle and goes to its floor.',
+  ),
+  burst_calm_seconds: number(
+    { above: 0, max: DAY },
+    'seconds',
+    'Burst protection ends after so long without a spike.',
+  ),
+  engine: section({
+    kind: choice(
+      ['sim', 'noop'],
+      'sim: simulated engine with honest timing; noop: answers at once (for benchmarks).',
+    ),
+    profile: text(
+      /^[^\p{Cc}]{1,4096}$/u,
+      "a built-in profile's name or a file's path",
+      'Performance profile of the simulated engine; the planner sizes by it.',
+    ),
+    cold_start_seconds: number(
+      { min: 0, max: DAY },
+      'seconds',
+      'From the start of a worker to its first request.',
+    ),
+    max_sequences: integer(
+      { min: 1, max: 65_536 },
+      'sequences',
+      'Most sequences in one batch (vLLM: max_num_seqs).',
+    ),
+    max_batched_tokens: integer(
+      { min: 16, max: 1_048_576 },
+      'tokens',
+      'Token budget of one step (vLLM: max_num_batched_tokens).',
+    ),
+    prefix_cache: flag('Share KV blocks between prompts that begin alike.'),
+    seed: integer({ min: 0, max: 4_294_967_295 }, '', 'Seed of the placeholder text.'),
+  }),
+});
+export type PoolFields = z.output<typeof poolSchema>;
