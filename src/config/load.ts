@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import { Assignments, isMapping } from './assignments.js';
 import { buildConfig } from './build.js';
 import { checkInventory, checkPools, checkTimes } from './check.js';
@@ -40,7 +41,7 @@ export function checkConfig(text: string, file: string): CheckedConfig {
   }
   const { pools: found, rest } = findPools(source.value, problems);
   const planner = gatherPlanner(rest, problems);
-  const pools = readPools(found, planner, problems);
+  const pools = readPools(found, planner, dirname(file), problems);
   if (!Object.hasOwn(rest, 'planner') || isMapping(rest.planner)) rest.planner = planner.nested();
   const origin = (path: Path): Path => (path[0] === 'planner' ? planner.origin(path.slice(1), path) : path);
   const fields = validate(fileSchema, rest, origin, problems);

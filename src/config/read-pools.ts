@@ -22,7 +22,12 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/;
 const RESERVED = 'gpu';
 
 /** Reads each pool; null: the three presets. `planner` takes what Dynamo sets by pool and Sluice once. */
-export function readPools(raw: RawPool[] | null, planner: Assignments, problems: Problems): ReadPools {
+export function readPools(
+  raw: RawPool[] | null,
+  planner: Assignments,
+  folder: string,
+  problems: Problems,
+): ReadPools {
   if (raw === null) {
     const pools = TIERS.map((tier) => presetPool(tier, tier, tier));
     return { pools, complete: true, origin: () => ['pools'] };
@@ -39,7 +44,7 @@ export function readPools(raw: RawPool[] | null, planner: Assignments, problems:
     if (fields === null) continue;
     checkProactive(fields, normalized, problems);
     checkEngine(fields, origin, problems);
-    if (problems.count === before) pools.push(buildPool(name, fields, normalized.proactive));
+    if (problems.count === before) pools.push(buildPool(name, fields, normalized.proactive, folder));
   }
   return {
     pools,
