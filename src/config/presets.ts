@@ -10,7 +10,7 @@ export function isTier(level: string): level is Tier {
 /** The engine of the presets: simulated, so that a first run needs no GPU. */
 const SIM: EngineConfig = {
   kind: 'sim',
-  profile: 'h100-llama31-8b-fp8',
+  profile: 'llama-3.1-8b-fp8-h100',
   coldStartSeconds: 8,
   maxSequences: 256,
   maxBatchedTokens: 2048,

@@ -1,0 +1,107 @@
+import { checkConfig, defaultConfig, loadConfig } from '../config/load.js';
+import { renderConfig } from '../config/show.js';
+import { readConfigText } from '../config/source.js';
+import type { Config, PoolConfig } from '../config/types.js';
+import { SluiceError } from '../contract/errors.js';
+import { chooseTensorParallelism } from '../profile/choose-tp.js';
+import { loadProfile } from '../profile/load.js';
+
+/** Where the commands print; the console in use. */
+export interface Printer {
+  out(line: string): void;
+  error(line: string): void;
+}
+
+const CONSOLE: Printer = { out: (line) => console.log(line), error: (line) => console.error(line) };
+
+/**
+ * `sluice config check FILE`: says whether a file is valid, with every problem in it.
+ * @returns the exit code: 0 valid, 2 not.
+ */
+export function configCheck(
+  file: string,
+  options: { json?: boolean } = {},
+  printer: Printer = CONSOLE,
+): number {
+  try {
+    const { config, notes } = checkConfig(readConfigText(file), file);
+    const problems = profileProblems(config);
+    if (problems.length > 0) throw new SluiceError('invalid_config', problems.join('\n'));
+    if (options.json === true) printer.out(JSON.stringify({ valid: true, notes, errors: [] }, null, 2));
+    else {
+      for (const note of notes) printer.error(`note: ${note}`);
+      printer.out(`${file}: valid: ${Object.values(config.pools).map(summary).join('; ')}`);
+    }
+    return 0;
+  } catch (caught) {
+    const error = SluiceError.from(caught);
+    if (error.code !== 'invalid_config') throw error;
+    if (options.json === true) {
+      printer.out(JSON.stringify({ valid: false, notes: [], errors: error.message.split('\n') }, null, 2));
+    } else printer.error(error.message);
+    return error.exitCode;
+  }
+}
+
+/**
+ * `sluice config show [FILE]`: the effective configuration, of a file or of the presets, as commented YAML that
+ * loads again, or as JSON (the typed Config).
+ * @returns the exit code: 0, or 2 when the file is not valid.
+ */
+export function configShow(
+  file: string | undefined,
+  options: { json?: boolean } = {},
+  printer: Printer = CONSOLE,
+): number {
+  try {
+    const config = file === undefined ? defaultConfig() : loadConfig(file);
+    printer.out(options.json === true ? JSON.stringify(config, null, 2) : renderConfig(config).trimEnd());
+    return 0;
+  } catch (caught) {
+    const error = SluiceError.from(caught);
+    if (error.code !== 'invalid_config') throw error;
+    printer.error(error.message);
+    return error.exitCode;
+  }
+}
+
+/** What the pools ask of their profiles that those do not have; the config room does not read profiles. */
+function profileProblems(config: Config): string[] {
+  const problems: string[] = [];
+  for (const pool of Object.values(config.pools)) {
+    try {
+      checkProfile(pool);
+    } catch (caught) {
+      problems.push(`${config.source}: pools.${pool.name}: ${SluiceError.from(caught).message}`);
+    }
+  }
+  return problems;
+}
+
+function checkProfile(pool: PoolConfig): void {
+  if (pool.engine.kind !== 'sim') return;
+  const profile = loadProfile(pool.engine.profile);
+  for (const [role, tp] of Object.entries(pool.tensorParallelism)) {
+    if (tp === 'auto') {
+      chooseTensorParallelism(profile, {
+        targets: pool.targets,
+        buffer: pool.performanceBuffer,
+        expected: pool.expected,
+        gpuBudget: pool.gpuBudget.ceiling,
+        gpuMemoryUtilization: pool.gpuMemoryUtilization,
+        phase: role === 'prefill' ? 'prefill' : 'whole',
+      });
+    } else if (!Object.hasOwn(profile.tp, tp)) {
+      const known = Object.keys(profile.tp).join(', ');
+      throw new SluiceError(
+        'invalid_config',
+        `tensor_parallelism.${role}: expected a degree of profile ${profile.name} (${known}), got ${tp}`,
+      );
+    }
+  }
+}
+
+function summary(pool: PoolConfig): string {
+  const { decode } = pool.tensorParallelism;
+  return `${pool.name} (level ${pool.level}, ${pool.gpuBudget.ceiling} GPUs, TP ${decode}, TTFT ${pool.targets.ttftSeconds} s, ITL ${pool.targets.itlSeconds} s)`;
+}
