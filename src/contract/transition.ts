@@ -28,6 +28,17 @@ export const transitionSchema = z.object({
   numbers: z.record(z.string(), z.union([z.number(), z.string(), z.boolean(), z.null()])),
   order: scaleOrderSchema.nullable(),
   observation: observationSchema.nullable(),
+  /**
+   * What the decision rested on besides the observation, enough to compute it again: the planner's memory before
+   * the event, the capacity facts (null: no tick), and what else the event carried.
+   */
+  basis: z
+    .object({
+      memory: z.record(z.string(), z.unknown()),
+      facts: z.record(z.string(), z.unknown()).nullable(),
+      event: z.record(z.string(), z.unknown()),
+    })
+    .optional(),
 });
 export type TransitionRecord = z.output<typeof transitionSchema>;
 

@@ -66,6 +66,14 @@ export class Keys {
   plannerSnapshot(pool: string): string {
     return `${this.poolPrefix(pool)}:planner:snapshot`;
   }
+  /** Snapshots that could not be used, newest first. */
+  plannerSetAside(pool: string): string {
+    return `${this.poolPrefix(pool)}:planner:set-aside`;
+  }
+  /** The right to plan for the pool: the owner's id, with a time to live. */
+  plannerLock(pool: string): string {
+    return `${this.poolPrefix(pool)}:planner:lock`;
+  }
   transitions(pool: string): string {
     return `${this.poolPrefix(pool)}:planner:transitions`;
   }

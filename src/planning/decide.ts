@@ -1,0 +1,203 @@
+import type { PoolObservation } from '../contract/observation.js';
+import { forecastRate, type RateForecast } from '../forecast/rate.js';
+import { detectBurst } from './burst.js';
+import { growth } from './growth.js';
+import { judgeHealth } from './health.js';
+import { decisionSpan, lookAheadSeconds } from './horizon.js';
+import { counted, measureLoad, sinceTrafficMs } from './load.js';
+import type { PlannerMemory } from './memory.js';
+import type { Plan, Proposal, Verdict } from './plan.js';
+import type { CapacityFacts, PoolPolicy } from './policy.js';
+import { judgeArrived, judgeDrained, restate, retry } from './progress.js';
+import { floorOf, same, show } from './replicas.js';
+import { shrink } from './shrink.js';
+import { expectedReplicas, type Sight } from './sight.js';
+import type { Sizing } from './sizing.js';
+import { judgeSpike, surge } from './surge.js';
+import { thresholdSizing } from './threshold-sizing.js';
+import { seconds } from './words.js';
+
+export interface DecideInput {
+  /** Null: nothing could be observed. */
+  observation: PoolObservation | null;
+  policy: PoolPolicy;
+  facts: CapacityFacts;
+  memory: PlannerMemory;
+  /** Unix ms. */
+  now: number;
+  sizing?: Sizing;
+}
+
+/** The planner's decision: a pure function; the same input gives the same plan. Never throws. */
+export function decide(input: DecideInput): Plan {
+  const { observation, policy, memory, now } = input;
+  const blind = judgeHealth(observation, memory, policy, now);
+  if (observation === null || blind.is) return holdingPlan(input, blind);
+  const s = look(input, observation);
+  const traffic = judgeTraffic(s);
+  const idle = judgeIdle(traffic, policy, now);
+  const span = decisionSpan(s.coldStartSeconds, policy);
+  const horizon = lookAheadSeconds(policy.lookAhead, span);
+  const forecast = (over: number | null): RateForecast | null =>
+    s.slow && over !== null ? forecastRate(observation.load.arrivals, policy.loadPredictor, over) : null;
+  const ahead = forecast(horizon);
+  const { more, sightings } = growth(s, ahead, idle.is);
+  const burst = detectBurst(counted(observation.load.arrivals), policy.fastIntervalSeconds);
+  const spike = judgeSpike(s, burst);
+  const surged = spike.is ? surge(s, burst) : null;
+  const lastSpikeAtMs = spike.is ? now : memory.lastSpikeAtMs;
+  const calm = judgeCalm(lastSpikeAtMs, policy, now);
+  const drained = judgeDrained(s);
+  const fewer = more === null && !spike.is && calm.is ? shrink(s, forecast(span)) : null;
+  const floor = idle.is ? toFloor(s, idle) : null;
+  const again = restate(s);
+  const taken = surged ?? more ?? floor ?? fewer ?? again;
+  return {
+    pool: policy.pool,
+    observationId: observation.id,
+    now,
+    blind,
+    idle,
+    spike,
+    calm,
+    arrived: judgeArrived(s),
+    drained,
+    more,
+    surge: surged,
+    fewer,
+    floor,
+    restate: again,
+    reason:
+      taken?.why ?? unknowns(s) ?? `enough: ${show(s.load.ready)} ready of ${show(memory.desired)} ordered`,
+    numbers: {
+      ready: s.load.ready.decode,
+      readyPrefill: s.load.ready.prefill,
+      desired: memory.desired.decode,
+      desiredPrefill: memory.desired.prefill,
+      waiting: s.load.waiting,
+      prefillQueueLoad: s.load.prefillQueue,
+      decodeKvLoad: s.load.decodeKv,
+      rps: s.load.recentRps,
+      capacityRps: s.load.capacityRps,
+      ttftSeconds: observation.latency.ttftSeconds,
+      itlSeconds: observation.latency.itlSeconds,
+      violationShare: observation.latency.violationShare,
+      burstRps: burst?.rps ?? null,
+      baselineRps: burst?.baselineRps ?? null,
+      burstPValue: burst?.pValue ?? null,
+      forecastRps: ahead?.peak ?? null,
+      forecastSd: ahead?.sd ?? null,
+      horizonSeconds: ahead?.horizonSeconds ?? null,
+      slow: s.slow,
+      spike: spike.is,
+      calm: calm.is,
+    },
+    seenGeneration: observation.grant?.generation ?? 0,
+    memory: {
+      ...memory,
+      lastTrafficAtMs: traffic,
+      lastSpikeAtMs,
+      lastShortAtMs: s.short || memory.order !== null ? now : memory.lastShortAtMs,
+      lastSlowAtMs: s.slow ? now : memory.lastSlowAtMs,
+      drainFrom: drained.is ? null : memory.drainFrom,
+      sightings,
+    },
+  };
+}
+
+function look(input: DecideInput, o: PoolObservation): Sight {
+  const { policy, facts, memory, now } = input;
+  const load = measureLoad(o, policy, facts);
+  const expected = expectedReplicas(memory, o);
+  const sinceSlow = memory.lastSlowAtMs === null ? Number.POSITIVE_INFINITY : now - memory.lastSlowAtMs;
+  return {
+    o,
+    policy,
+    facts,
+    memory,
+    sizing: input.sizing ?? thresholdSizing,
+    now,
+    load,
+    coldStartSeconds: o.coldStartSeconds ?? facts.coldStartSeconds,
+    expected,
+    short: load.ready.prefill < expected.prefill || load.ready.decode < expected.decode,
+    slow: sinceSlow >= policy.adjustmentIntervalSeconds * 1000,
+  };
+}
+
+/** When traffic was last seen; unknown counts are taken for traffic. */
+function judgeTraffic({ o, memory, now }: Sight): number | null {
+  const since = sinceTrafficMs(o);
+  if (since === null) return memory.lastTrafficAtMs;
+  return Math.max(memory.lastTrafficAtMs ?? 0, now - since);
+}
+
+function judgeIdle(lastTrafficAtMs: number | null, policy: PoolPolicy, now: number): Verdict {
+  if (lastTrafficAtMs === null) return { is: true, why: 'no request has come yet' };
+  const silent = now - lastTrafficAtMs;
+  const is = silent >= policy.idleAfterSeconds * 1000;
+  return { is, why: `no request for ${seconds(silent)}, idle after ${policy.idleAfterSeconds} s` };
+}
+
+function judgeCalm(lastSpikeAtMs: number | null, policy: PoolPolicy, now: number): Verdict {
+  if (lastSpikeAtMs === null) return { is: true, why: 'no burst was seen' };
+  const since = now - lastSpikeAtMs;
+  return {
+    is: since >= policy.burstCalmSeconds * 1000,
+    why: `last burst ${seconds(since)} ago, calm after ${policy.burstCalmSeconds} s`,
+  };
+}
+
+function toFloor({ memory, policy }: Sight, idle: Verdict): Proposal | null {
+  const floor = floorOf(memory.floor ?? policy.minWorkers, policy);
+  return same(floor, memory.desired)
+    ? null
+    : { replicas: floor, why: `${idle.why}: to the floor of ${show(floor)}` };
+}
+
+function unknowns({ load, o }: Sight): string | null {
+  const missing = [
+    load.waiting === null ? 'queue length' : null,
+    o.queue.waitingTokens === null ? 'waiting tokens' : null,
+    load.ready.decode > 0 && load.decodeKv === null ? 'KV usage' : null,
+    load.recentRps === null ? 'arrivals' : null,
+  ].filter((name) => name !== null);
+  return missing.length === 0 ? null : `hold: ${missing.join(', ')} unknown`;
+}
+
+/** Nothing but a retry of what was ordered before; silence while blind is no silence of the clients. */
+function holdingPlan({ observation: o, policy, memory, now }: DecideInput, blind: Verdict): Plan {
+  const unknown = { is: false, why: blind.why };
+  const again = retry(memory, o, policy, now);
+  return {
+    pool: policy.pool,
+    observationId: o?.id ?? `${policy.pool}-blind-${now}`,
+    now,
+    blind: { is: true, why: blind.why },
+    idle: unknown,
+    spike: unknown,
+    calm: unknown,
+    arrived: unknown,
+    drained: unknown,
+    more: null,
+    surge: null,
+    fewer: null,
+    floor: null,
+    restate: again,
+    reason: again?.why ?? blind.why,
+    numbers: {
+      desired: memory.desired.decode,
+      desiredPrefill: memory.desired.prefill,
+      telemetryAgeSeconds: o?.telemetryAgeSeconds ?? null,
+      allocatorAgeSeconds: o?.allocatorAgeSeconds ?? null,
+      failures: memory.failures,
+    },
+    seenGeneration: o?.grant?.generation ?? 0,
+    memory: {
+      ...memory,
+      lastTrafficAtMs: memory.lastTrafficAtMs === null ? null : now,
+      lastShortAtMs: now,
+      sightings: { prefill: 0, decode: 0, forecast: 0 },
+    },
+  };
+}

@@ -1,0 +1,65 @@
+import type { RateForecast } from '../forecast/rate.js';
+import { serves } from './load.js';
+import type { Proposal } from './plan.js';
+import { exceeds, floorOf, NONE, type Replicas, show } from './replicas.js';
+import type { Sight } from './sight.js';
+import { fixed } from './words.js';
+
+/** What stays must carry the forecast (and one deviation) this many times over, so that it is not wanted back soon. */
+const MARGIN = 1.2;
+/** What stays must keep its loads under this share of the scale-up thresholds. */
+const LOAD_MARGIN = 0.8;
+/** No removal for so many cold starts after a scale-up. */
+const HOLD_COLD_STARTS = 2;
+/** Requests/s that count as none. */
+const SILENT_RPS = 1e-3;
+
+/**
+ * Cost optimisation, in the slow loop only: one worker fewer, where everything is known, nothing is in flight, the last
+ * scale-up is two cold starts old, and what stays carries the forecast over one cold start and one interval with
+ * a margin. Null: none, or unknown.
+ */
+export function shrink(s: Sight, ahead: RateForecast | null): Proposal | null {
+  const { memory, policy, o } = s;
+  const draining = o.workers.decode.draining + o.workers.prefill.draining;
+  if (!policy.costOptimization || !s.slow || s.short || memory.order !== null || draining > 0) return null;
+  const sinceMore = memory.lastMoreAtMs === null ? null : s.now - memory.lastMoreAtMs;
+  if (sinceMore !== null && sinceMore < HOLD_COLD_STARTS * s.coldStartSeconds * 1000) return null;
+  if (ahead === null || s.load.waiting === null || o.load.running === null) return null;
+  const floor = floorOf(memory.floor ?? policy.minWorkers, policy);
+  for (const after of candidates(memory.desired)) {
+    if (exceeds(floor, after) || !carries(after, s, ahead)) continue;
+    const why =
+      `${show(after)} carry the ${fixed(ahead.peak)} +- ${fixed(ahead.sd)} requests/s ` +
+      `forecast within ${fixed(ahead.horizonSeconds)} s`;
+    return { replicas: after, why: after.decode === 0 ? 'nothing runs, waits or is forecast' : why };
+  }
+  return null;
+}
+
+function candidates({ prefill, decode }: Replicas): Replicas[] {
+  const fewer: Replicas[] = [];
+  if (decode > 1) fewer.push({ prefill, decode: decode - 1 });
+  if (prefill > 1) fewer.push({ prefill: prefill - 1, decode });
+  if (decode === 1) fewer.push(NONE);
+  return fewer;
+}
+
+function carries(after: Replicas, s: Sight, ahead: RateForecast): boolean {
+  const { load, policy, facts, o } = s;
+  if (after.prefill < policy.minPrefill && after.decode > 0) return false;
+  if (after.decode === 0) {
+    const silent = ahead.peak <= SILENT_RPS && load.recentRps === 0;
+    return silent && load.waiting === 0 && o.load.running === 0;
+  }
+  const capacity = serves(after, policy, facts) * policy.buffer;
+  if (facts.rps.decode <= 0 || capacity < (ahead.peak + ahead.sd) * MARGIN) return false;
+  if (load.decodeKv === null || load.prefillQueue === null) return false;
+  const kv = (load.decodeKv * load.ready.decode) / after.decode;
+  const prefillers = after.prefill > 0 ? after.prefill : after.decode;
+  const readyPrefillers = load.ready.prefill > 0 ? load.ready.prefill : load.ready.decode;
+  const queue = (load.prefillQueue * readyPrefillers) / prefillers;
+  return (
+    kv <= policy.thresholds.decodeKv * LOAD_MARGIN && queue <= policy.thresholds.prefillQueue * LOAD_MARGIN
+  );
+}

@@ -1,0 +1,36 @@
+import type { PoolObservation } from '../contract/observation.js';
+import type { Load } from './load.js';
+import type { PlannerMemory } from './memory.js';
+import type { CapacityFacts, PoolPolicy } from './policy.js';
+import type { Replicas } from './replicas.js';
+import type { Sizing } from './sizing.js';
+
+/** Everything that one decision looks at. */
+export interface Sight {
+  o: PoolObservation;
+  policy: PoolPolicy;
+  facts: CapacityFacts;
+  memory: PlannerMemory;
+  sizing: Sizing;
+  /** Unix ms. */
+  now: number;
+  load: Load;
+  /** Measured, else configured. */
+  coldStartSeconds: number;
+  /** Workers that should be ready: what was ordered, as far as the allocator granted it. */
+  expected: Replicas;
+  /** Ready workers fall short of the expected. */
+  short: boolean;
+  /** The slow loop is due. */
+  slow: boolean;
+}
+
+/** What was ordered, as far as it was granted; an order without an answer yet counts in full. */
+export function expectedReplicas(memory: PlannerMemory, o: PoolObservation): Replicas {
+  const { desired, order, generation } = memory;
+  if (order !== null || o.grant === null || o.grant.generation < generation) return desired;
+  return {
+    prefill: Math.min(desired.prefill, o.grant.prefill),
+    decode: Math.min(desired.decode, o.grant.decode),
+  };
+}

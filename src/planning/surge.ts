@@ -1,0 +1,41 @@
+import type { BurstCheck } from './burst.js';
+import { serves } from './load.js';
+import type { Proposal, Verdict } from './plan.js';
+import { atLeast, exceeds, growWithin, show } from './replicas.js';
+import type { Sight } from './sight.js';
+import { fixed } from './words.js';
+
+/** A burst counts where the pool protects itself and the ready workers do not carry it below the KV threshold. */
+export function judgeSpike(s: Sight, check: BurstCheck | null): Verdict {
+  const { policy, load } = s;
+  if (!policy.burstProtection) return { is: false, why: 'burst protection is off' };
+  if (check === null) return { is: false, why: 'hold: too few seconds are known to tell a burst' };
+  const figures = `${fixed(check.rps)} requests/s after ${fixed(check.baselineRps)}, p ${fixed(check.pValue)}`;
+  if (!check.burst) return { is: false, why: `no burst: ${figures}` };
+  const carried = load.capacityRps === null ? null : load.capacityRps * policy.thresholds.decodeKv;
+  if (carried !== null && check.rps <= carried)
+    return { is: false, why: `burst of ${figures}, carried by the ready workers` };
+  return { is: true, why: `burst: ${figures}` };
+}
+
+/**
+ * What a burst needs, up to the budget: its rate, and the backlog that will have grown by the time new workers
+ * serve, worked off within the calm time:
+ *   backlog = waiting + max(0, rate - capacity) x cold start;   needed rate = rate + backlog / calm time.
+ */
+export function surge(s: Sight, check: BurstCheck | null): Proposal | null {
+  if (check === null) return null;
+  const { policy, facts, memory, load } = s;
+  const missing = Math.max(0, check.rps - serves(load.ready, policy, facts));
+  const backlog = (load.waiting ?? 0) + missing * s.coldStartSeconds;
+  const rate = check.rps + backlog / Math.max(1, policy.burstCalmSeconds);
+  const { desired } = memory;
+  const need = s.sizing.forRate(rate, policy, facts) ?? { ...desired, decode: desired.decode + 1 };
+  const want = atLeast({ prefill: policy.minPrefill, decode: 1 }, need);
+  const replicas = growWithin(desired, atLeast(desired, want), policy);
+  if (!exceeds(replicas, desired)) return null;
+  const why =
+    `burst of ${fixed(check.rps)} requests/s (${fixed(check.baselineRps)} before), ` +
+    `backlog ${fixed(backlog)}: needs ${show(want)}`;
+  return { replicas, why };
+}

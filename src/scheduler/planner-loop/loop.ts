@@ -1,0 +1,187 @@
+import type { Logger } from 'pino';
+import type { PlannerEvent } from '../../../machines/planner-types.js';
+import { unreachable } from '../../contract/errors.js';
+import type { PoolObservation } from '../../contract/observation.js';
+import type { OperatorCommand, PlannerState, TransitionRecord } from '../../contract/transition.js';
+import type { CapacityFacts, PoolPolicy } from '../../planning/policy.js';
+import type { Outbox } from './outbox.js';
+import type { PlannerSnapshot } from './snapshot.js';
+import { type Step, step, tick } from './step.js';
+import type { PlannerStore } from './store.js';
+
+/** What a loop works with; the edges of the process. */
+export interface LoopParts {
+  policy: PoolPolicy;
+  store: Pick<PlannerStore, 'hold' | 'release' | 'commands' | 'commit'>;
+  outbox: Pick<Outbox, 'send' | 'failure'>;
+  observe(nowMs: number): Promise<PoolObservation>;
+  facts(observation: PoolObservation | null): CapacityFacts;
+  /** Where to begin, asked for once the right to act is held. */
+  restore(nowMs: number): Promise<{ snapshot: PlannerSnapshot; restored: boolean }>;
+  /** Shows that the planner lives. */
+  beat(state: PlannerState, nowMs: number): Promise<void>;
+  clock(): number;
+  log: Logger;
+}
+
+/**
+ * Drives one pool's planner: every fast interval observe, decide, let the machine take it, persist, and only then
+ * act. While Redis does not answer, one round waits for it and the planner in memory goes blind; what there is to
+ * publish is kept until it can be.
+ */
+export class PlannerLoop {
+  #snapshot: PlannerSnapshot | null = null;
+  #unpublished: TransitionRecord[] = [];
+  #round: { sinceMs: number; ended: Promise<void> } | null = null;
+  #timer: NodeJS.Timeout | undefined;
+  #away = false;
+  #waiting = false;
+
+  constructor(private readonly parts: LoopParts) {}
+
+  start(): void {
+    this.#timer = setInterval(() => void this.turn(), this.parts.policy.fastIntervalSeconds * 1000);
+    void this.turn();
+  }
+
+  /** Ends after the round under way and gives the right to act back. True: this planner had it. */
+  async stop(): Promise<boolean> {
+    clearInterval(this.#timer);
+    await this.#round?.ended;
+    const acted = this.#snapshot !== null;
+    this.#snapshot = null;
+    if (acted) await this.parts.store.release();
+    return acted;
+  }
+
+  get state(): PlannerState | null {
+    return this.#snapshot?.state ?? null;
+  }
+
+  /** One round; a round that is still under way is not overtaken. Never rejects. */
+  async turn(): Promise<void> {
+    const nowMs = this.parts.clock();
+    if (this.#round !== null) {
+      if (nowMs - this.#round.sinceMs > this.parts.policy.telemetryStaleSeconds * 1000) this.#goBlind(nowMs);
+      return;
+    }
+    const ended = this.#guardedWork();
+    this.#round = { sinceMs: nowMs, ended };
+    await ended;
+    this.#round = null;
+  }
+
+  async #guardedWork(): Promise<void> {
+    try {
+      await this.#work();
+      if (this.#away) this.parts.log.info({ pool: this.parts.policy.pool }, 'Redis answers again');
+      this.#away = false;
+    } catch (error) {
+      this.#goBlind(this.parts.clock(), error);
+    }
+  }
+
+  async #work(): Promise<void> {
+    const { parts } = this;
+    if (this.#snapshot === null && !(await this.#begin())) return;
+    const observation = await parts.observe(parts.clock());
+    const commands = await parts.store.commands();
+    const pending = this.#snapshot?.memory.order ?? null;
+    const applied = observation.grant?.generation ?? 0;
+    const error =
+      pending !== null && applied < pending.generation ? await parts.outbox.failure(pending) : null;
+
+    const now = parts.clock();
+    if (pending !== null && applied >= pending.generation)
+      this.#feed({ type: 'ORDER_CONFIRMED', now, generation: applied });
+    else if (pending !== null && error !== null)
+      this.#feed({ type: 'ORDER_FAILED', now, generation: pending.generation, error });
+    for (const command of commands) this.#obey(command, now);
+    this.#take((before) =>
+      tick(before, { observation, policy: parts.policy, facts: parts.facts(observation), now }),
+    );
+    await this.#commitAndAct(commands.length);
+  }
+
+  /** Takes the right to act and the planner's past. False: another planner acts. */
+  async #begin(): Promise<boolean> {
+    const { parts } = this;
+    const { pool } = parts.policy;
+    if (!(await parts.store.hold())) {
+      if (!this.#waiting) parts.log.info({ pool }, 'another planner acts for this pool: waiting');
+      this.#waiting = true;
+      return false;
+    }
+    this.#waiting = false;
+    const now = parts.clock();
+    const { snapshot, restored } = await parts.restore(now);
+    this.#unpublished = [];
+    this.#snapshot = snapshot;
+    const { state, memory } = snapshot;
+    parts.log.info({ pool, state, generation: memory.generation, restored }, 'planner acts');
+    if (restored) this.#feed({ type: 'RESTORED', now });
+    return true;
+  }
+
+  async #commitAndAct(commandsTaken: number): Promise<void> {
+    const { parts } = this;
+    const snapshot = this.#snapshot;
+    if (snapshot === null) return;
+    const records = [...this.#unpublished];
+    if (!(await parts.store.commit(snapshot, records, commandsTaken))) {
+      parts.log.warn({ pool: parts.policy.pool }, 'another planner acts now: giving way');
+      this.#snapshot = null;
+      return;
+    }
+    this.#unpublished = this.#unpublished.slice(records.length);
+    const { order } = snapshot.memory;
+    if (order !== null) await parts.outbox.send(order);
+    await parts.beat(snapshot.state, parts.clock());
+  }
+
+  #obey(command: OperatorCommand | null, now: number): void {
+    if (command === null) {
+      this.parts.log.warn(
+        { pool: this.parts.policy.pool },
+        'dropped an operator command that cannot be read',
+      );
+      return;
+    }
+    switch (command.type) {
+      case 'pause':
+        return this.#feed({ type: 'PAUSE', now });
+      case 'resume':
+        return this.#feed({ type: 'RESUME', now });
+      case 'floor':
+        return this.#feed({ type: 'SET_FLOOR', now, min: command.min });
+      default:
+        return unreachable(command);
+    }
+  }
+
+  #feed(event: PlannerEvent): void {
+    this.#take((before) => step(before, event));
+  }
+
+  #take(next: (before: PlannerSnapshot) => Step): void {
+    if (this.#snapshot === null) return;
+    const { snapshot, record } = next(this.#snapshot);
+    this.#snapshot = snapshot;
+    if (record === null) return;
+    this.#unpublished.push(record);
+    const { pool, from, to, event, order } = record;
+    this.parts.log.info({ pool, from, to, event, generation: order?.generation }, record.reason);
+  }
+
+  #goBlind(now: number, error?: unknown): void {
+    const { log, policy, facts } = this.parts;
+    if (!this.#away)
+      log.error(
+        { pool: policy.pool, err: error },
+        'Redis does not answer or refuses: holding the last good plan',
+      );
+    this.#away = true;
+    if (this.#snapshot?.state === 'degraded' || this.#snapshot?.state === 'paused') return;
+    this.#take((before) => tick(before, { observation: null, policy, facts: facts(null), now }));
+  }
+}

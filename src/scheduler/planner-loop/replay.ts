@@ -1,0 +1,62 @@
+import { z } from 'zod';
+import { SluiceError } from '../../contract/errors.js';
+import type { TransitionRecord } from '../../contract/transition.js';
+import { memorySchema } from '../../planning/memory.js';
+import type { PoolPolicy } from '../../planning/policy.js';
+import type { PlannerSnapshot } from './snapshot.js';
+import { step, tick } from './step.js';
+
+const now = z.number();
+const generation = z.number().int();
+const eventSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('TICK'), now }),
+  z.object({ type: z.literal('ORDER_CONFIRMED'), now, generation }),
+  z.object({ type: z.literal('ORDER_FAILED'), now, generation, error: z.string() }),
+  z.object({ type: z.literal('PAUSE'), now }),
+  z.object({ type: z.literal('RESUME'), now }),
+  z.object({ type: z.literal('SET_FLOOR'), now, min: z.number().int().min(0) }),
+  z.object({ type: z.literal('RESTORED'), now }),
+]);
+const basisSchema = z.object({
+  memory: memorySchema,
+  facts: z
+    .object({
+      rps: z.object({ prefill: z.number(), decode: z.number() }),
+      prefillTokensPerSecond: z.number(),
+      coldStartSeconds: z.number(),
+    })
+    .nullable(),
+  event: eventSchema,
+});
+
+/**
+ * Computes a published transition again from its record alone and the pool's policy at that time; under the same policy
+ * and code it equals the record. Errors: `invalid_request` when the record does not hold what it rested on.
+ */
+export function recompute(record: TransitionRecord, policy: PoolPolicy): TransitionRecord {
+  const parsed = basisSchema.safeParse(record.basis);
+  if (!parsed.success)
+    throw new SluiceError(
+      'invalid_request',
+      `transition ${record.sequence} of ${record.pool} does not hold what it rested on`,
+    );
+  const { memory, facts, event } = parsed.data;
+  const before: PlannerSnapshot = {
+    version: 1,
+    pool: record.pool,
+    state: record.from,
+    sequence: record.sequence - 1,
+    atMs: record.atMs,
+    why: '',
+    memory,
+  };
+  const again =
+    event.type !== 'TICK'
+      ? step(before, event).record
+      : facts === null
+        ? null
+        : tick(before, { observation: record.observation, policy, facts, now: event.now }).record;
+  if (again === null)
+    throw new SluiceError('internal', `transition ${record.sequence} of ${record.pool} changes nothing now`);
+  return again;
+}

@@ -1,0 +1,90 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { Logger } from 'pino';
+import type { Config } from '../../config/types.js';
+import { SluiceError } from '../../contract/errors.js';
+import { workerSizes } from '../../gpu/worker-size.js';
+import { policyOf } from '../../planning/policy.js';
+import { loadProfile } from '../../profile/load.js';
+import { connect } from '../../queues/connection.js';
+import { Keys } from '../../queues/keys.js';
+import { PoolQueues } from '../../queues/pool-queues.js';
+import { collectObservation } from '../../telemetry/observe.js';
+import { capacityFacts } from './facts.js';
+import { PlannerLoop } from './loop.js';
+import { Outbox } from './outbox.js';
+import { restorePlanner } from './restore.js';
+import { sloBlock } from './slo-block.js';
+import { PlannerStore } from './store.js';
+
+/** A planner that was killed is succeeded after so many fast intervals, and at least after so long. */
+const LOCK_INTERVALS = 3;
+const MIN_LOCK_MS = 3000;
+/** Redis may be gone when a planner is told to stop. */
+const STOP_GRACE_MS = 1000;
+
+/**
+ * Starts the planner of one pool in this process and tells its SLO configuration, to the log and, for a reader, line
+ * by line to `print`. Returns what stops it. Errors: `invalid_config` for an unknown pool or an unusable profile.
+ */
+export function startPlanner(
+  poolName: string | undefined,
+  { config, redisUrl, log }: { config: Config; redisUrl: string; log: Logger },
+  print: (line: string) => void,
+): () => Promise<void> {
+  const pool = poolName === undefined ? undefined : config.pools[poolName];
+  if (pool === undefined || !Object.hasOwn(config.pools, pool.name)) {
+    const known = Object.keys(config.pools).join(', ');
+    throw new SluiceError('invalid_config', `expected a pool out of ${known}, got ${poolName ?? 'none'}`);
+  }
+  const sizes = workerSizes(pool);
+  const tp = { prefill: sizes.prefill.tp, decode: sizes.vllm.tp };
+  const profile = pool.engine.kind === 'sim' ? loadProfile(pool.engine.profile) : null;
+  // Fails here, not in the loop, where the profile has no law for the configured tensor parallelism.
+  capacityFacts(pool, tp, profile, null);
+  const block = sloBlock(pool, sizes);
+  log.info(block.fields, 'SLO configuration');
+  for (const line of block.lines) print(line);
+
+  const keys = new Keys(config.namespace);
+  const redis = connect(redisUrl, 'plain');
+  const producer = connect(redisUrl, 'producer');
+  const queues = new PoolQueues(pool.name, keys, producer);
+  const outbox = new Outbox(producer, keys, pool.priority);
+  const policy = policyOf(config, pool, tp);
+  const id = `planner-${pool.name}-${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
+  const lockMs = Math.max(MIN_LOCK_MS, LOCK_INTERVALS * policy.fastIntervalSeconds * 1000);
+  const store = new PlannerStore(
+    redis,
+    keys,
+    pool.name,
+    id,
+    Math.round(lockMs),
+    config.planner.transitionsKept,
+  );
+  const startedAtMs = Date.now();
+  const loop = new PlannerLoop({
+    policy,
+    store,
+    outbox,
+    observe: (nowMs) => collectObservation(redis, keys, pool, config, nowMs, queues),
+    facts: (observation) => capacityFacts(pool, tp, profile, observation?.load ?? null),
+    restore: (nowMs) => restorePlanner(pool.name, { redis, keys, store, outbox, log }, nowMs),
+    beat: async (state, atMs) => {
+      const role = { role: 'planner', id, pool: pool.name, pid: process.pid, host: hostname(), state };
+      await redis.hset(keys.roles(), `planner-${pool.name}`, JSON.stringify({ ...role, startedAtMs, atMs }));
+    },
+    clock: Date.now,
+    log,
+  });
+  loop.start();
+  return async () => {
+    const farewell = loop
+      .stop()
+      .then((acted) => (acted ? redis.hdel(keys.roles(), `planner-${pool.name}`) : 0))
+      .catch(() => 0);
+    await Promise.race([farewell, new Promise((resolve) => setTimeout(resolve, STOP_GRACE_MS).unref())]);
+    redis.disconnect();
+    producer.disconnect();
+  };
+}
