@@ -17,18 +17,17 @@ export const NO_POOL = '';
 
 export interface RecorderOptions {
   /**
-   * Pools whose arrivals this process reports even while there are none; without them an idle pool cannot be told
-   * from an unobserved one.
+   * Pools into which this process routes: it vouches for their arrivals even while there are none, by which an idle
+   * pool is told from an unobserved one. A process that only sees requests end (a worker) names none.
    */
   pools?: readonly string[] | undefined;
-  /** False for a process that only sees requests end (a worker). */
-  arrivals?: boolean | undefined;
   flushMs?: number | undefined;
   /** Unix ms. */
   clock?: (() => number) | undefined;
 }
 
 interface PoolState {
+  vouchesArrivals: boolean;
   seq: number;
   sinceMs: number;
   current: PoolBatch;
@@ -44,7 +43,6 @@ export class Recorder {
   readonly #id = randomUUID();
   readonly #pools = new Map<string, PoolState>();
   readonly #clock: () => number;
-  readonly #arrivals: boolean;
   readonly #flushMs: number;
   #timer: NodeJS.Timeout | undefined;
   #flushing: Promise<void> | undefined;
@@ -56,9 +54,8 @@ export class Recorder {
     options: RecorderOptions = {},
   ) {
     this.#clock = options.clock ?? Date.now;
-    this.#arrivals = options.arrivals ?? true;
     this.#flushMs = options.flushMs ?? FLUSH_MS;
-    for (const pool of options.pools ?? []) this.#state(pool);
+    for (const pool of options.pools ?? []) this.#state(pool, true);
   }
 
   /** A request was routed to a pool. */
@@ -112,10 +109,16 @@ export class Recorder {
     clearTimeout(limit);
   }
 
-  #state(pool: string): PoolState {
+  #state(pool: string, vouchesArrivals = false): PoolState {
     let state = this.#pools.get(pool);
     if (state === undefined) {
-      state = { seq: 0, sinceMs: this.#clock(), current: new PoolBatch(), pending: null };
+      state = {
+        vouchesArrivals,
+        seq: 0,
+        sinceMs: this.#clock(),
+        current: new PoolBatch(),
+        pending: null,
+      };
       this.#pools.set(pool, state);
     }
     return state;
@@ -152,7 +155,7 @@ export class Recorder {
       sinceMs: state.sinceMs,
       throughMs: now,
       atMs: now,
-      arrivals: this.#arrivals,
+      arrivals: state.vouchesArrivals,
       closed: this.#closed,
     };
     return { seq: state.seq, writes, writer };

@@ -1,4 +1,5 @@
 import { type Heartbeat, heartbeatSchema, type WorkerRole } from '../contract/worker.js';
+import { parseStored } from '../gpu/stored.js';
 
 export interface RoleCounts {
   starting: number;
@@ -11,12 +12,11 @@ export interface RoleCounts {
  * @param stored JSON texts; what does not parse is left out.
  */
 export function livingWorkers(stored: readonly string[], nowMs: number, leaseSeconds: number): Heartbeat[] {
-  return stored.flatMap((text) => {
-    const beat = heartbeatSchema.safeParse(parseJson(text));
-    if (!beat.success || nowMs - beat.data.atMs > leaseSeconds * 1000) return [];
-    const { state } = beat.data;
-    return state === 'stopped' || state === 'failed' ? [] : [beat.data];
-  });
+  return stored
+    .flatMap((text) => parseStored(heartbeatSchema, text) ?? [])
+    .filter(
+      ({ state, atMs }) => state !== 'stopped' && state !== 'failed' && nowMs - atMs <= leaseSeconds * 1000,
+    );
 }
 
 export function roleCounts(workers: readonly Heartbeat[], role: WorkerRole): RoleCounts {
@@ -78,12 +78,4 @@ export function coldStartSeconds(workers: readonly Heartbeat[]): number | null {
     readyAtMs === null ? [] : [Math.max(0, readyAtMs - startedAtMs) / 1000],
   );
   return seconds.length === 0 ? null : seconds.reduce((sum, value) => sum + value, 0) / seconds.length;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseStored } from '../gpu/stored.js';
 
 /**
  * A process that records a pool's telemetry. Its arrivals are complete from `sinceMs` to `throughMs` (Unix ms): by
@@ -10,7 +11,7 @@ export const writerSchema = z.object({
   throughMs: z.number(),
   /** When it flushed last. */
   atMs: z.number(),
-  /** It records arrivals; a worker records only ends. */
+  /** It routes into the pool, so its arrivals are all there are of its own. */
   arrivals: z.boolean(),
   closed: z.boolean(),
 });
@@ -21,10 +22,9 @@ export const WRITER_DEAD_MS = 3_000;
 
 /** Reads the hash of writers; what does not parse is left out. */
 export function parseWriters(stored: Record<string, string>): Writer[] {
-  return Object.values(stored).flatMap((text) => {
-    const parsed = writerSchema.safeParse(parseJson(text));
-    return parsed.success && parsed.data.arrivals ? [parsed.data] : [];
-  });
+  return Object.values(stored)
+    .flatMap((text) => parseStored(writerSchema, text) ?? [])
+    .filter((writer) => writer.arrivals);
 }
 
 /**
@@ -63,12 +63,4 @@ export function arrivalsAgeSeconds(writers: readonly Writer[], nowMs: number): n
 
 function isLive(writer: Writer, nowMs: number): boolean {
   return !writer.closed && nowMs - writer.atMs <= WRITER_DEAD_MS;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { plannerActivity, type PlannerStep } from '../../src/cli/report/activity.js';
 import { buildReport, type RunFigures } from '../../src/cli/report/build.js';
 import { latencyFigures, percentile } from '../../src/cli/report/percentiles.js';
 import { renderFailures, renderReport } from '../../src/cli/report/render.js';
 import { keptPromise } from '../../src/cli/report/verdict.js';
 import type { PlannerState } from '../../src/contract/transition.js';
 import type { RequestRecord } from '../../src/simulator/load/record.js';
+import { type PlannerStep, plannerActivity } from '../../src/telemetry/activity.js';
 import { testConfig as config } from '../support/report-config.js';
 
 const record = (over: Partial<RequestRecord>): RequestRecord => ({

@@ -1,7 +1,12 @@
 import type { Config, PoolConfig } from '../../config/types.js';
 import type { PoolReport, RunReport } from '../../contract/report.js';
 import type { RequestRecord } from '../../simulator/load/record.js';
-import { type PlannerStart, type PlannerStep, plannerActivity } from './activity.js';
+import {
+  type PlannerStart,
+  type PlannerStep,
+  plannerActivity,
+  reversalSeconds,
+} from '../../telemetry/activity.js';
 import { latencyFigures } from './percentiles.js';
 
 /** What the system did during a run; GPU-seconds are differences between its end and its start. */
@@ -28,12 +33,6 @@ function poolOf(config: Config, record: RequestRecord): string | undefined {
 /** Share of `count` in `all`; 1 where nobody asked, since no promise was broken. */
 function share(count: number, all: number): number {
   return all === 0 ? 1 : count / all;
-}
-
-/** Time within which an action that turns the last one around counts as a reversal: no capacity came of the first. */
-export function reversalSeconds(config: Config, pool: PoolConfig): number {
-  const coldStart = pool.engine.kind === 'sim' ? pool.engine.coldStartSeconds : 0;
-  return Math.max(coldStart, config.planner.adjustmentIntervalSeconds);
 }
 
 /**

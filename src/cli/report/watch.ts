@@ -3,7 +3,7 @@ import type { Config } from '../../config/types.js';
 import { transitionSchema } from '../../contract/transition.js';
 import { ALL_POOLS, readGpuSeconds, readMaxLeased, resetMaxLeased } from '../../gpu/state.js';
 import type { Keys } from '../../queues/keys.js';
-import { type PlannerStart, type PlannerStep, stepOf } from './activity.js';
+import { type PlannerStart, type PlannerStep, stepOf } from '../../telemetry/activity.js';
 import type { RunFigures } from './build.js';
 
 const POLL_MS = 1000;

@@ -1,4 +1,5 @@
-import { PLANNER_STATES, type PlannerState, type TransitionRecord } from '../../contract/transition.js';
+import type { Config, PoolConfig } from '../config/types.js';
+import { PLANNER_STATES, type PlannerState, type TransitionRecord } from '../contract/transition.js';
 
 /** What a report takes from one transition record. */
 export interface PlannerStep {
@@ -60,4 +61,10 @@ export function plannerActivity(
   }
   const statesVisited = PLANNER_STATES.filter((state) => visited.has(state));
   return { scaleUps, scaleDowns, reversals, statesVisited };
+}
+
+/** Time within which an action that turns the last one around counts as a reversal: no capacity came of the first. */
+export function reversalSeconds(config: Config, pool: PoolConfig): number {
+  const coldStart = pool.engine.kind === 'sim' ? pool.engine.coldStartSeconds : 0;
+  return Math.max(coldStart, config.planner.adjustmentIntervalSeconds);
 }

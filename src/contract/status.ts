@@ -1,0 +1,162 @@
+import type { WorkerFailure } from './lease.js';
+import type { LatencyFigures } from './report.js';
+import type { PlannerState } from './transition.js';
+import type { WorkerRole, WorkerState } from './worker.js';
+
+/** What `sluice status --json` prints. Times are Unix milliseconds; shares are 0..1; null is unknown, never zero. */
+export interface SystemStatus {
+  atMs: number;
+  namespace: string;
+  /** When the first request path came up; null: never. */
+  startedAtMs: number | null;
+  roles: RoleStatus[];
+  /** In the order of priority. */
+  pools: PoolStatus[];
+  gpus: GpuStatus[];
+  /** Use of held GPUs by SLO priority, most important first. */
+  priorities: PriorityUse[];
+  /** By SLO level. */
+  levels: Record<string, { gpuSeconds: number; costUsd: number }>;
+  total: {
+    gpusHeld: number;
+    gpus: number;
+    gpuHours: number;
+    /** GPU-hours had every pool held its whole budget since the start. */
+    staticGpuHours: number;
+    savedGpuHours: number;
+    costUsd: number;
+    /** Requests refused before a pool was chosen. */
+    rejected: number;
+  };
+}
+
+export interface RoleStatus {
+  id: string;
+  role: string;
+  pid: number | null;
+  /** `restarting`: its supervisor is about to start it again. */
+  state: 'alive' | 'dead' | 'restarting';
+  /** Seconds since it was heard; null: not since its restart. */
+  ageSeconds: number | null;
+  /** By its supervisor; null: it has none. */
+  restarts: number | null;
+}
+
+export interface GpuStatus {
+  /** `host:index` */
+  id: string;
+  /** null: free. */
+  pool: string | null;
+  workerId: string | null;
+  state: 'free' | 'starting' | 'running' | 'draining';
+}
+
+export interface PriorityUse {
+  priority: number;
+  pools: string[];
+  /** 0..1 of held GPUs now; null: none held. */
+  now: number | null;
+  /** 0..1 of held GPU-seconds since the start; null: none held yet. */
+  run: number | null;
+}
+
+export interface ReplicaStatus {
+  prefill: number;
+  decode: number;
+}
+
+export interface PoolStatus {
+  name: string;
+  level: string;
+  priority: number;
+  description: string;
+  planner: {
+    /** null: it never made a record. */
+    state: PlannerState | null;
+    sinceMs: number | null;
+    /** The newest last. */
+    transitions: { atMs: number; from: PlannerState; to: PlannerState; event: string; reason: string }[];
+    statesVisited: PlannerState[];
+  };
+  workers: {
+    /** Of the newest order; null: no order yet. */
+    desired: ReplicaStatus | null;
+    /** The allocator's last word; null: none yet. */
+    granted: ReplicaStatus | null;
+    shortage: string | null;
+    ready: ReplicaStatus;
+    starting: ReplicaStatus;
+    draining: ReplicaStatus;
+    each: WorkerStatus[];
+    failures: WorkerFailure[];
+  };
+  /** GPU ids that it leases, and the most that it may. */
+  gpus: string[];
+  gpuCeiling: number;
+  queue: { waiting: number; running: number; oldestWaitSeconds: number | null };
+  counts: {
+    routed: number;
+    /** Waiting or running now. */
+    active: number;
+    completed: number;
+    /** Ended by an error. */
+    failed: number;
+    expired: number;
+    cancelled: number;
+  };
+  violationsAllowed: number;
+  targets: { ttftSeconds: number; itlSeconds: number };
+  /** The percentile that is watched, 0..100. */
+  latencyPercentile: number;
+  minute: WindowStatus;
+  tenMinutes: WindowStatus;
+  run: WindowStatus;
+  /** GPU-seconds leased since the start, and their price. */
+  gpuSeconds: number;
+  costUsd: number;
+  scaling: {
+    /**
+     * GPU-seconds in use: the integral over time of the sum over workers of TP x busy share, where a worker's busy share
+     * is the larger of sequences over its sequence limit and KV blocks in use over KV blocks, at most 1. Measured by the
+     * planner's looks.
+     */
+    neededGpuSeconds: number;
+    leasedGpuSeconds: number;
+    /** needed / leased; null: nothing leased yet. */
+    efficiency: number | null;
+    /** Orders for more and for fewer workers, and those that turned the last one around before it could pay. */
+    scaleUps: number;
+    scaleDowns: number;
+    reversals: number;
+  };
+  /** 0..1 of the GPUs that living workers hold, now and since the start; null: none held. */
+  utilization: { now: number | null; run: number | null };
+  tensorParallel: {
+    /** GPUs for one decode worker; null: `auto`, and no worker lives. */
+    degree: number | null;
+    /** Output tokens of requests completed in the last minute, by second and held GPU; null: no GPU held. */
+    tokensPerSecondPerGpu: number | null;
+    /** Tokens per second per GPU at this degree against TP 1, by the profile at the present batch; null: no profile. */
+    efficiency: number | null;
+  };
+}
+
+export interface WorkerStatus {
+  id: string;
+  role: WorkerRole;
+  state: WorkerState;
+  gpus: string[];
+  running: number;
+  /** 0..1; null: not told. */
+  kvUsage: number | null;
+  ageSeconds: number;
+}
+
+/** Requests that ended in a time. */
+export interface WindowStatus {
+  requests: number;
+  /** 0..1; null: none ended. */
+  attainment: number | null;
+  ttftSeconds: LatencyFigures;
+  itlSeconds: LatencyFigures;
+}

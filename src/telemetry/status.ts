@@ -1,0 +1,138 @@
+import type { Redis } from 'ioredis';
+import type { Config, PoolConfig } from '../config/types.js';
+import type { Lease, WorkerFailure } from '../contract/lease.js';
+import type { PoolStatus, SystemStatus } from '../contract/status.js';
+import {
+  ALL_POOLS,
+  readDesired,
+  readGpuSeconds,
+  readGrant,
+  readLeases,
+  readWorkerFailures,
+} from '../gpu/state.js';
+import { loadProfile } from '../profile/load.js';
+import type { Profile } from '../profile/types.js';
+import type { Keys } from '../queues/keys.js';
+import { PoolQueues } from '../queues/pool-queues.js';
+import { readEnded } from './observe.js';
+import { poolStatus } from './pool-status.js';
+import { readQueueDepth } from './queue-depth.js';
+import { NO_POOL } from './recorder.js';
+import { roleStatus } from './roles.js';
+import { LATENCY_SLOT_SECONDS, slotStart, totalsKey } from './slots.js';
+import { systemStatus } from './system-status.js';
+import { TransitionLog } from './transition-log.js';
+
+interface PoolSource {
+  pool: PoolConfig;
+  queues: PoolQueues;
+  log: TransitionLog;
+  profile: Profile | null;
+}
+
+/** Collects the status again and again; what it read of the transitions it does not read twice. */
+export class StatusCollector {
+  readonly #sources: PoolSource[];
+
+  constructor(
+    private readonly redis: Redis,
+    private readonly keys: Keys,
+    private readonly config: Config,
+  ) {
+    this.#sources = Object.values(config.pools).map((pool) => ({
+      pool,
+      queues: new PoolQueues(pool.name, keys, redis),
+      log: new TransitionLog(redis, keys, pool.name),
+      profile: pool.engine.kind === 'sim' ? loadProfile(pool.engine.profile) : null,
+    }));
+  }
+
+  /** @param nowMs Unix ms. Rejects when Redis does. */
+  async collect(nowMs: number): Promise<SystemStatus> {
+    const { redis, keys, config } = this;
+    const [leases, gpuSeconds, failures, roles, refused] = await Promise.all([
+      readLeases(redis, keys),
+      readGpuSeconds(redis, keys),
+      readWorkerFailures(redis, keys),
+      redis.hgetall(keys.roles()),
+      redis.hget(totalsKey(keys, NO_POOL), 'rejected'),
+    ]);
+    const collected = await Promise.all(
+      this.#sources.map((source) =>
+        this.#collectPool(source, nowMs, leases, failures, gpuSeconds[source.pool.name] ?? 0),
+      ),
+    );
+    const starts = collected.flatMap(({ startedMs }) => (startedMs === undefined ? [] : [Number(startedMs)]));
+    return systemStatus(
+      config,
+      collected.map(({ status }) => status),
+      {
+        nowMs,
+        startedAtMs: starts.length === 0 ? null : Math.min(...starts),
+        roles: roleStatus(roles, nowMs, config.worker.leaseSeconds),
+        leases,
+        gpuSeconds: gpuSeconds[ALL_POOLS] ?? 0,
+        rejected: Number(refused ?? 0),
+      },
+    );
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#sources.map(({ queues }) => queues.close()));
+  }
+
+  async #collectPool(
+    { pool, queues, log, profile }: PoolSource,
+    nowMs: number,
+    leases: readonly Lease[],
+    failures: readonly WorkerFailure[],
+    gpuSeconds: number,
+  ): Promise<{ status: PoolStatus; startedMs: string | undefined }> {
+    const { redis, keys, config } = this;
+    const [heartbeats, totals, minute, tenMinutes, grant, desired, depth] = await Promise.all([
+      redis.hvals(keys.heartbeats(pool.name)),
+      redis.hgetall(totalsKey(keys, pool.name)),
+      readEnded(redis, keys, pool.name, nowMs, 60),
+      readEnded(redis, keys, pool.name, nowMs, 600),
+      readGrant(redis, keys, pool.name),
+      readDesired(redis, keys, pool.name),
+      readQueueDepth(queues, pool, pool.expected.osl, nowMs),
+      log.read(),
+    ]);
+    const minuteSeconds = nowMs / 1000 - slotStart(nowMs - 60_000, LATENCY_SLOT_SECONDS);
+    const { records, steps } = log;
+    const status = poolStatus(pool, config, {
+      nowMs,
+      heartbeats,
+      depth,
+      minute,
+      minuteSeconds,
+      tenMinutes,
+      totals,
+      grant,
+      desired,
+      leases,
+      failures,
+      gpuSeconds,
+      records,
+      steps,
+      profile,
+    });
+    return { status, startedMs: totals.startedMs };
+  }
+}
+
+/** The status of the whole system at `nowMs` (Unix ms). Rejects when Redis does. */
+export async function collectStatus(
+  redis: Redis,
+  keys: Keys,
+  config: Config,
+  nowMs: number,
+): Promise<SystemStatus> {
+  const collector = new StatusCollector(redis, keys, config);
+  try {
+    return await collector.collect(nowMs);
+  } finally {
+    await collector.close();
+  }
+}

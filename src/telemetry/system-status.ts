@@ -1,0 +1,93 @@
+import type { Config } from '../config/types.js';
+import type { Lease } from '../contract/lease.js';
+import type { GpuStatus, PoolStatus, PriorityUse, RoleStatus, SystemStatus } from '../contract/status.js';
+import { ratio } from './pool-status.js';
+
+/** What was read from Redis beyond the pools. */
+export interface SystemReadings {
+  nowMs: number;
+  startedAtMs: number | null;
+  roles: RoleStatus[];
+  leases: readonly Lease[];
+  /** GPU-seconds leased by all pools since the start. */
+  gpuSeconds: number;
+  rejected: number;
+}
+
+/** Puts the pools together; the fields are defined in contract/status.ts. */
+export function systemStatus(config: Config, pools: PoolStatus[], read: SystemReadings): SystemStatus {
+  const gpus = gpuMap(config, read.leases);
+  const runSeconds = read.startedAtMs === null ? 0 : Math.max(0, read.nowMs - read.startedAtMs) / 1000;
+  const budget = pools.reduce((sum, pool) => sum + pool.gpuCeiling, 0);
+  const gpuHours = read.gpuSeconds / 3600;
+  const staticGpuHours = (budget * runSeconds) / 3600;
+  const levels: SystemStatus['levels'] = {};
+  for (const pool of pools) {
+    levels[pool.level] ??= { gpuSeconds: 0, costUsd: 0 };
+    const level = levels[pool.level];
+    if (level === undefined) continue;
+    level.gpuSeconds += pool.gpuSeconds;
+    level.costUsd += pool.costUsd;
+  }
+  return {
+    atMs: read.nowMs,
+    namespace: config.namespace,
+    startedAtMs: read.startedAtMs,
+    roles: read.roles,
+    pools: pools.toSorted((a, b) => a.priority - b.priority),
+    gpus,
+    priorities: priorityUse(pools),
+    levels,
+    total: {
+      gpusHeld: gpus.filter((gpu) => gpu.pool !== null).length,
+      gpus: gpus.length,
+      gpuHours,
+      staticGpuHours,
+      savedGpuHours: staticGpuHours - gpuHours,
+      costUsd: gpuHours * config.pricing.usdPerGpuHour,
+      rejected: read.rejected,
+    },
+  };
+}
+
+/** Every GPU of the inventory, in its order, with who holds it. */
+export function gpuMap(config: Config, leases: readonly Lease[]): GpuStatus[] {
+  const holders = new Map(leases.flatMap((lease) => lease.gpus.map((gpu) => [gpu, lease])));
+  return config.inventory.hosts.flatMap((host) =>
+    host.islands.flat().map((index): GpuStatus => {
+      const id = `${host.name}:${index}`;
+      const lease = holders.get(id);
+      return lease === undefined
+        ? { id, pool: null, workerId: null, state: 'free' }
+        : { id, pool: lease.pool, workerId: lease.workerId, state: lease.state };
+    }),
+  );
+}
+
+/** Use of the GPUs that workers hold, weighted by how many each pool holds. */
+export function priorityUse(pools: readonly PoolStatus[]): PriorityUse[] {
+  const priorities = [...new Set(pools.map((pool) => pool.priority))].sort((a, b) => a - b);
+  return priorities.map((priority) => {
+    const members = pools.filter((pool) => pool.priority === priority);
+    const mean = (use: (pool: PoolStatus) => number | null, weight: (pool: PoolStatus) => number) => {
+      const known = members.filter((pool) => use(pool) !== null);
+      const whole = known.reduce((sum, pool) => sum + weight(pool), 0);
+      return ratio(
+        known.reduce((sum, pool) => sum + (use(pool) ?? 0) * weight(pool), 0),
+        whole,
+      );
+    };
+    return {
+      priority,
+      pools: members.map((pool) => pool.name),
+      now: mean(
+        (pool) => pool.utilization.now,
+        (pool) => pool.gpus.length,
+      ),
+      run: mean(
+        (pool) => pool.utilization.run,
+        (pool) => pool.gpuSeconds,
+      ),
+    };
+  });
+}

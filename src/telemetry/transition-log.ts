@@ -1,0 +1,41 @@
+import type { Redis } from 'ioredis';
+import { type TransitionRecord, transitionSchema } from '../contract/transition.js';
+import { parseStored } from '../gpu/stored.js';
+import type { Keys } from '../queues/keys.js';
+import { type PlannerStep, stepOf } from './activity.js';
+
+const PAGE = 500;
+const NEWEST_KEPT = 20;
+
+/** Follows a pool's stream of transitions: each reading takes only what came since the last one. */
+export class TransitionLog {
+  /** All records, in short. */
+  readonly steps: PlannerStep[] = [];
+  /** The newest records, the newest last. */
+  records: TransitionRecord[] = [];
+  #lastId = '-';
+
+  constructor(
+    private readonly redis: Redis,
+    private readonly keys: Keys,
+    private readonly pool: string,
+  ) {}
+
+  async read(): Promise<void> {
+    for (;;) {
+      const key = this.keys.transitions(this.pool);
+      const from = this.#lastId === '-' ? '-' : `(${this.#lastId}`;
+      const entries = await this.redis.xrange(key, from, '+', 'COUNT', PAGE);
+      for (const [id, fields] of entries) {
+        this.#lastId = id;
+        const text = fields[fields.indexOf('record') + 1] ?? null;
+        const record = parseStored(transitionSchema, text);
+        if (record === null) continue;
+        this.steps.push(stepOf(record));
+        this.records.push(record);
+      }
+      this.records = this.records.slice(-NEWEST_KEPT);
+      if (entries.length < PAGE) return;
+    }
+  }
+}
