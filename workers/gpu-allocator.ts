@@ -4,7 +4,5 @@ import { roleMain } from '../src/scheduler/role.js';
 /** Leases GPUs to workers as the scale orders want, and starts and stops the workers. */
 await roleMain('allocator', process.argv, async (context) => {
   const stop = await startAllocator(context);
-  // Without its supervisor nobody would ever stop the workers.
-  const stopWorkers = context.stopWorkers || context.ownerPid !== null;
-  return () => stop({ stopWorkers });
+  return () => stop({ stopWorkers: context.stopWorkers });
 });
