@@ -36,25 +36,28 @@ export function itlSeconds(profile: Profile, tp: number, batch: number, kvTokens
 
 /** Duration of one step of chunked prefill and decode, seconds; 0 for a step without work. Law: types.ts. */
 export function stepSeconds(profile: Profile, tp: number, work: StepWork): number {
-  return lawStepSeconds(lawFor(profile, tp), work);
+  const law = lawFor(profile, tp);
+  const chunks = work.prefill.filter((chunk) => chunk.tokens > 0);
+  const decodes = work.decodeSequences > 0;
+  let seconds = fixedStepSeconds(law, chunks.length > 0, decodes);
+  for (const { context, tokens } of chunks) seconds += chunkSeconds(law, context, tokens);
+  return decodes ? seconds + decodeSeconds(law, work.decodeSequences, work.kvTokens) : seconds;
 }
 
-/** `stepSeconds` for a law already looked up. */
-export function lawStepSeconds(law: StepLaw, work: StepWork): number {
-  const [a0, a1, a2] = law.ttft;
-  const [b0, b1, b2] = law.itl;
-  let fixed = 0;
-  let seconds = 0;
-  for (const { context, tokens } of work.prefill) {
-    if (tokens <= 0) continue;
-    fixed = a0;
-    seconds += a1 * tokens + a2 * ((context + tokens) ** 2 - context ** 2);
-  }
-  if (work.decodeSequences > 0) {
-    fixed = Math.max(fixed, b0);
-    seconds += b1 * work.decodeSequences + b2 * work.kvTokens;
-  }
-  return fixed + seconds;
+/** The part of a step that its size does not change, seconds. */
+export function fixedStepSeconds(law: StepLaw, prefills: boolean, decodes: boolean): number {
+  return Math.max(prefills ? law.ttft[0] : 0, decodes ? law.itl[0] : 0);
+}
+
+/** What a prompt chunk adds to a step, seconds: a1 p + a2 ((c + p)^2 - c^2). */
+export function chunkSeconds(law: StepLaw, context: number, tokens: number): number {
+  const after = context + tokens;
+  return law.ttft[1] * tokens + law.ttft[2] * (after * after - context * context);
+}
+
+/** What decoding adds to a step, seconds: b1 batch + b2 kvTokens. */
+export function decodeSeconds(law: StepLaw, batch: number, kvTokens: number): number {
+  return law.itl[1] * batch + law.itl[2] * kvTokens;
 }
 
 /** Prompt tokens per second of a worker that prefills prompts of `isl` tokens one after another. */

@@ -1,0 +1,296 @@
+import { SluiceError } from '../../contract/errors.js';
+import type { EngineLoad } from '../../contract/worker.js';
+import { chunkSeconds, decodeSeconds, fixedStepSeconds, lawFor } from '../../profile/law.js';
+import type { StepLaw } from '../../profile/types.js';
+import { Flight } from './flight.js';
+import { KvMemory } from './kv-memory.js';
+import { memoryOf } from './options.js';
+import { Scheduler } from './scheduler.js';
+import { blocksFor, finalBlocks, Sequence } from './sequence.js';
+import { BLOCK_TOKENS, type SimEvent, type SimHandle, type SimOptions, type SimRequest } from './types.js';
+
+/**
+ * A model of one inference engine in virtual time: no IO, no clock, no chance. The caller submits and cancels at times
+ * that never go back, and calls `advance(now)` at `nextEventAt()` or later; what happened until `now` comes back as
+ * events in order of time. Times are ms on the caller's clock. docs/sim-engine.md describes the model.
+ */
+export class SimCore<R extends SimRequest> {
+  readonly #law: StepLaw;
+  readonly #kv: KvMemory<R>;
+  readonly #scheduler: Scheduler<R>;
+  readonly #handoverMs: number;
+  /** In order of expiry. */
+  readonly #handovers: Sequence<R>[] = [];
+  #handoverBlocks = 0;
+  #finalBlocks = 0;
+  #events: SimEvent<R>[] = [];
+  #flight: Flight | null = null;
+  /** When to look for work while no step is under way; Infinity: nothing to look for. */
+  #wakeMs = Number.POSITIVE_INFINITY;
+  /** Infinity: not started. */
+  #readyMs = Number.POSITIVE_INFINITY;
+  #arrivals = 0;
+  #generatedTokens = 0;
+  /** Rises when room may have grown without a request having ended. */
+  roomChanges = 0;
+
+  /** @throws SluiceError invalid_config where the options leave no KV block or contradict each other. */
+  constructor(readonly options: SimOptions) {
+    const { profile, tp, maxSequences, maxBatchedTokens } = options;
+    const { blocks, span } = memoryOf(options);
+    this.#law = lawFor(profile, tp);
+    this.#handoverMs = options.handoverMs ?? 2000;
+    this.#kv = new KvMemory(blocks, span);
+    const transferMs = (tokens: number) =>
+      ((tokens * profile.kvBytesPerToken) / profile.transferBytesPerSecond) * 1000;
+    this.#scheduler = new Scheduler(
+      this.#kv,
+      { maxSequences, maxBatchedTokens, transferMs },
+      (sequence, atMs) => this.#events.push({ type: 'preempted', request: sequence.request, atMs }),
+    );
+  }
+
+  /** Begins the cold start; returns when the engine is ready, ms. Requests wait until then. */
+  start(now: number): number {
+    this.#readyMs = now + this.options.coldStartMs;
+    if (this.#scheduler.waiting.length > 0) this.#wakeMs = this.#readyMs;
+    return this.#readyMs;
+  }
+
+  state(now: number): 'cold' | 'starting' | 'ready' {
+    if (this.#readyMs === Number.POSITIVE_INFINITY) return 'cold';
+    return now < this.#readyMs ? 'starting' : 'ready';
+  }
+
+  /**
+   * Accepts a request at `now`.
+   * @throws SluiceError prompt_too_long where it can never fit the KV cache, invalid_request on counts out of range.
+   */
+  submit(request: R, now: number): SimHandle<R> {
+    if (!(request.isl >= 1) || !(request.emitted >= 0) || !(request.maxTokens > request.emitted)) {
+      throw new SluiceError(
+        'invalid_request',
+        `expected isl >= 1 and maxTokens > emitted, got ${request.isl}, ${request.maxTokens} and ${request.emitted}`,
+      );
+    }
+    const blocks = finalBlocks(request);
+    if (blocks > this.#kv.totalBlocks) {
+      throw new SluiceError(
+        'prompt_too_long',
+        `prompt of ${request.isl} and output of ${request.maxTokens} tokens need ${blocks} KV blocks of ` +
+          `${BLOCK_TOKENS} tokens, the engine has ${this.#kv.totalBlocks}; shorten the request or give the engine ` +
+          'more memory',
+      );
+    }
+    this.#runBefore(now);
+    const sequence = new Sequence(request, this.#arrivals++);
+    this.#finalBlocks += blocks;
+    this.#scheduler.enqueue(sequence);
+    this.#lookAgain(now);
+    return sequence;
+  }
+
+  /** Ends a request at once and frees what it holds (an ended one: nothing; a KV kept for hand-over: that). */
+  cancel(handle: SimHandle<R>, now: number): void {
+    this.#runBefore(now);
+    if (handle.state === 'ended') return;
+    if (handle.state === 'handover') {
+      this.#handovers.splice(this.#handovers.indexOf(handle), 1);
+      this.#handoverBlocks -= blocksFor(handle.context);
+    } else this.#finalBlocks -= handle.finalBlocks;
+    this.#scheduler.drop(handle);
+    handle.state = 'ended';
+    this.#lookAgain(now);
+  }
+
+  /** When something can happen next, ms; null: nothing until the next call of submit. May lie in the past. */
+  nextEventAt(): number | null {
+    const handover = this.#handovers[0]?.untilMs ?? Number.POSITIVE_INFINITY;
+    const next = Math.min(this.#flight?.endMs ?? this.#wakeMs, handover);
+    return next === Number.POSITIVE_INFINITY ? null : next;
+  }
+
+  /** Runs until `now` and returns what happened since the last call, in order of time. */
+  advance(now: number): SimEvent<R>[] {
+    this.#runBefore(now);
+    while (this.#wakeMs <= now) {
+      this.#begin(this.#wakeMs);
+      this.#runBefore(now);
+    }
+    const events = this.#events;
+    if (events.length > 0) this.#events = [];
+    return events;
+  }
+
+  load(): EngineLoad {
+    const scheduler = this.#scheduler;
+    return {
+      maxSequences: this.options.maxSequences,
+      runningSequences: scheduler.running,
+      waitingSequences: scheduler.waiting.length,
+      totalKvBlocks: this.#kv.totalBlocks,
+      usedKvBlocks: this.#kv.used,
+      blockTokens: BLOCK_TOKENS,
+      waitingPrefillTokens: scheduler.pendingPrefillTokens,
+      prefixHitRate: scheduler.promptTokens > 0 ? scheduler.prefixHitTokens / scheduler.promptTokens : null,
+      generatedTokens: this.#generatedTokens,
+      preemptions: scheduler.preemptions,
+    };
+  }
+
+  /**
+   * Requests of about `tokens` KV tokens that the engine could work on soon: within its free sequences, within the KV
+   * blocks that accepted requests will not need, and while the prompts that wait fill less than two steps. An idle
+   * engine always has room for one, so that a request too large for it is refused and does not wait for ever.
+   */
+  room(tokens: number): number {
+    const { running, waiting, pendingPrefillTokens } = this.#scheduler;
+    const accepted = running + waiting.length;
+    const yetToGrow = this.#finalBlocks - (this.#kv.held - this.#handoverBlocks);
+    const size = Math.max(1, tokens);
+    const byKv = Math.floor((this.#kv.free - yetToGrow) / blocksFor(size));
+    const byPrefill = Math.ceil((2 * this.options.maxBatchedTokens - pendingPrefillTokens) / size);
+    const room = Math.min(this.options.maxSequences - accepted, byKv, byPrefill);
+    return Math.max(accepted === 0 ? 1 : 0, room);
+  }
+
+  /** Runs until `now`, but begins nothing at `now` itself, so that all that is submitted at one moment is seen together. */
+  #runBefore(now: number): void {
+    for (;;) {
+      if (this.#flight) {
+        const done = this.#flight.doneBy(now);
+        if (done === 0) break;
+        if (done < this.#flight.steps) this.#passSteps(this.#flight, done);
+        else this.#land(this.#flight);
+      } else if (this.#wakeMs < now) this.#begin(this.#wakeMs);
+      else break;
+    }
+    this.#expireHandovers(now);
+  }
+
+  /** Work may have come or room grown: look at once, or when the step under way ends. */
+  #lookAgain(now: number): void {
+    if (this.#flight) this.#flight = this.#flight.cutAt(now);
+    else if (this.#scheduler.waiting.length > 0) {
+      this.#wakeMs = Math.min(this.#wakeMs, Math.max(now, this.#readyMs));
+    }
+  }
+
+  #begin(atMs: number): void {
+    const scheduler = this.#scheduler;
+    this.#expireHandovers(atMs);
+    const preemptions = scheduler.preemptions;
+    if (!scheduler.schedule(atMs)) {
+      this.#wakeMs = this.#externalMs();
+      return;
+    }
+    const { batch, chunks } = scheduler;
+    const law = this.#law;
+    let seconds = fixedStepSeconds(law, chunks.length > 0, batch.size > 0);
+    if (batch.size > 0) seconds += decodeSeconds(law, batch.size, batch.kvTokens);
+    for (const sequence of chunks) seconds += chunkSeconds(law, sequence.context, sequence.chunk);
+    const alone = this.options.tokenEvents === 'ends' && chunks.length === 0;
+    if (alone && scheduler.preemptions === preemptions) {
+      const steps = 1 + batch.affordable(this.#kv.free, batch.stepsToFinish() - 1);
+      const growth = law.itl[2] * batch.size * 1000;
+      this.#flight = new Flight(atMs, steps, seconds * 1000, growth).cutAt(this.#externalMs());
+    } else this.#flight = new Flight(atMs, 1, seconds * 1000, 0);
+    this.#wakeMs = Number.POSITIVE_INFINITY;
+  }
+
+  /** When something other than the end of a step may let more work begin. */
+  #externalMs(): number {
+    const expiry = this.#scheduler.waiting.length > 0 ? this.#handovers[0]?.untilMs : undefined;
+    return Math.min(this.#scheduler.nextTransferMs(), expiry ?? Number.POSITIVE_INFINITY);
+  }
+
+  /** Some steps of a longer run are over, none of them the last of any sequence. */
+  #passSteps(flight: Flight, steps: number): void {
+    const { batch } = this.#scheduler;
+    this.#kv.take(batch.blocksBetween(1, steps + 1));
+    this.#decoded(steps);
+    this.#flight = flight.after(steps);
+  }
+
+  #land(flight: Flight): void {
+    const scheduler = this.#scheduler;
+    const atMs = flight.endMs;
+    this.#kv.take(scheduler.batch.blocksBetween(1, flight.steps));
+    this.#decoded(flight.steps);
+    scheduler.reserved = false;
+    if (this.options.tokenEvents === 'each') this.#reportDecoded(atMs);
+    for (let done = scheduler.batch.takeFinished(); done; done = scheduler.batch.takeFinished()) {
+      this.#kv.release(done, done.context);
+      this.#finish(done, atMs);
+    }
+    const { chunks } = scheduler;
+    if (chunks.length > 0) {
+      scheduler.chunks = [];
+      for (const sequence of chunks) this.#chunkDone(sequence, atMs);
+    }
+    this.#flight = null;
+    this.#wakeMs = atMs;
+  }
+
+  #decoded(steps: number): void {
+    const { batch } = this.#scheduler;
+    batch.advance(steps);
+    this.#generatedTokens += steps * batch.size;
+  }
+
+  #reportDecoded(atMs: number): void {
+    const { batch } = this.#scheduler;
+    for (const sequence of batch.members) {
+      const index = batch.generated(sequence) - 1;
+      this.#events.push({ type: 'token', request: sequence.request, index, atMs });
+    }
+  }
+
+  #chunkDone(sequence: Sequence<R>, atMs: number): void {
+    const scheduler = this.#scheduler;
+    scheduler.pendingPrefillTokens -= sequence.chunk;
+    sequence.context += sequence.chunk;
+    sequence.chunk = 0;
+    this.#kv.publish(sequence);
+    this.roomChanges++;
+    if (sequence.context < sequence.target) return;
+
+    scheduler.prefilling.splice(scheduler.prefilling.indexOf(sequence), 1);
+    const { request } = sequence;
+    const index = sequence.generated++;
+    this.#generatedTokens++;
+    if (this.options.tokenEvents === 'each' || index === request.emitted) {
+      this.#events.push({ type: 'token', request, index, atMs });
+    }
+    if (request.phase === 'prefill') this.#keepForHandover(sequence, atMs);
+    else if (sequence.generated < request.maxTokens) scheduler.batch.add(sequence);
+    else {
+      this.#kv.release(sequence, sequence.context);
+      this.#finish(sequence, atMs);
+    }
+  }
+
+  #finish(sequence: Sequence<R>, atMs: number): void {
+    sequence.state = 'ended';
+    this.#finalBlocks -= sequence.finalBlocks;
+    this.#events.push({ type: 'finished', request: sequence.request, atMs });
+  }
+
+  #keepForHandover(sequence: Sequence<R>, atMs: number): void {
+    this.#finish(sequence, atMs);
+    sequence.state = 'handover';
+    sequence.untilMs = atMs + this.#handoverMs;
+    this.#handoverBlocks += blocksFor(sequence.context);
+    this.#handovers.push(sequence);
+  }
+
+  #expireHandovers(atMs: number): void {
+    for (let first = this.#handovers[0]; first && first.untilMs <= atMs; first = this.#handovers[0]) {
+      this.#handovers.shift();
+      this.#handoverBlocks -= blocksFor(first.context);
+      this.#scheduler.drop(first);
+      first.state = 'ended';
+      this.roomChanges++;
+    }
+  }
+}

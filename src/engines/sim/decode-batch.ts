@@ -1,0 +1,103 @@
+import { FinishHeap } from './finish-heap.js';
+import type { Sequence } from './sequence.js';
+import { BLOCK_TOKENS, type SimRequest } from './types.js';
+
+/**
+ * The sequences that decode. Each makes one token in every step, so a step costs O(1) whatever their number: one
+ * counter stands for all lengths, and sequences are told apart by the residue of the step at which each needs a block.
+ */
+export class DecodeBatch<R extends SimRequest> {
+  readonly members: Sequence<R>[] = [];
+  /** Decode steps done since start. */
+  step = 0;
+  /** KV tokens of all members. */
+  kvTokens = 0;
+  /** Members that need a new block in the steps of each residue modulo 16. */
+  readonly #needs = new Int32Array(BLOCK_TOKENS);
+  readonly #ends = new FinishHeap<R>();
+
+  get size(): number {
+    return this.members.length;
+  }
+
+  add(sequence: Sequence<R>): void {
+    sequence.state = 'decode';
+    sequence.joinStep = this.step;
+    sequence.finishStep = this.step + sequence.request.maxTokens - sequence.generated;
+    sequence.batchIndex = this.members.length;
+    this.members.push(sequence);
+    this.#count(sequence, 1);
+    this.kvTokens += sequence.context;
+    this.#ends.push(sequence);
+  }
+
+  /** Takes a member out and brings its `context` and `generated` up to date. */
+  remove(sequence: Sequence<R>): void {
+    this.#count(sequence, -1);
+    const made = this.step - sequence.joinStep;
+    sequence.context += made;
+    sequence.generated += made;
+    this.kvTokens -= sequence.context;
+    const last = this.members.pop();
+    if (last && last !== sequence) {
+      this.members[sequence.batchIndex] = last;
+      last.batchIndex = sequence.batchIndex;
+    }
+    this.#ends.remove(sequence);
+  }
+
+  /** Tokens that a member has made so far. */
+  generated(sequence: Sequence<R>): number {
+    return sequence.generated + this.step - sequence.joinStep;
+  }
+
+  /** New blocks that the step `ahead` steps from now needs (0: the next one). */
+  blocksNeeded(ahead: number): number {
+    return this.#needs[(this.step + ahead) % BLOCK_TOKENS] ?? 0;
+  }
+
+  /** New blocks of the steps from..to, both `ahead` of now, to excluded. */
+  blocksBetween(from: number, to: number): number {
+    const cycles = Math.floor((to - from) / BLOCK_TOKENS);
+    let blocks = cycles * this.size;
+    for (let ahead = from + cycles * BLOCK_TOKENS; ahead < to; ahead++) blocks += this.blocksNeeded(ahead);
+    return blocks;
+  }
+
+  /** How many steps after the next one, at most `most`, fit into `free` blocks. */
+  affordable(free: number, most: number): number {
+    if (this.size === 0) return most;
+    let steps = Math.floor(free / this.size) * BLOCK_TOKENS;
+    let left = free % this.size;
+    while (steps < most) {
+      left -= this.blocksNeeded(1 + steps);
+      if (left < 0) break;
+      steps++;
+    }
+    return Math.min(steps, most);
+  }
+
+  advance(steps: number): void {
+    this.step += steps;
+    this.kvTokens += steps * this.size;
+  }
+
+  /** Steps until the next member is done; Infinity when empty. */
+  stepsToFinish(): number {
+    const next = this.#ends.peek();
+    return next ? next.finishStep - this.step : Number.POSITIVE_INFINITY;
+  }
+
+  /** Takes out one member that has made all its tokens. */
+  takeFinished(): Sequence<R> | undefined {
+    const next = this.#ends.peek();
+    if (!next || next.finishStep > this.step) return undefined;
+    this.remove(next);
+    return next;
+  }
+
+  #count(sequence: Sequence<R>, by: number): void {
+    const residue = (((sequence.joinStep - sequence.context) % BLOCK_TOKENS) + BLOCK_TOKENS) % BLOCK_TOKENS;
+    this.#needs[residue] = (this.#needs[residue] ?? 0) + by;
+  }
+}

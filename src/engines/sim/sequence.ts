@@ -1,0 +1,51 @@
+import { BLOCK_TOKENS, type SimRequest } from './types.js';
+
+export type SequenceState = 'waiting' | 'prefill' | 'transfer' | 'decode' | 'handover' | 'ended';
+
+/** An accepted request inside the core. While it decodes, `context` and `generated` are those of its joining. */
+export class Sequence<R extends SimRequest> {
+  state: SequenceState = 'waiting';
+  /** KV tokens in the cache. */
+  context = 0;
+  /** Output tokens made, earlier attempts included. */
+  generated: number;
+  /** Tokens to prefill before the next output token. */
+  target: number;
+  /** Prompt tokens under way in the current step. */
+  chunk = 0;
+  /** Prefix-cache entries that it refers to, from the prompt's start. */
+  readonly cached: number[] = [];
+  /** It begins with a KV transfer; a preempted one recomputes. */
+  transfers: boolean;
+  /** When the transfer or the hand-over ends, ms. */
+  untilMs = 0;
+  joinStep = 0;
+  finishStep = 0;
+  /** Places in the decode batch and in its heap. */
+  batchIndex = -1;
+  heapIndex = -1;
+
+  constructor(
+    readonly request: R,
+    /** Rises with each accepted request: the order of first come, first served. */
+    readonly arrival: number,
+  ) {
+    this.generated = request.emitted;
+    this.target = request.isl + request.emitted;
+    this.transfers = request.phase === 'decode' && request.emitted <= 1;
+  }
+
+  /** Blocks that it needs at its longest: the last token is never read back, so it is not stored. */
+  get finalBlocks(): number {
+    return finalBlocks(this.request);
+  }
+}
+
+export function finalBlocks(request: SimRequest): number {
+  const output = request.phase === 'prefill' ? 0 : request.maxTokens - 1;
+  return blocksFor(request.isl + output);
+}
+
+export function blocksFor(tokens: number): number {
+  return Math.ceil(tokens / BLOCK_TOKENS);
+}
