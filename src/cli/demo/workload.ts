@@ -3,12 +3,12 @@ import type { LengthShape, LevelShape, RatePoint } from '../../simulator/workloa
 /** Length of the demo's load as drawn below, seconds; `--seconds` stretches it. */
 export const DEMO_SECONDS = 112;
 
-const ISL: LengthShape = { median: 1200, sigma: 0.35, min: 300, max: 2400 };
-const OSL: LengthShape = { median: 110, sigma: 0.3, min: 40, max: 200 };
+const ISL: LengthShape = { median: 1700, sigma: 0.3, min: 400, max: 3200 };
+const OSL: LengthShape = { median: 135, sigma: 0.25, min: 50, max: 260 };
 
 /**
- * A ramp, a burst and a lull for each level, at different times: `high` bursts while `medium` is on its ramp; `low`
- * comes late, pauses for long enough to be drained, and comes back.
+ * A burst, a lull and a ramp for each level, at different times. The burst of `high` finds one worker; its lull is
+ * long enough to go idle; `low` pauses for long enough to be drained to nothing, and comes back.
  */
 export const DEMO_SHAPES: readonly LevelShape[] = [
   {
@@ -16,40 +16,55 @@ export const DEMO_SHAPES: readonly LevelShape[] = [
     isl: ISL,
     osl: OSL,
     rate: curve(
-      [4, 1],
-      [14, 2],
-      [38, 5],
-      [39, 14],
-      [51, 14],
+      [3, 1.5],
+      [24, 1.5],
+      [25, 14],
+      [36, 14],
+      [37, 3],
       [52, 3],
-      [74, 3],
-      [76, 0.5],
-      [90, 0.5],
-      [94, 3],
-      [112, 3],
+      [53, 0],
+      [68, 0],
+      [69, 2],
+      [96, 11],
+      [106, 11],
+      [112, 4],
     ),
   },
   {
     level: 'medium',
     isl: ISL,
     osl: OSL,
-    rate: curve([6, 1], [16, 1], [44, 7], [62, 7], [70, 1], [88, 1], [96, 4], [112, 3]),
+    rate: curve(
+      [5, 2],
+      [28, 2],
+      [60, 10],
+      [66, 10],
+      [70, 2],
+      [76, 2],
+      [77, 0],
+      [91, 0],
+      [92, 3],
+      [98, 3],
+      [99, 7],
+      [107, 7],
+      [112, 3],
+    ),
   },
   {
     level: 'low',
     isl: ISL,
     osl: OSL,
     rate: curve(
-      [10, 0.5],
-      [20, 1],
-      [34, 2],
-      [38, 4],
-      [42, 2],
-      [54, 1],
-      [55, 0],
-      [84, 0],
-      [86, 1.5],
-      [112, 1],
+      [8, 1],
+      [18, 1],
+      [19, 5],
+      [27, 5],
+      [28, 1.5],
+      [42, 1.5],
+      [43, 0],
+      [74, 0],
+      [75, 1.5],
+      [112, 1.5],
     ),
   },
 ];

@@ -1,21 +1,17 @@
 import type { Redis } from 'ioredis';
 import type { Config } from '../../config/types.js';
-import { transitionSchema } from '../../contract/transition.js';
 import { ALL_POOLS, readGpuSeconds, readMaxLeased, resetMaxLeased } from '../../gpu/state.js';
 import type { Keys } from '../../queues/keys.js';
-import { type PlannerStart, type PlannerStep, stepOf } from '../../telemetry/activity.js';
+import type { PlannerStart, PlannerStep } from '../../telemetry/activity.js';
+import { TransitionLog } from '../../telemetry/transition-log.js';
 import type { RunFigures } from './build.js';
 
 const POLL_MS = 1000;
-/** Records read back at the start to find the last order before the run. */
-const LOOK_BACK = 500;
-const BATCH = 500;
 
 interface PoolWatch {
-  start: PlannerStart;
-  steps: PlannerStep[];
-  /** Stream id of the last record that was read. */
-  cursor: string;
+  log: TransitionLog;
+  /** Steps of the log that were there before the run. */
+  before: number;
 }
 
 /**
@@ -44,11 +40,6 @@ export class RunWatch {
     return watch;
   }
 
-  /** The steps of a pool's planner since the start of the run, as far as they have been read. */
-  steps(pool: string): readonly PlannerStep[] {
-    return this.pools.get(pool)?.steps ?? [];
-  }
-
   async stop(): Promise<RunFigures> {
     this.abandon();
     await this.polling;
@@ -58,9 +49,9 @@ export class RunWatch {
       readMaxLeased(this.redis, this.keys),
     ]);
     const pools: RunFigures['pools'] = {};
-    for (const [name, { start, steps }] of this.pools) {
+    for (const [name, { log, before }] of this.pools) {
       const gpuSeconds = Math.max(0, (seconds[name] ?? 0) - (this.gpuSecondsAtStart[name] ?? 0));
-      pools[name] = { gpuSeconds, maxGpus: peaks[name] ?? 0, start, steps };
+      pools[name] = { gpuSeconds, maxGpus: peaks[name] ?? 0, ...runSteps(log.steps, before) };
     }
     return { pools, maxGpus: peaks[ALL_POOLS] ?? 0 };
   }
@@ -71,42 +62,25 @@ export class RunWatch {
   }
 
   private async begin(pool: string): Promise<PoolWatch> {
-    const entries = await this.redis.xrevrange(this.keys.transitions(pool), '+', '-', 'COUNT', LOOK_BACK);
-    const steps = entries.flatMap(([, fields]) => readStep(fields));
-    return {
-      start: {
-        state: steps[0]?.to ?? null,
-        ordered: steps.find((step) => step.ordered !== null)?.ordered ?? null,
-      },
-      steps: [],
-      cursor: entries[0]?.[0] ?? '0-0',
-    };
+    const log = new TransitionLog(this.redis, this.keys, pool);
+    await log.read();
+    return { log, before: log.steps.length };
   }
 
   private async poll(): Promise<void> {
-    for (const [pool, watch] of this.pools) {
-      for (;;) {
-        const from = `(${watch.cursor}`;
-        const entries = await this.redis.xrange(this.keys.transitions(pool), from, '+', 'COUNT', BATCH);
-        for (const [id, fields] of entries) {
-          watch.cursor = id;
-          watch.steps.push(...readStep(fields));
-        }
-        if (entries.length < BATCH) break;
-      }
-    }
+    await Promise.all([...this.pools.values()].map(({ log }) => log.read()));
   }
 }
 
-/** The step in a stream entry's field `record`; none where it does not parse. */
-function readStep(fields: readonly string[]): PlannerStep[] {
-  const at = fields.indexOf('record');
-  const text = at % 2 === 0 ? fields[at + 1] : undefined;
-  if (text === undefined) return [];
-  try {
-    const record = transitionSchema.safeParse(JSON.parse(text));
-    return record.success ? [stepOf(record.data)] : [];
-  } catch {
-    return [];
-  }
+/** A planner's steps of the run, and where it stood when the run began. */
+function runSteps(
+  all: readonly PlannerStep[],
+  before: number,
+): { start: PlannerStart; steps: PlannerStep[] } {
+  const past = all.slice(0, before);
+  const start = {
+    state: past.at(-1)?.to ?? null,
+    ordered: past.findLast((step) => step.ordered !== null)?.ordered ?? null,
+  };
+  return { start, steps: all.slice(before) };
 }
