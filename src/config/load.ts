@@ -44,7 +44,7 @@ export function checkConfig(text: string, file: string): CheckedConfig {
   const pools = readPools(found, planner, dirname(file), problems);
   if (!Object.hasOwn(rest, 'planner') || isMapping(rest.planner)) rest.planner = planner.nested();
   const origin = (path: Path): Path => (path[0] === 'planner' ? planner.origin(path.slice(1), path) : path);
-  const fields = validate(fileSchema, rest, origin, problems);
+  const fields = validate(fileSchema, rest, origin, problems, ['pools']);
   if (fields !== null) {
     const config = buildConfig(fields, pools, file, problems);
     checkInventory(config.inventory, problems);

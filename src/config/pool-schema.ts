@@ -4,11 +4,14 @@ import { choice, described, flag, integer, number, section, text } from './field
 const MAX_TP = 64;
 const MAX_GPUS = 4096;
 const DAY = 86_400;
+const WEEK = 7 * DAY;
+const WAIT = `a number of seconds above 0 and at most ${WEEK}, or null for never`;
 
 const tp = (role: string, also: string) => {
   const expected = `auto or a whole number of GPUs from 1 to ${MAX_TP}`;
+  const degree = z.number({ error: expected }).int({ error: expected }).min(1, { error: expected });
   return described(
-    z.union([z.literal('auto'), z.number().int().min(1).max(MAX_TP)], { error: expected }),
+    z.union([z.literal('auto'), degree.max(MAX_TP, { error: expected })], { error: expected }),
     expected,
     'GPUs per worker',
     `Tensor parallelism of ${role} workers: the GPUs that each takes from the ledger, and its step times. ${also}`,
@@ -161,17 +164,10 @@ export const poolSchema = section({
     ),
   }),
   queue_timeout_seconds: described(
-    z.union(
-      [
-        z.null(),
-        z
-          .number()
-          .gt(0)
-          .max(7 * DAY),
-      ],
-      { error: `a number of seconds above 0 and at most ${7 * DAY}, or null for never` },
-    ),
-    `a number of seconds above 0 and at most ${7 * DAY}, or null for never`,
+    z.union([z.null(), z.number({ error: WAIT }).gt(0, { error: WAIT }).max(WEEK, { error: WAIT })], {
+      error: WAIT,
+    }),
+    WAIT,
     'seconds',
     'A request that waits longer in the queue ends as expired; null: never. Its own deadline_ms goes first.',
   ),

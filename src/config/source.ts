@@ -54,9 +54,10 @@ export function parseSource(text: string, file: string): Source {
       lineCounter: lines,
       prettyErrors: false,
       merge: true,
-      logLevel: 'silent',
+      logLevel: 'error',
     });
     const faults = [...document.errors, ...document.warnings].slice(0, MAX_SYNTAX_ERRORS);
+    if (faults.some(({ message }) => message.includes('call stack'))) throw new RangeError();
     if (faults.length > 0) {
       const told = faults.map((fault) => {
         const { line, col } = lines.linePos(fault.pos[0]);

@@ -5,13 +5,15 @@ import { hint } from './suggest.js';
 
 /**
  * Validates a section of the file. Each issue becomes a problem: what was expected, what came; an unknown key gets the
- * nearest known one. `origin` tells where a path of the section stands in the file. null: it has problems.
+ * nearest known one. `origin` tells where a path of the section stands in the file; `also` are keys at its top that
+ * were taken out before. null: it has problems.
  */
 export function validate<S extends z.ZodType>(
   schema: S,
   value: unknown,
   origin: (path: Path) => Path,
   problems: Problems,
+  also: readonly string[] = [],
 ): z.output<S> | null {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
@@ -19,7 +21,8 @@ export function validate<S extends z.ZodType>(
     const path = issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part));
     if (issue.code === 'unrecognized_keys') {
       for (const key of issue.keys) {
-        problems.add(origin([...path, key]), `unknown field; ${hint(key, keysAt(schema, path))}`);
+        const known = [...keysAt(schema, path), ...(path.length === 0 ? also : [])];
+        problems.add(origin([...path, key]), `unknown field; ${hint(key, known)}`);
       }
     } else problems.add(origin(path), `expected ${issue.message}, got ${show(valueAt(value, path))}`);
   }
