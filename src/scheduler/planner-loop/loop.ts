@@ -147,16 +147,7 @@ export class PlannerLoop {
       );
       return;
     }
-    switch (command.type) {
-      case 'pause':
-        return this.#feed({ type: 'PAUSE', now });
-      case 'resume':
-        return this.#feed({ type: 'RESUME', now });
-      case 'floor':
-        return this.#feed({ type: 'SET_FLOOR', now, min: command.min });
-      default:
-        return unreachable(command);
-    }
+    this.#feed(eventOf(command, now));
   }
 
   #feed(event: PlannerEvent): void {
@@ -178,10 +169,23 @@ export class PlannerLoop {
     if (!this.#away)
       log.error(
         { pool: policy.pool, err: error },
-        'Redis does not answer or refuses: holding the last good plan',
+        'no answer from Redis, or a refusal: holding the last good plan',
       );
     this.#away = true;
     if (this.#snapshot?.state === 'degraded' || this.#snapshot?.state === 'paused') return;
     this.#take((before) => tick(before, { observation: null, policy, facts: facts(null), now }));
+  }
+}
+
+function eventOf(command: OperatorCommand, now: number): PlannerEvent {
+  switch (command.type) {
+    case 'pause':
+      return { type: 'PAUSE', now };
+    case 'resume':
+      return { type: 'RESUME', now };
+    case 'floor':
+      return { type: 'SET_FLOOR', now, min: command.min };
+    default:
+      return unreachable(command);
   }
 }

@@ -48,8 +48,8 @@ export class Outbox {
     return job.failedReason ?? 'no reason given';
   }
 
-  /** Highest generation of the pool's orders that the queue still knows, whatever became of them; 0: none. */
-  async lastGeneration(pool: string): Promise<number> {
+  /** The pool's order of the highest generation that the queue still knows, whatever became of it; null: none. */
+  async lastOrder(pool: string): Promise<ScaleOrder | null> {
     const jobs = await this.#queue.getJobs([
       'waiting',
       'prioritized',
@@ -58,10 +58,10 @@ export class Outbox {
       'completed',
       'failed',
     ]);
-    let last = 0;
+    let last: ScaleOrder | null = null;
     for (const job of jobs) {
-      const order = scaleOrderSchema.safeParse(job?.data);
-      if (order.success && order.data.pool === pool) last = Math.max(last, order.data.generation);
+      const order = scaleOrderSchema.safeParse(job?.data).data;
+      if (order?.pool === pool && order.generation > (last?.generation ?? 0)) last = order;
     }
     return last;
   }

@@ -17,9 +17,9 @@ interface Stores {
 }
 
 /**
- * Where a planner goes on: its snapshot, or, without a usable one, what the GPU ledger says that the pool should have.
- * Either way its generation is at least that of every order known to the ledger; a ledger ahead of the snapshot
- * holds the later plan, which is then taken over.
+ * Where a planner goes on: its snapshot, or, without a usable one, the newest order that the GPU ledger or the scale queue
+ * knows. Either way its generation is at least that of every order known to the ledger; a ledger ahead of the
+ * snapshot holds the later plan, which is then taken over.
  */
 export async function restorePlanner(
   pool: string,
@@ -46,9 +46,12 @@ export async function restorePlanner(
       `planner snapshot cannot be used (${problem}): set aside in ${to}, starting from the last grant`,
     );
   }
-  const [sequence, queued] = await Promise.all([store.lastSequence(), outbox.lastGeneration(pool)]);
-  const generation = Math.max(ledger?.generation ?? 0, queued);
-  const memory = freshMemory(ledger?.replicas ?? NONE, generation, nowMs);
+  const [sequence, queued] = await Promise.all([store.lastSequence(), outbox.lastOrder(pool)]);
+  const ordered =
+    queued !== null && queued.generation > (ledger?.generation ?? 0)
+      ? { generation: queued.generation, replicas: { prefill: queued.prefill, decode: queued.decode } }
+      : ledger;
+  const memory = freshMemory(ordered?.replicas ?? NONE, ordered?.generation ?? 0, nowMs);
   return { snapshot: beginning(pool, memory, sequence, nowMs), restored: false };
 }
 
