@@ -14,6 +14,7 @@ export class TransitionLog {
   /** The newest records, the newest last. */
   records: TransitionRecord[] = [];
   #lastId = '-';
+  #reading: Promise<void> | undefined;
 
   constructor(
     private readonly redis: Redis,
@@ -21,7 +22,15 @@ export class TransitionLog {
     private readonly pool: string,
   ) {}
 
-  async read(): Promise<void> {
+  /** One reading at a time: two at once would take the same entries twice. */
+  read(): Promise<void> {
+    this.#reading ??= this.#readOn().finally(() => {
+      this.#reading = undefined;
+    });
+    return this.#reading;
+  }
+
+  async #readOn(): Promise<void> {
     for (;;) {
       const key = this.keys.transitions(this.pool);
       const from = this.#lastId === '-' ? '-' : `(${this.#lastId}`;
