@@ -1,29 +1,62 @@
-import type { Outcome } from './request.js';
+import { z } from 'zod';
+import { resultSchema } from './request.js';
 
+const tokenFrameSchema = z.object({
+  type: z.literal('tokens'),
+  id: z.string(),
+  /** Index of the first token. */
+  index: z.number().int().min(0),
+  tokens: z.array(z.string()),
+  /** Unix milliseconds at which each token was made; 0: unknown. */
+  atMs: z.array(z.number()),
+  workerId: z.string(),
+});
 /** Tokens of one request, in order: `tokens[k]` has index `index + k` and was made at `atMs[k]`. */
-export interface TokenFrame {
-  type: 'tokens';
-  id: string;
-  index: number;
-  tokens: string[];
-  /** Unix milliseconds, one for each token. */
-  atMs: number[];
-  workerId: string;
-}
+export type TokenFrame = z.output<typeof tokenFrameSchema>;
 
-/** The end of one request. Published only after the end is durable in Redis. */
-export interface EndFrame {
-  type: 'end';
-  id: string;
-  outcome: Outcome;
+const outcomeSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('completed'), result: resultSchema }),
+  z.object({ kind: z.enum(['failed', 'expired', 'cancelled']), code: z.string(), message: z.string() }),
+]);
+
+const endFrameSchema = z.object({
+  type: z.literal('end'),
+  id: z.string(),
+  outcome: outcomeSchema,
   /** Tokens that were made so shortly before the end that they travel with it. */
-  tail?: TokenFrame;
-}
+  tail: tokenFrameSchema.optional(),
+});
+/** The end of one request. Published only after the end is durable in Redis. */
+export type EndFrame = z.output<typeof endFrameSchema>;
 
 export type ReplyFrame = TokenFrame | EndFrame;
 
-/** A message to the workers of a pool. */
-export type ControlMessage =
-  | { type: 'cancel'; id: string }
+const replySchema = z.array(z.discriminatedUnion('type', [tokenFrameSchema, endFrameSchema]));
+
+/** Reads a message of a reply channel; what is not one yields no frames (clients look up what they miss). */
+export function parseReply(message: string): ReplyFrame[] {
+  const parsed = replySchema.safeParse(parseJson(message));
+  return parsed.success ? parsed.data : [];
+}
+
+const controlSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('cancel'), id: z.string() }),
   /** Send this request's tokens and end to one more reply channel. */
-  | { type: 'attach'; id: string; replyTo: string };
+  z.object({ type: z.literal('attach'), id: z.string(), replyTo: z.string() }),
+]);
+/** A message to the workers of a pool. */
+export type ControlMessage = z.output<typeof controlSchema>;
+
+/** Reads a message of a control channel; undefined when it is not one. */
+export function parseControl(message: string): ControlMessage | undefined {
+  return controlSchema.safeParse(parseJson(message)).data;
+}
+
+/** JSON or undefined; never throws. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

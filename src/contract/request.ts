@@ -9,11 +9,7 @@ const MAX_TOKENS_BOUND = 1_000_000;
 const requestId = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, 'expected 1 to 128 of letters, digits, ".", "_", "-"')
-  .refine((id) => !/^\d+$/.test(id), 'expected an id that is not a plain number')
-  .refine(
-    (id) => !id.startsWith('requests-'),
-    'ids that start with "requests-" belong to the requests queue',
-  );
+  .refine((id) => !/^\d+$/.test(id), 'expected an id that is not a plain number');
 
 /** What a client submits, over Redis or HTTP. Unknown fields pass to the engine through `params`. */
 export const submissionSchema = z.object({
@@ -55,6 +51,8 @@ export const routedRequestSchema = z.object({
   expiresAtMs: z.number().int().min(0).optional(),
   /** Reply channel of the submitting client; absent: nobody listens. */
   replyTo: z.string().min(1).optional(),
+  /** The job is the decode half of a prefill -> decode flow. */
+  disaggregated: z.literal(true).optional(),
   /** Set by a cancel: whoever takes the job next ends it as cancelled. */
   cancelled: z.literal(true).optional(),
   params: z.record(z.string(), z.unknown()).optional(),

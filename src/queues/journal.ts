@@ -1,11 +1,11 @@
-import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { SluiceError } from '../contract/errors.js';
 import type { Keys } from './keys.js';
+import { luaScript } from './script.js';
 
-const CLAIM = readFileSync(new URL('./lua/claim.lua', import.meta.url), 'utf8');
-const EMIT = readFileSync(new URL('./lua/emit.lua', import.meta.url), 'utf8');
+const claimScript = luaScript(new URL('./lua/claim.lua', import.meta.url));
+const emitScript = luaScript(new URL('./lua/emit.lua', import.meta.url));
 
 /** A journal outlives the longest request, then goes; it is shortened when the request ends. */
 export const JOURNAL_TTL_MS = 24 * 3600_000;
@@ -25,7 +25,7 @@ export async function claimJournal(
   id: string,
   fence: string,
 ): Promise<Claimed> {
-  const reply = await redis.eval(CLAIM, 1, keys.journal(pool, id), fence, JOURNAL_TTL_MS);
+  const reply = await claimScript(redis, [keys.journal(pool, id)], [fence, JOURNAL_TTL_MS]);
   const [firstAt, ...tokens] = z.tuple([z.string()]).rest(z.string()).parse(reply);
   return { firstTokenAtMs: firstAt === '' ? null : Number(firstAt), tokens };
 }
@@ -78,7 +78,7 @@ export async function emit(
     args.push(e.frame);
   }
   const journals = emissions.map((e) => keys.journal(e.pool, e.id));
-  const reply = await evalCached(redis, 'sluiceEmit', EMIT, journals, args);
+  const reply = await emitScript(redis, journals, args);
   const lengths = z.array(z.number().int()).parse(reply);
   if (lengths.length !== emissions.length)
     throw new SluiceError('internal', 'emit.lua: reply of the wrong length');
@@ -97,28 +97,4 @@ export function retireJournal(
   keepMs: number,
 ): Promise<number> {
   return redis.pexpire(keys.journal(pool, id), Math.max(1, Math.round(keepMs)));
-}
-
-const defined = new WeakMap<Redis, Set<string>>();
-
-/** EVALSHA with the script loaded once; ioredis falls back to EVAL by itself after a server restart. */
-function evalCached(
-  redis: Redis,
-  name: string,
-  lua: string,
-  keys: string[],
-  args: (string | number)[],
-): Promise<unknown> {
-  let names = defined.get(redis);
-  if (names === undefined) {
-    names = new Set();
-    defined.set(redis, names);
-  }
-  if (!names.has(name)) {
-    redis.defineCommand(name, { lua });
-    names.add(name);
-  }
-  const command: unknown = Reflect.get(redis, name);
-  if (typeof command !== 'function') throw new SluiceError('internal', `script ${name} is not defined`);
-  return Reflect.apply(command, redis, [keys.length, ...keys, ...args]);
 }

@@ -45,7 +45,7 @@ export class PoolQueues {
     await this.#flows.add({
       name: REQUEST_JOB,
       queueName: this.decode.name,
-      data: request,
+      data: { ...request, disaggregated: true },
       opts: options,
       children: [
         {

@@ -9,7 +9,7 @@ import {
 } from '../admission/deadline.js';
 import type { Config, PoolConfig } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
-import type { ControlMessage } from '../contract/reply.js';
+import { type ControlMessage, parseJson } from '../contract/reply.js';
 import { type Outcome, type RoutedRequest, resultSchema, routedRequestSchema } from '../contract/request.js';
 import { heartbeatSchema } from '../contract/worker.js';
 import { EndPublisher } from '../queues/emitter.js';
@@ -178,12 +178,4 @@ export function failureOf(reason: string): Outcome {
   const error = SluiceError.fromReason(reason);
   const kind = error.code === 'expired' || error.code === 'cancelled' ? error.code : 'failed';
   return { kind, code: error.code, message: error.message };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

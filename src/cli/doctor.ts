@@ -1,0 +1,148 @@
+import { accessSync, constants, mkdirSync, statfsSync } from 'node:fs';
+import { availableParallelism, freemem } from 'node:os';
+import { Command } from 'commander';
+import { type Environment, readEnvironment } from '../config/environment.js';
+import { defaultConfig, loadConfig } from '../config/load.js';
+import { SluiceError } from '../contract/errors.js';
+import { plainText } from '../contract/plain-text.js';
+import { assertRedis, connect, redactUrl } from '../queues/connection.js';
+import { findRedis } from '../queues/provision/find.js';
+import { dataDirOf } from './system.js';
+import { readRunFile } from './up/run-file.js';
+
+interface Check {
+  name: string;
+  ok: boolean;
+  /** What was found, or what is wrong and what to do. */
+  found: string;
+}
+
+interface DoctorFlags {
+  config?: string;
+  data?: string;
+  json?: boolean;
+}
+
+/** A Redis that fills its disk refuses writes; below this the doctor warns. */
+const LEAST_DISK_BYTES = 1e9;
+const LEAST_MEMORY_BYTES = 1e9;
+
+/** `sluice doctor`: whether this machine can run Sluice, and what to do where it cannot. */
+export function doctorCommand(): Command {
+  return new Command('doctor')
+    .description('check that this machine can run Sluice')
+    .option('-c, --config <file>', 'also check this configuration')
+    .option('--data <dir>', 'data folder to check')
+    .option('--json', 'print the checks as JSON')
+    .addHelpText('after', '\nExit codes: 0 all well, 1 something is wrong.')
+    .action(async (flags: DoctorFlags) => {
+      const checks = await examine(flags);
+      if (flags.json === true) process.stdout.write(`${JSON.stringify(checks, null, 2)}\n`);
+      else for (const { name, ok, found } of checks) print(name, ok, found);
+      process.exitCode = checks.every((check) => check.ok) ? 0 : 1;
+    });
+}
+
+async function examine(flags: DoctorFlags): Promise<Check[]> {
+  const environment = readEnvironment();
+  const dataDir = dataDirOf(flags.data);
+  return [
+    nodeCheck(),
+    await attempt('redis', () => redisCheck(environment, dataDir)),
+    await attempt('data folder', async () => folderCheck(dataDir)),
+    await attempt('configuration', async () => configCheck(flags.config)),
+    machineCheck(),
+    systemCheck(dataDir),
+  ];
+}
+
+function nodeCheck(): Check {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const ok = major > 20 || (major === 20 && minor >= 19);
+  return {
+    name: 'node',
+    ok,
+    found: ok ? process.version : `${process.version}; install Node 20.19 or newer`,
+  };
+}
+
+async function redisCheck(environment: Environment, dataDir: string): Promise<string> {
+  const url = environment.redisUrl ?? readRunFile(dataDir)?.redisUrl;
+  if (url === undefined) {
+    const binary = await findRedis(environment, () => {});
+    return `${binary.path} (\`sluice up\` will start it)`;
+  }
+  await assertRedis(url);
+  const redis = connect(url, 'plain');
+  try {
+    const [, policy = ''] = strings(await redis.config('GET', 'maxmemory-policy'));
+    const [, aof = ''] = strings(await redis.config('GET', 'appendonly'));
+    if (policy !== 'noeviction') {
+      throw new SluiceError(
+        'no_redis',
+        `${redactUrl(url)}: expected maxmemory-policy noeviction, got ${policy}; queued requests could be evicted: CONFIG SET maxmemory-policy noeviction`,
+      );
+    }
+    if (aof !== 'yes') {
+      throw new SluiceError(
+        'no_redis',
+        `${redactUrl(url)}: expected appendonly yes, got ${aof}; accepted requests would be lost with the server: CONFIG SET appendonly yes`,
+      );
+    }
+    return `${redactUrl(url)} answers; AOF on, noeviction`;
+  } finally {
+    redis.disconnect();
+  }
+}
+
+function folderCheck(dataDir: string): string {
+  mkdirSync(dataDir, { recursive: true });
+  accessSync(dataDir, constants.W_OK);
+  const { bavail, bsize } = statfsSync(dataDir);
+  const free = bavail * bsize;
+  if (free < LEAST_DISK_BYTES) {
+    throw new SluiceError(
+      'redis_full',
+      `${dataDir}: ${(free / 1e9).toFixed(2)} GB free; make room or name another folder with --data`,
+    );
+  }
+  return `${dataDir} is writable, ${(free / 1e9).toFixed(0)} GB free`;
+}
+
+function configCheck(file: string | undefined): string {
+  const config = file === undefined ? defaultConfig() : loadConfig(file);
+  const gpus = config.inventory.hosts.flatMap((host) => host.islands.flat()).length;
+  return `${file ?? 'presets'}: ${Object.keys(config.pools).length} pools on ${gpus} GPUs`;
+}
+
+function machineCheck(): Check {
+  const free = freemem();
+  const ok = free > LEAST_MEMORY_BYTES;
+  const found = `${availableParallelism()} cores, ${(free / 1e9).toFixed(1)} GB of memory free`;
+  return { name: 'machine', ok, found: ok ? found : `${found}; each role takes about 0.1 GB` };
+}
+
+function systemCheck(dataDir: string): Check {
+  const run = readRunFile(dataDir);
+  const found =
+    run === undefined
+      ? 'not running here'
+      : `\`sluice up\` runs (process ${run.pid}), Redis at ${redactUrl(run.redisUrl)}`;
+  return { name: 'system', ok: true, found };
+}
+
+async function attempt(name: string, check: () => Promise<string>): Promise<Check> {
+  try {
+    return { name, ok: true, found: await check() };
+  } catch (error) {
+    return { name, ok: false, found: SluiceError.from(error).message };
+  }
+}
+
+function strings(reply: unknown): string[] {
+  return Array.isArray(reply) ? reply.map(String) : [];
+}
+
+function print(name: string, ok: boolean, found: string): void {
+  process.stdout.write(`${ok ? 'ok   ' : 'WRONG'} ${name.padEnd(14)} ${plainText(found)}\n`);
+}

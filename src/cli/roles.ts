@@ -1,0 +1,54 @@
+import { Command } from 'commander';
+import { startAllocator } from '../gpu/start.js';
+import { Ingress } from '../scheduler/ingress.js';
+import { startPlanner } from '../scheduler/planner-loop/start.js';
+import { roleMain } from '../scheduler/role.js';
+import { workerMain } from '../scheduler/worker/process.js';
+
+/** Each role as a command of its own, for installations that do not use `sluice up`. All read REDIS_URL. */
+export function roleCommands(): Command[] {
+  return [
+    role('ingress', 'take plain jobs from the requests queue').action((_flags, command: Command) =>
+      roleMain('ingress', argvOf(command), async ({ config, redisUrl, log }) => {
+        const ingress = await Ingress.start(config, redisUrl, log);
+        return () => ingress.stop();
+      }),
+    ),
+    role('planner', 'plan for one pool')
+      .argument('<pool>', 'pool name')
+      .action((_pool, _flags, command: Command) =>
+        roleMain('planner', argvOf(command), async (context) =>
+          startPlanner(context.args[0], context, (line) => process.stderr.write(`${line}\n`)),
+        ),
+      ),
+    role('allocator', 'lease GPUs and start workers')
+      .option('--stop-workers', 'stop the workers too when this is stopped')
+      .action((_flags, command: Command) =>
+        roleMain('allocator', argvOf(command), async (context) => {
+          const stop = await startAllocator(context);
+          return () => stop({ stopWorkers: context.stopWorkers });
+        }),
+      ),
+    new Command('worker')
+      .description('run one worker, as the allocator starts it')
+      .requiredOption('--role <role>', 'vllm or prefill')
+      .requiredOption('--spec <json>', 'the lease and the GPUs (docs/architecture.md)')
+      .action((flags: { role: string; spec: string }) =>
+        workerMain(flags.role === 'prefill' ? 'prefill' : 'vllm', ['', '', '--spec', flags.spec]),
+      ),
+  ];
+}
+
+function role(name: string, description: string): Command {
+  return new Command(name)
+    .description(`${description} (role; Redis from REDIS_URL)`)
+    .option('-c, --config <file>', 'configuration file; without one the presets')
+    .option('--data <dir>', 'folder of logs')
+    .option('--owner <pid>', 'end when this process is gone');
+}
+
+/** The role's arguments, as its own entry under workers/ would get them. */
+function argvOf(command: Command): string[] {
+  const at = process.argv.indexOf(command.name());
+  return [process.argv[0] ?? '', process.argv[1] ?? '', ...process.argv.slice(at + 1)];
+}

@@ -1,0 +1,96 @@
+import { Command } from 'commander';
+import { readEnvironment } from '../config/environment.js';
+import { defaultConfig, loadConfig } from '../config/load.js';
+import { SluiceError } from '../contract/errors.js';
+import { parseJson } from '../contract/reply.js';
+import { plainText } from '../contract/plain-text.js';
+import { dataDirOf } from './system.js';
+import { Supervisor } from './up/supervisor.js';
+
+interface UpFlags {
+  config?: string;
+  data?: string;
+  quiet?: boolean;
+}
+
+/** `sluice up`: everything on one machine, until Ctrl-C. */
+export function upCommand(): Command {
+  return new Command('up')
+    .description(
+      'run everything on this machine: Redis (unless REDIS_URL names one), allocator, planners, ingress',
+    )
+    .option('-c, --config <file>', 'configuration file; without one the three preset tiers on 8 GPUs')
+    .option('--data <dir>', 'folder of Redis data, logs and run file (default .sluice, or SLUICE_DATA)')
+    .option('-q, --quiet', 'print only what happens to the system, not what the roles say')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  sluice up                                   the presets, sim engines
+  sluice up -c examples/llm/configs/global_scheduler_demo.yaml
+  REDIS_URL=redis://10.0.0.5:6379 sluice up   with a Redis of your own
+Ctrl-C drains and ends everything; a second Ctrl-C does not wait for running requests (they stay queued).`,
+    )
+    .action(async (flags: UpFlags) => {
+      process.exitCode = await up(flags);
+    });
+}
+
+async function up(flags: UpFlags): Promise<number> {
+  const config = flags.config === undefined ? defaultConfig() : loadConfig(flags.config);
+  const dataDir = dataDirOf(flags.data);
+  const say = (line: string) => process.stdout.write(`${line}\n`);
+  const onLine = (role: string, line: string) => {
+    const text = flags.quiet === true ? undefined : readable(role, line);
+    if (text !== undefined) say(text);
+  };
+  const interrupted = new Promise<void>((resolve) => {
+    process.once('SIGINT', resolve);
+    process.once('SIGTERM', resolve);
+  });
+  const starting = Supervisor.start({ config, configFile: flags.config ?? null, dataDir, say, onLine });
+  const supervisor = await Promise.race([starting, interrupted.then(() => undefined)]);
+  if (supervisor !== undefined) {
+    const pools = Object.values(config.pools).map((pool) => pool.name);
+    say(`sluice is up: pools ${pools.join(', ')}; Redis at ${supervisor.redisUrl}; data in ${dataDir}`);
+    say('try: sluice submit --slo high "Why is the sky blue?"    sluice status --watch    Ctrl-C to stop');
+    await interrupted;
+  }
+  say('stopping: requests that run are finished first (Ctrl-C again: they go back to the queue)');
+  const running = supervisor ?? (await starting);
+  const again = () => void running.stop();
+  process.on('SIGINT', again);
+  process.on('SIGTERM', again);
+  await running.stop();
+  say('stopped; no process and no leased GPU is left');
+  return 0;
+}
+
+/** A role's log line for people; undefined: not worth showing. */
+function readable(role: string, line: string): string | undefined {
+  const { color } = readEnvironment();
+  const entry = parseJson(line);
+  const label = color && process.stdout.isTTY ? `\u001b[2m${role.padEnd(14)}\u001b[0m` : role.padEnd(14);
+  if (typeof entry !== 'object' || entry === null) return `${label} ${plainText(line)}`;
+  const { level, msg, time: _time, ...rest } = { level: 30, msg: '', time: '', ...entry };
+  if (typeof level !== 'number' || level < 30) return undefined;
+  const details = Object.entries(rest)
+    .filter(([, value]) => typeof value !== 'object')
+    .map(([name, value]) => `${name}=${String(value)}`)
+    .join(' ');
+  return `${label} ${plainText(String(msg))}${details === '' ? '' : `  ${plainText(details)}`}`;
+}
+
+/** Runs a command's work; a known error is printed in one line and becomes its exit code. */
+export async function guarded(work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    const known = SluiceError.from(error);
+    process.stderr.write(`sluice: ${known.code}: ${plainText(known.message)}\n`);
+    if (known.code === 'internal' && known.cause instanceof Error && readEnvironment().logLevel === 'debug') {
+      process.stderr.write(`${known.cause.stack}\n`);
+    }
+    process.exitCode = known.exitCode;
+  }
+}

@@ -1,0 +1,100 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createWriteStream, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { childEnvironment } from '../../config/environment.js';
+
+/** A role that stayed up for so long counts as sound again. */
+const STABLE_MS = 30_000;
+const FIRST_DELAY_MS = 250;
+const LONGEST_DELAY_MS = 10_000;
+
+export interface RoleSpec {
+  /** Shown to people, e.g. `planner high`. */
+  name: string;
+  /** File below workers/, without extension. */
+  program: string;
+  args: string[];
+}
+
+export interface RoleOptions {
+  redisUrl: string;
+  dataDir: string;
+  onLine: (role: string, line: string) => void;
+  onRestart: (role: string, why: string, restarts: number) => void;
+}
+
+/** One role as a child process, started again whenever it ends, with a growing delay. */
+export class RoleProcess {
+  restarts = 0;
+  #child: ChildProcess | undefined;
+  #stopping = false;
+  #delayMs = FIRST_DELAY_MS;
+  #timer: NodeJS.Timeout | undefined;
+  #ended: Promise<void> = Promise.resolve();
+
+  constructor(
+    readonly spec: RoleSpec,
+    private readonly options: RoleOptions,
+  ) {}
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  start(): void {
+    const { spec, options } = this;
+    const program = fileURLToPath(new URL(`../../../workers/${spec.program}.js`, import.meta.url));
+    const args = [program, ...spec.args, '--data', options.dataDir, '--owner', String(process.pid)];
+    // A process group of its own: a terminal's Ctrl-C reaches the supervisor alone, which ends things in order.
+    const child = spawn(process.execPath, args, {
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: childEnvironment({ REDIS_URL: options.redisUrl }),
+    });
+    this.#child = child;
+    const startedAt = Date.now();
+    const logDir = join(options.dataDir, 'logs');
+    mkdirSync(logDir, { recursive: true });
+    const log = createWriteStream(join(logDir, `${spec.name.replaceAll(' ', '-')}.log`), { flags: 'a' });
+    for (const stream of [child.stdout, child.stderr]) {
+      createInterface({ input: stream }).on('line', (line) => {
+        log.write(`${line}\n`);
+        options.onLine(spec.name, line);
+      });
+    }
+    this.#ended = new Promise((resolve) => {
+      child.once('error', (error) => options.onLine(spec.name, `cannot start: ${error.message}`));
+      child.once('close', (code, signal) => {
+        log.end();
+        this.#child = undefined;
+        resolve();
+        if (!this.#stopping)
+          this.#again(signal === null ? `exit code ${code}` : signal, Date.now() - startedAt);
+      });
+    });
+  }
+
+  /** SIGTERM, then SIGKILL at the limit. Resolves when the process is gone. */
+  async stop(limitMs: number): Promise<void> {
+    this.#stopping = true;
+    clearTimeout(this.#timer);
+    this.signal('SIGTERM');
+    const kill = setTimeout(() => this.signal('SIGKILL'), limitMs);
+    await this.#ended;
+    clearTimeout(kill);
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#child?.kill(name);
+  }
+
+  #again(why: string, livedMs: number): void {
+    if (livedMs > STABLE_MS) this.#delayMs = FIRST_DELAY_MS;
+    this.restarts++;
+    this.options.onRestart(this.spec.name, why, this.restarts);
+    this.#timer = setTimeout(() => this.start(), this.#delayMs);
+    this.#delayMs = Math.min(this.#delayMs * 2, LONGEST_DELAY_MS);
+  }
+}

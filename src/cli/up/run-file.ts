@@ -1,0 +1,56 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import { SluiceError } from '../../contract/errors.js';
+import { parseJson } from '../../contract/reply.js';
+import { commandLineHas, processAlive } from '../../gpu/process.js';
+
+const runFileSchema = z.object({
+  pid: z.number().int(),
+  /** Part of the process's command line, since a process id may be given anew. */
+  command: z.string(),
+  redisUrl: z.string(),
+  configFile: z.string().nullable(),
+  startedAtMs: z.number(),
+});
+/** What a running `sluice up` tells other commands on this machine: DATA/run.json. */
+export type RunFile = z.output<typeof runFileSchema>;
+
+function pathOf(dataDir: string): string {
+  return join(resolve(dataDir), 'run.json');
+}
+
+/** The running `sluice up` of this data folder; undefined: none runs. */
+export function readRunFile(dataDir: string): RunFile | undefined {
+  let text: string;
+  try {
+    text = readFileSync(pathOf(dataDir), 'utf8');
+  } catch {
+    return undefined;
+  }
+  const parsed = runFileSchema.safeParse(parseJson(text));
+  if (!parsed.success) return undefined;
+  const { pid, command } = parsed.data;
+  return processAlive(pid) && commandLineHas(pid, command) ? parsed.data : undefined;
+}
+
+/** Errors: `already_running` when another `sluice up` holds the folder. */
+export function writeRunFile(dataDir: string, run: Omit<RunFile, 'pid' | 'command'>): void {
+  const running = readRunFile(dataDir);
+  if (running !== undefined && running.pid !== process.pid) throw alreadyRunning(dataDir, running.pid);
+  mkdirSync(resolve(dataDir), { recursive: true });
+  const entry: RunFile = { pid: process.pid, command: process.argv[1] ?? 'sluice', ...run };
+  // The address may hold a password.
+  writeFileSync(pathOf(dataDir), `${JSON.stringify(entry, null, 2)}\n`, { mode: 0o600 });
+}
+
+export function removeRunFile(dataDir: string): void {
+  if (readRunFile(dataDir)?.pid === process.pid) rmSync(pathOf(dataDir), { force: true });
+}
+
+export function alreadyRunning(dataDir: string, pid: number): SluiceError {
+  return new SluiceError(
+    'already_running',
+    `${resolve(dataDir)} belongs to a running \`sluice up\` (process ${pid}); stop it, or name another folder with --data`,
+  );
+}

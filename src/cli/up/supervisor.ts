@@ -1,0 +1,184 @@
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
+import type { Redis } from 'ioredis';
+import { readEnvironment } from '../../config/environment.js';
+import type { Config } from '../../config/types.js';
+import { SluiceError } from '../../contract/errors.js';
+import { connect } from '../../queues/connection.js';
+import { Keys } from '../../queues/keys.js';
+import { resolveRedis } from '../../queues/provision/resolve.js';
+import { type RunningRedis, startRedis } from '../../queues/provision/server.js';
+import { RoleProcess, type RoleSpec } from './role-process.js';
+import { alreadyRunning, readRunFile, removeRunFile, writeRunFile } from './run-file.js';
+
+const BEAT_MS = 1_000;
+const READY_LIMIT_MS = 60_000;
+const STOP_LIMIT_MS = 10_000;
+
+export interface SupervisorOptions {
+  config: Config;
+  /** The file that the roles load; null: the presets. */
+  configFile: string | null;
+  dataDir: string;
+  /** One line for people: what happens to the system. */
+  say: (line: string) => void;
+  /** A line that a role printed. */
+  onLine: (role: string, line: string) => void;
+}
+
+/** Everything of one machine: Redis, allocator, planners, ingress; each started again when it ends. */
+export class Supervisor {
+  readonly redisUrl: string;
+  readonly #roles: RoleProcess[];
+  readonly #redis: Redis;
+  readonly #keys: Keys;
+  #server: RunningRedis | null;
+  #stopping = false;
+  #beat: NodeJS.Timeout | undefined;
+
+  private constructor(
+    private readonly options: SupervisorOptions,
+    redisUrl: string,
+    server: RunningRedis | null,
+  ) {
+    this.redisUrl = redisUrl;
+    this.#server = server;
+    this.#keys = new Keys(options.config.namespace);
+    this.#redis = connect(redisUrl, 'plain');
+    this.#roles = rolesOf(options).map(
+      (spec) =>
+        new RoleProcess(spec, {
+          redisUrl,
+          dataDir: options.dataDir,
+          onLine: options.onLine,
+          onRestart: (role, why) => options.say(`${role} ended (${why}); starting it again`),
+        }),
+    );
+  }
+
+  /**
+   * Starts everything and resolves when every role is at work.
+   * Errors: `no_redis`, `already_running`, `port_in_use`; `not_running` when a role does not come up in a minute.
+   */
+  static async start(given: SupervisorOptions): Promise<Supervisor> {
+    const options = { ...given, dataDir: resolve(given.dataDir) };
+    const running = readRunFile(options.dataDir);
+    if (running !== undefined) throw alreadyRunning(options.dataDir, running.pid);
+    const { url, server } = await resolveRedis({
+      dataDir: options.dataDir,
+      environment: readEnvironment(),
+      log: options.say,
+    });
+    const supervisor = new Supervisor(options, url, server);
+    try {
+      writeRunFile(options.dataDir, {
+        redisUrl: url,
+        configFile: options.configFile === null ? null : resolve(options.configFile),
+        startedAtMs: Date.now(),
+      });
+      supervisor.#watchRedis();
+      supervisor.#beat = setInterval(() => void supervisor.#writeBeat().catch(() => {}), BEAT_MS);
+      for (const role of supervisor.#roles) role.start();
+      await supervisor.#ready();
+      return supervisor;
+    } catch (error) {
+      await supervisor.stop();
+      throw error;
+    }
+  }
+
+  /**
+   * Ends everything: no process and no lease is left. Requests still queued stay in Redis for the next start.
+   * Called again while it works: running requests go back to the queue at once.
+   */
+  async stop(): Promise<void> {
+    if (this.#stopping) {
+      for (const role of this.#roles) role.signal('SIGTERM');
+      return;
+    }
+    this.#stopping = true;
+    clearInterval(this.#beat);
+    const allocator = this.#roles.filter((role) => role.spec.program === 'gpu-allocator');
+    const others = this.#roles.filter((role) => role.spec.program !== 'gpu-allocator');
+    await Promise.all(others.map((role) => role.stop(STOP_LIMIT_MS)));
+    const drainMs = this.options.config.worker.drainSeconds * 1000;
+    await Promise.all(allocator.map((role) => role.stop(drainMs + STOP_LIMIT_MS)));
+    await Promise.race([
+      this.#redis.hdel(this.#keys.roles(), this.#roleId()),
+      new Promise((done) => setTimeout(done, 1_000)),
+    ]).catch(() => {});
+    this.#redis.disconnect();
+    removeRunFile(this.options.dataDir);
+    await this.#server?.stop();
+  }
+
+  /** A Redis that was started here is started again, on the same port and data, when it ends. */
+  #watchRedis(): void {
+    this.#server?.onExit(() => {
+      if (this.#stopping) return;
+      this.options.say('Redis ended; starting it again on its data');
+      void this.#restartRedis();
+    });
+  }
+
+  async #restartRedis(): Promise<void> {
+    const port = Number(new URL(this.redisUrl).port);
+    while (!this.#stopping) {
+      try {
+        this.#server = await startRedis({ dataDir: this.options.dataDir, port, log: this.options.say });
+        this.options.say(`Redis is back (process ${this.#server.pid})`);
+        this.#watchRedis();
+        return;
+      } catch (error) {
+        this.options.say(`Redis does not start: ${SluiceError.from(error).message}`);
+        await new Promise((done) => setTimeout(done, 2_000));
+      }
+    }
+  }
+
+  /** Waits until each role has written its beat. */
+  async #ready(): Promise<void> {
+    const startedAt = Date.now();
+    let missing: string[] = [];
+    while (Date.now() - startedAt < READY_LIMIT_MS) {
+      const beats = await this.#redis.hvals(this.#keys.roles());
+      missing = this.#roles
+        .filter((role) => !beats.some((beat) => role.pid !== undefined && beat.includes(`"pid":${role.pid}`)))
+        .map((role) => role.spec.name);
+      if (missing.length === 0) return;
+      await new Promise((done) => setTimeout(done, 50));
+    }
+    const where = `see ${this.options.dataDir}/logs`;
+    throw new SluiceError(
+      'not_running',
+      `not at work after ${READY_LIMIT_MS / 1000} s: ${missing.join(', ')}; ${where}`,
+    );
+  }
+
+  #roleId(): string {
+    return `supervisor-${hostname()}-${process.pid}`;
+  }
+
+  async #writeBeat(): Promise<void> {
+    const roles = this.#roles.map((role) => ({
+      name: role.spec.name,
+      pid: role.pid ?? null,
+      restarts: role.restarts,
+    }));
+    const beat = { role: 'supervisor', pid: process.pid, atMs: Date.now(), roles };
+    await this.#redis.hset(this.#keys.roles(), this.#roleId(), JSON.stringify(beat));
+  }
+}
+
+function rolesOf(options: SupervisorOptions): RoleSpec[] {
+  const config = options.configFile === null ? [] : ['--config', options.configFile];
+  return [
+    { name: 'allocator', program: 'gpu-allocator', args: [...config, '--stop-workers'] },
+    ...Object.keys(options.config.pools).map((pool) => ({
+      name: `planner ${pool}`,
+      program: 'planner',
+      args: [pool, ...config],
+    })),
+    { name: 'ingress', program: 'ingress', args: config },
+  ];
+}

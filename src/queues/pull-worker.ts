@@ -1,0 +1,46 @@
+import {
+  type Job,
+  type Processor,
+  UnrecoverableError,
+  WaitingError,
+  Worker,
+  type WorkerOptions,
+} from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { SluiceError } from '../contract/errors.js';
+
+/**
+ * A BullMQ worker whose room changes while it runs. BullMQ reads `concurrency` only when a job ends; when room grows
+ * in between (a prefill backlog cleared), its main loop is woken through the queue it waits on, in the way that its
+ * own `resume()` does it.
+ */
+export class PullWorker extends Worker {
+  constructor(name: string, processor: Processor, options: WorkerOptions & { connection: Redis }) {
+    super(name, processor, options);
+  }
+
+  /** Sets how many jobs may be held at once; at least 1. */
+  setRoom(jobs: number): void {
+    const grows = jobs > this.concurrency;
+    this.concurrency = Math.max(1, jobs);
+    if (grows) this.#wake();
+  }
+
+  #wake(): void {
+    const loop: unknown = Reflect.get(this, 'mainLoopQueue');
+    if (typeof loop !== 'object' || loop === null) return;
+    const add: unknown = Reflect.get(loop, 'add');
+    if (typeof add === 'function') Reflect.apply(add, loop, [Promise.resolve()]);
+  }
+}
+
+/** Ends a job for good with an error that the client reads back (`SluiceError.fromReason`). */
+export function finalFailure(error: SluiceError): UnrecoverableError {
+  return new UnrecoverableError(error.toReason());
+}
+
+/** Puts a taken job back to the front of its priority, as if it had not been taken. Always throws. */
+export async function putBack(job: Job, token: string | undefined): Promise<never> {
+  await job.moveToWait(token);
+  throw new WaitingError();
+}

@@ -1,0 +1,287 @@
+import { randomUUID } from 'node:crypto';
+import type { Redis } from 'ioredis';
+import type { Config } from '../config/types.js';
+import { SluiceError } from '../contract/errors.js';
+import { parseReply } from '../contract/reply.js';
+import type { Outcome, RoutedRequest, Submission } from '../contract/request.js';
+import { assertRedis, connect } from '../queues/connection.js';
+import { readJournal } from '../queues/journal.js';
+import { Keys } from '../queues/keys.js';
+import { Recorder } from '../telemetry/recorder.js';
+import { GlobalScheduler, type RouteCounts } from './global-scheduler.js';
+import { PendingRequest, type TokenHandlers } from './pending.js';
+import { PoolRouter } from './pool-router.js';
+
+/** A request unheard of for so long is looked up in Redis; pub/sub only makes hearing faster. */
+const SILENCE_MS = 1_500;
+const SWEEP_MS = 500;
+const LOOKUPS_PER_SWEEP = 50;
+const MAINTAIN_MS = 60_000;
+const CANCEL_LIMIT_MS = 15_000;
+const ACCEPT_LIMIT_MS = 60_000;
+
+export interface RequestHandle {
+  id: string;
+  pool: string;
+  level: string;
+  /** Unix ms. */
+  acceptedAtMs: number;
+  deadlineMs: number;
+  /** Resolves when the request has ended; rejects only when the client is closed first. */
+  done: Promise<Outcome>;
+}
+
+/**
+ * The way into Sluice for a process: validates, routes, dispatches, and follows requests to their end. The ingress,
+ * the CLI and the gateway each hold one.
+ */
+export class SluiceClient {
+  readonly scheduler: GlobalScheduler;
+  readonly #routers = new Map<string, PoolRouter>();
+  readonly #pending = new Map<string, PendingRequest>();
+  readonly #channel: string;
+  readonly #timers: NodeJS.Timeout[] = [];
+  readonly #recorder: Recorder;
+  #closed = false;
+
+  private constructor(
+    readonly config: Config,
+    private readonly keys: Keys,
+    private readonly redis: Redis,
+    private readonly subscriber: Redis,
+  ) {
+    this.scheduler = new GlobalScheduler(config);
+    this.#channel = keys.reply(randomUUID());
+    this.#recorder = new Recorder(redis, keys, { pools: Object.keys(config.pools) });
+    for (const pool of Object.values(config.pools)) {
+      this.#routers.set(pool.name, new PoolRouter(pool, config, redis, keys));
+    }
+  }
+
+  /** Errors: `no_redis` when the server does not answer. */
+  static async open(config: Config, redisUrl: string): Promise<SluiceClient> {
+    await assertRedis(redisUrl);
+    const keys = new Keys(config.namespace);
+    const client = new SluiceClient(
+      config,
+      keys,
+      connect(redisUrl, 'producer'),
+      connect(redisUrl, 'subscriber'),
+    );
+    await client.#listen();
+    return client;
+  }
+
+  /**
+   * Submits a request. Resolves when it is accepted, that is durable in its pool's queue.
+   * Errors: `invalid_request`, `unknown_level`, `unknown_model`, `prompt_too_long`, `redis_full`, `no_redis`.
+   */
+  async submit(submission: Submission, handlers?: TokenHandlers): Promise<RequestHandle> {
+    if (this.#closed) throw new SluiceError('not_running', 'this client is closed');
+    let routed: RoutedRequest = {
+      ...this.scheduler.route(submission, randomUUID(), Date.now()),
+      replyTo: this.#channel,
+    };
+    if (submission.id !== undefined) routed = await this.#claim(routed);
+    const known = this.#pending.get(routed.id);
+    if (known !== undefined) {
+      known.listen(handlers);
+      return handleOf(known);
+    }
+    const router = this.#router(routed.pool);
+    const pending = new PendingRequest(
+      routed,
+      (from) => readJournal(this.redis, this.keys, routed.pool, routed.id, from),
+      routed.acceptedAtMs,
+    );
+    pending.listen(handlers);
+    this.#pending.set(routed.id, pending);
+    try {
+      await withLimit(router.dispatch(routed, routed.acceptedAtMs), routed.id);
+    } catch (error) {
+      this.#pending.delete(routed.id);
+      throw redisError(error);
+    }
+    this.scheduler.routed(routed.pool);
+    this.#recorder.arrival(routed.pool, routed.acceptedAtMs);
+    const settle = (completed: boolean) => {
+      this.#pending.delete(routed.id);
+      this.scheduler.ended(routed.pool, completed);
+    };
+    pending.done.then(
+      (outcome) => settle(outcome.kind === 'completed'),
+      () => settle(false),
+    );
+    return handleOf(pending);
+  }
+
+  /** Cancels a queued or running request, wherever it runs. `ended`: it had ended otherwise. */
+  async cancel(id: string): Promise<'cancelled' | 'ended' | 'not_found'> {
+    const router = await this.#find(id);
+    if (router === undefined) return 'not_found';
+    for (const giveUpAt = Date.now() + CANCEL_LIMIT_MS; Date.now() < giveUpAt; ) {
+      const step = await router.cancel(id);
+      if (step !== 'asked') return step;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    throw new SluiceError(
+      'internal',
+      `request ${id} was told to stop but has not in ${CANCEL_LIMIT_MS / 1000} s`,
+    );
+  }
+
+  counts(): { pools: Record<string, RouteCounts>; rejected: number } {
+    return this.scheduler.counts();
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const timer of this.#timers) clearInterval(timer);
+    for (const pending of this.#pending.values()) {
+      pending.fail(new SluiceError('not_running', 'the client was closed before the request ended'));
+    }
+    await this.#recorder.close();
+    await Promise.all([...this.#routers.values()].map((router) => router.close()));
+    this.subscriber.disconnect();
+    this.redis.disconnect();
+  }
+
+  async #listen(): Promise<void> {
+    this.subscriber.on('message', (_channel: string, message: string) => this.#hear(message));
+    // What was published while the connection was away is looked up.
+    this.subscriber.on('ready', () => {
+      for (const pending of this.#pending.values()) pending.lastHeardMs = 0;
+    });
+    await this.subscriber.subscribe(this.#channel);
+    this.#recorder.start();
+    this.#every(SWEEP_MS, () => this.#sweep());
+    this.#every(MAINTAIN_MS, async () => {
+      for (const router of this.#routers.values()) {
+        await router.maintain(Date.now(), () => new Promise((resolve) => setTimeout(resolve, 31_000)));
+      }
+    });
+  }
+
+  #every(ms: number, task: () => Promise<void>): void {
+    let running = false;
+    const timer = setInterval(() => {
+      if (running) return;
+      running = true;
+      task()
+        .catch(() => {}) // Redis is away; the next turn tries again
+        .finally(() => {
+          running = false;
+        });
+    }, ms);
+    timer.unref();
+    this.#timers.push(timer);
+  }
+
+  #hear(message: string): void {
+    const now = Date.now();
+    for (const frame of parseReply(message)) {
+      const pending = this.#pending.get(frame.id);
+      if (pending === undefined) continue;
+      if (frame.type === 'tokens') pending.tokens(frame, now);
+      else pending.end(frame);
+    }
+  }
+
+  /** Looks up the requests that nothing was heard of. */
+  async #sweep(): Promise<void> {
+    const now = Date.now();
+    let looked = 0;
+    for (const pending of this.#pending.values()) {
+      if (now - pending.lastHeardMs < SILENCE_MS) continue;
+      if (++looked > LOOKUPS_PER_SWEEP) break;
+      pending.lastHeardMs = now;
+      await this.#lookUp(pending);
+    }
+  }
+
+  async #lookUp(pending: PendingRequest): Promise<void> {
+    const { id, pool } = pending.routed;
+    const router = this.#router(pool);
+    const found = await router.lookup(id);
+    switch (found.state) {
+      case 'ended':
+        pending.end({ type: 'end', id, outcome: found.outcome });
+        return;
+      case 'open':
+        // The run may not know of this client (it joined later), or its frames were lost on the way.
+        if (found.phase === 'running') await router.control({ type: 'attach', id, replyTo: this.#channel });
+        pending.catchUp();
+        return;
+      case 'missing':
+        // Redis came back without what it had accepted: the same id is added again.
+        await router.dispatch(pending.routed, Date.now());
+        return;
+    }
+  }
+
+  /** Binds a client-chosen id to one pool, so that the same id at two levels is still one execution. */
+  async #claim(routed: RoutedRequest): Promise<RoutedRequest> {
+    const key = this.keys.claim(routed.id);
+    const ttl = Math.max(this.config.queues.keepSeconds, 86_400);
+    const pool = await withLimit(this.redis.set(key, routed.pool, 'EX', ttl, 'NX', 'GET'), routed.id);
+    if (pool === null || pool === routed.pool) return routed;
+    const owner = this.config.pools[pool];
+    return owner === undefined
+      ? routed
+      : { ...routed, pool: owner.name, level: owner.level, model: owner.model };
+  }
+
+  async #find(id: string): Promise<PoolRouter | undefined> {
+    const claimed = await this.redis.get(this.keys.claim(id));
+    const first = this.#pending.get(id)?.routed.pool ?? claimed;
+    if (first !== null && this.#routers.has(first)) return this.#router(first);
+    for (const router of this.#routers.values()) {
+      if ((await router.lookup(id)).state !== 'missing') return router;
+    }
+    return undefined;
+  }
+
+  #router(pool: string): PoolRouter {
+    const router = this.#routers.get(pool);
+    if (router === undefined) throw new SluiceError('internal', `no pool named ${pool}`);
+    return router;
+  }
+}
+
+function handleOf(pending: PendingRequest): RequestHandle {
+  const { id, pool, level, acceptedAtMs, deadlineMs } = pending.routed;
+  return { id, pool, level, acceptedAtMs, deadlineMs, done: pending.done };
+}
+
+/** Errors: `no_redis` when Redis does not take the request in a minute. */
+async function withLimit<T>(work: Promise<T>, id: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const waited = `Redis has not taken request ${id} in ${ACCEPT_LIMIT_MS / 1000} s`;
+      reject(
+        new SluiceError(
+          'no_redis',
+          `${waited}; it may still run: look it up by its id before sending it again`,
+        ),
+      );
+    }, ACCEPT_LIMIT_MS);
+  });
+  try {
+    return await Promise.race([work, limit]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function redisError(error: unknown): SluiceError {
+  const message = error instanceof Error ? error.message : String(error);
+  if (/MISCONF|OOM|No space left/.test(message)) {
+    return new SluiceError(
+      'redis_full',
+      `Redis refuses writes, so the request was not accepted; free disk or memory there and send it again. Redis said: ${message}`,
+    );
+  }
+  return SluiceError.from(error);
+}

@@ -1,0 +1,144 @@
+import type { EndFrame, TokenFrame } from '../contract/reply.js';
+import type { Outcome, RoutedRequest } from '../contract/request.js';
+import { TokenAssembler } from '../queues/assembler.js';
+
+export interface TokenHandlers {
+  /** New tokens, each once, in order. */
+  onTokens?(frame: TokenFrame): void;
+}
+
+/** Reads tokens of a request from the journal. */
+export type JournalReader = (from: number) => Promise<string[]>;
+
+/** A request that a client waits for: puts its stream together and knows when it was last heard of. */
+export class PendingRequest {
+  readonly done: Promise<Outcome>;
+  lastHeardMs: number;
+  readonly #assembler = new TokenAssembler();
+  readonly #handlers: TokenHandlers[] = [];
+  readonly #delivered: TokenFrame[] = [];
+  #resolve: (outcome: Outcome) => void = () => {};
+  #reject: (error: Error) => void = () => {};
+  /** Frames are taken one after the other: filling a gap waits for Redis. */
+  #work: Promise<void> = Promise.resolve();
+  #busy = 0;
+  #ended = false;
+
+  constructor(
+    readonly routed: RoutedRequest,
+    private readonly journal: JournalReader,
+    nowMs: number,
+  ) {
+    this.lastHeardMs = nowMs;
+    this.done = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    this.done.catch(() => {}); // who waits hears of it; nobody has to wait
+  }
+
+  /** Adds a listener; tokens that were delivered before it came are given to it first. */
+  listen(handlers: TokenHandlers | undefined): void {
+    if (handlers?.onTokens === undefined) return;
+    for (const frame of this.#delivered) handlers.onTokens(frame);
+    this.#handlers.push(handlers);
+  }
+
+  tokens(frame: TokenFrame, nowMs: number): void {
+    this.lastHeardMs = nowMs;
+    if (this.#busy === 0) {
+      const assembled = this.#assembler.accept(frame);
+      if (assembled.kind === 'deliver') this.#deliver(assembled.frame);
+      if (assembled.kind !== 'gap') return;
+    }
+    this.#queue(() => this.#takeFrame(frame));
+  }
+
+  end(frame: EndFrame): void {
+    if (this.#busy === 0 && frame.tail === undefined && this.#complete(frame.outcome)) {
+      this.#finish(frame.outcome);
+      return;
+    }
+    this.#queue(async () => {
+      if (frame.tail !== undefined) await this.#takeFrame(frame.tail);
+      await this.#fillToEnd(frame.outcome);
+      this.#finish(frame.outcome);
+    });
+  }
+
+  /** Fetches tokens that the reply channel should have brought. */
+  catchUp(): void {
+    this.#queue(() => this.#fill());
+  }
+
+  fail(error: Error): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#reject(error);
+  }
+
+  #queue(step: () => Promise<void>): void {
+    this.#busy++;
+    this.#work = this.#work
+      .then(step)
+      .catch((error: unknown) => this.fail(error instanceof Error ? error : new Error(String(error))))
+      .finally(() => {
+        this.#busy--;
+      });
+  }
+
+  async #takeFrame(frame: TokenFrame): Promise<void> {
+    let assembled = this.#assembler.accept(frame);
+    if (assembled.kind === 'gap') {
+      await this.#fill();
+      assembled = this.#assembler.accept(frame);
+    }
+    if (assembled.kind === 'deliver') this.#deliver(assembled.frame);
+  }
+
+  async #fill(): Promise<void> {
+    const from = this.#assembler.next;
+    const tokens = await this.journal(from);
+    if (tokens.length > 0) this.#take(from, tokens);
+  }
+
+  #take(index: number, tokens: string[]): void {
+    const at = Date.now();
+    const frame: TokenFrame = {
+      type: 'tokens',
+      id: this.routed.id,
+      index,
+      tokens,
+      atMs: tokens.map(() => at),
+      workerId: '',
+    };
+    const assembled = this.#assembler.accept(frame);
+    if (assembled.kind === 'deliver') this.#deliver(assembled.frame);
+  }
+
+  #complete(outcome: Outcome): boolean {
+    return outcome.kind !== 'completed' || this.#assembler.next >= outcome.result.usage.completionTokens;
+  }
+
+  async #fillToEnd(outcome: Outcome): Promise<void> {
+    if (outcome.kind !== 'completed' || this.#complete(outcome)) return;
+    await this.#fill();
+    if (this.#complete(outcome)) return;
+    // The journal is gone (kept for a limited time): the rest of the text comes as one piece.
+    const heard = this.#delivered.reduce((length, frame) => length + frame.tokens.join('').length, 0);
+    const missing = outcome.result.usage.completionTokens - this.#assembler.next;
+    const rest = outcome.result.text.slice(heard);
+    this.#take(this.#assembler.next, [rest, ...Array.from({ length: missing - 1 }, () => '')]);
+  }
+
+  #deliver(frame: TokenFrame): void {
+    this.#delivered.push(frame);
+    for (const handlers of this.#handlers) handlers.onTokens?.(frame);
+  }
+
+  #finish(outcome: Outcome): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#resolve(outcome);
+  }
+}

@@ -1,0 +1,96 @@
+import { parseArgs } from 'node:util';
+import type { Logger } from 'pino';
+import { readEnvironment } from '../config/environment.js';
+import { defaultConfig, loadConfig } from '../config/load.js';
+import type { Config } from '../config/types.js';
+import { SluiceError } from '../contract/errors.js';
+import { watchOwner } from '../gpu/process.js';
+import { assertRedis } from '../queues/connection.js';
+import { createLogger } from '../telemetry/log.js';
+
+/** What every role process knows when it starts. */
+export interface RoleContext {
+  config: Config;
+  /** null: the presets. */
+  configFile: string | null;
+  redisUrl: string;
+  /** Logs and run files of this installation. */
+  dataDir: string;
+  /** The supervisor, when there is one. */
+  ownerPid: number | null;
+  /** Arguments that are not options, e.g. the planner's pool. */
+  args: string[];
+  /** The allocator's: stop the workers too when it is told to stop. */
+  stopWorkers: boolean;
+  log: Logger;
+}
+
+/** Ends a role: called once, on the first SIGTERM or SIGINT. */
+export type StopRole = () => Promise<void>;
+
+/**
+ * Entry of a role process: reads its arguments, starts it, ends it on SIGTERM, SIGINT, or when its owner is gone.
+ * A second signal is passed to `again` where the role has one, else it ends the process at once.
+ * Exits with 0 after a stop, with the error's exit code when it cannot start.
+ */
+export async function roleMain(
+  name: string,
+  argv: readonly string[],
+  start: (context: RoleContext) => Promise<StopRole>,
+): Promise<void> {
+  try {
+    const context = contextOf(argv);
+    await assertRedis(context.redisUrl);
+    const stop = await start(context);
+    let stopping = false;
+    const end = (why: string) => {
+      if (stopping) process.exit(1);
+      stopping = true;
+      context.log.info({ role: name, why }, 'stopping');
+      stop().then(
+        () => process.exit(0),
+        (error: unknown) => {
+          context.log.error({ role: name, err: error }, 'stop failed');
+          process.exit(1);
+        },
+      );
+    };
+    process.on('SIGTERM', () => end('SIGTERM'));
+    process.on('SIGINT', () => end('SIGINT'));
+    if (context.ownerPid !== null) watchOwner(context.ownerPid, () => end('the supervisor is gone'));
+  } catch (error) {
+    const known = SluiceError.from(error);
+    process.stderr.write(`sluice ${name}: ${known.message}\n`);
+    process.exit(known.exitCode);
+  }
+}
+
+function contextOf(argv: readonly string[]): RoleContext {
+  const { values, positionals } = parseArgs({
+    args: [...argv.slice(2)],
+    allowPositionals: true,
+    options: {
+      config: { type: 'string', short: 'c' },
+      data: { type: 'string' },
+      owner: { type: 'string' },
+      'stop-workers': { type: 'boolean' },
+    },
+  });
+  const environment = readEnvironment();
+  if (environment.redisUrl === null) {
+    throw new SluiceError(
+      'no_redis',
+      'expected REDIS_URL in the environment; `sluice up` starts a Redis and all roles together',
+    );
+  }
+  return {
+    config: values.config === undefined ? defaultConfig() : loadConfig(values.config),
+    configFile: values.config ?? null,
+    redisUrl: environment.redisUrl,
+    dataDir: values.data ?? environment.dataDir ?? '.sluice',
+    ownerPid: values.owner === undefined ? null : Number(values.owner),
+    args: positionals,
+    stopWorkers: values['stop-workers'] === true,
+    log: createLogger(),
+  };
+}

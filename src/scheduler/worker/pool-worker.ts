@@ -1,0 +1,269 @@
+import type { Job } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { describeIssues } from '../../admission/limits.js';
+import type { Config, PoolConfig } from '../../config/types.js';
+import { SluiceError } from '../../contract/errors.js';
+import { parseControl, type TokenFrame } from '../../contract/reply.js';
+import { resultSchema, type RoutedRequest, routedRequestSchema } from '../../contract/request.js';
+import type { WorkerRole } from '../../contract/worker.js';
+import type { Engine } from '../../engines/engine.js';
+import { connect, workerOptions } from '../../queues/connection.js';
+import { EndPublisher, TokenEmitter } from '../../queues/emitter.js';
+import { retireJournal } from '../../queues/journal.js';
+import type { Keys } from '../../queues/keys.js';
+import { retention } from '../../queues/pool-queues.js';
+import { finalFailure, PullWorker, putBack } from '../../queues/pull-worker.js';
+import type { Recorder } from '../../telemetry/recorder.js';
+import { failureOf } from '../pool-router.js';
+import { type AbortCause, refusal, type Run, type RunContext, runRequest } from './run.js';
+
+/** Weight of a new request in the running mean of KV tokens a request needs. */
+const KV_MEAN_WEIGHT = 0.05;
+
+export interface PoolWorkerOptions {
+  workerId: string;
+  role: WorkerRole;
+  pool: PoolConfig;
+  config: Config;
+  engine: Engine;
+  keys: Keys;
+  redisUrl: string;
+  redis: Redis;
+  recorder: Recorder;
+  now: () => number;
+  log: (message: string) => void;
+}
+
+/** Pulls a pool's requests while its engine has room, runs them, and ends each exactly once. */
+export class PoolWorker {
+  readonly #runs = new Map<string, Run>();
+  readonly #bull: PullWorker;
+  readonly #blocking: Redis;
+  readonly #control: Redis;
+  readonly #emitter: TokenEmitter;
+  readonly #ends: EndPublisher;
+  readonly #context: RunContext;
+  #draining = false;
+  #meanKvTokens: number;
+
+  constructor(private readonly options: PoolWorkerOptions) {
+    const { pool, config, keys, redis, engine, role, redisUrl } = options;
+    this.#emitter = new TokenEmitter(redis, keys);
+    this.#ends = new EndPublisher(redis);
+    this.#context = { pool, role, engine, emitter: this.#emitter, redis, keys, now: options.now };
+    this.#meanKvTokens = pool.expected.isl + pool.expected.osl;
+    this.#blocking = connect(redisUrl, 'worker');
+    this.#control = connect(redisUrl, 'subscriber');
+    const name = role === 'prefill' ? keys.prefillQueue(pool.name) : keys.decodeQueue(pool.name);
+    this.#bull = new PullWorker(name, (job, token) => this.#process(job, token), {
+      ...workerOptions(config.queues),
+      ...retention(config),
+      connection: this.#blocking,
+      prefix: keys.poolPrefix(pool.name),
+      name: options.workerId,
+      autorun: false,
+      skipVersionCheck: true,
+    });
+    this.#bull.on('completed', (job, value) => this.#completed(job, value));
+    this.#bull.on('failed', (job, error) => this.#failed(job, error));
+    this.#bull.on('lockRenewalFailed', (ids) => {
+      for (const id of ids) this.#abort(id, 'overtaken');
+    });
+    this.#bull.on('error', (error) => options.log(`queue ${name}: ${error.message}`));
+    engine.onRoom(() => this.#adjustRoom());
+  }
+
+  /** Requests held now. */
+  get active(): number {
+    return this.#runs.size;
+  }
+
+  get draining(): boolean {
+    return this.#draining;
+  }
+
+  /** Begins to take requests; the engine must be ready. */
+  async start(): Promise<void> {
+    this.#control.on('message', (_channel: string, message: string) => this.#hear(message));
+    await this.#control.subscribe(this.options.keys.control(this.options.pool.name));
+    this.#adjustRoom();
+    this.#bull.run().catch((error: unknown) => this.options.log(`queue loop ended: ${String(error)}`));
+  }
+
+  /** Takes no new request; what runs goes on. */
+  async drain(): Promise<void> {
+    this.#draining = true;
+    await this.#bull.pause(true);
+  }
+
+  /** Takes a drain back. */
+  async resume(): Promise<void> {
+    this.#draining = false;
+    await this.#bull.resume();
+  }
+
+  /** Resolves when no request is held, or at the deadline after those left went back to the queue. */
+  async emptied(deadlineMs: number, taken: () => boolean): Promise<'empty' | 'resumed'> {
+    while (this.#runs.size > 0) {
+      if (taken()) return 'resumed';
+      if (this.options.now() > deadlineMs) {
+        this.requeueAll();
+        break;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    while (this.#runs.size > 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    return taken() ? 'resumed' : 'empty';
+  }
+
+  /** Sends every request that runs here back to the queue, to go on elsewhere after its last emitted token. */
+  requeueAll(): void {
+    for (const id of this.#runs.keys()) this.#abort(id, 'requeue');
+  }
+
+  async close(): Promise<void> {
+    await this.#bull.close();
+    this.#control.disconnect();
+    this.#blocking.disconnect();
+  }
+
+  async #process(job: Job, token: string | undefined): Promise<unknown> {
+    const { options } = this;
+    const parsed = routedRequestSchema.safeParse(job.data);
+    if (!parsed.success) {
+      const wrong = `not a routed request: ${describeIssues(parsed.error)}; submit through the requests queue or the API`;
+      throw finalFailure(new SluiceError('invalid_job', wrong));
+    }
+    if (this.#draining) return putBack(job, token);
+    const run = this.#begin(parsed.data, job);
+    const refused = refusal(parsed.data, run.startedAtMs);
+    if (refused !== undefined) throw finalFailure(refused);
+    this.#adjustRoom();
+    try {
+      return await runRequest(this.#context, run, job);
+    } catch (error) {
+      this.#emitter.drop(run);
+      return await this.#afterFailure(run, job, token, error);
+    } finally {
+      if (options.role === 'prefill' || run.cause === 'requeue' || run.cause === 'overtaken')
+        this.#forget(run);
+    }
+  }
+
+  #begin(request: RoutedRequest, job: Job): Run {
+    const run: Run = {
+      id: request.id,
+      pool: request.pool,
+      request,
+      fence: `${this.options.workerId}#${this.options.role}#${job.attemptsStarted}`,
+      workerId: this.options.workerId,
+      channels: new Set(request.replyTo === undefined ? [] : [request.replyTo]),
+      tokens: [],
+      atMs: [],
+      journaled: 0,
+      firstTokenAtMs: null,
+      startedAtMs: this.options.now(),
+      abort: new AbortController(),
+      cause: undefined,
+      onFenced: () => this.#abort(request.id, 'overtaken'),
+    };
+    this.#runs.set(request.id, run);
+    this.#meanKvTokens += KV_MEAN_WEIGHT * (request.isl + request.maxTokens - this.#meanKvTokens);
+    return run;
+  }
+
+  async #afterFailure(run: Run, job: Job, token: string | undefined, error: unknown): Promise<never> {
+    switch (run.cause) {
+      case 'cancel':
+        throw finalFailure(new SluiceError('cancelled', 'cancelled by the client while it ran'));
+      case 'requeue':
+        return putBack(job, token);
+      case 'overtaken':
+        // Another run owns the request; BullMQ refuses this job's end because its lock is gone.
+        throw new Error(`run ${run.fence} of ${run.id} was overtaken`);
+      case undefined: {
+        const known = SluiceError.from(error);
+        if (known.retryable) throw new Error(known.toReason());
+        throw finalFailure(known);
+      }
+    }
+  }
+
+  #completed(job: Job, value: unknown): void {
+    const run = this.#runs.get(job.id ?? '');
+    const result = resultSchema.safeParse(value);
+    if (run === undefined || !result.success) return;
+    this.#forget(run);
+    this.#ends.publish(run.channels, run.id, { kind: 'completed', result: result.data }, tailOf(run));
+    const { ttftSeconds, itlSeconds, attained, usage, finishedAtMs } = result.data;
+    this.options.recorder.ended(run.pool, {
+      kind: 'completed',
+      ttftSeconds,
+      itlSeconds,
+      attained,
+      isl: usage.promptTokens,
+      osl: usage.completionTokens,
+      atMs: finishedAtMs,
+    });
+    if (run.journaled > 0) {
+      const keepMs = this.options.config.queues.keepSeconds * 1000;
+      retireJournal(this.options.redis, this.options.keys, run.pool, run.id, keepMs).catch(() => {});
+    }
+  }
+
+  #failed(job: Job | undefined, error: Error): void {
+    const run = this.#runs.get(job?.id ?? '');
+    if (job === undefined || run === undefined) return;
+    this.#forget(run);
+    if (job.finishedOn === undefined) return; // BullMQ runs it again
+    if (this.options.role === 'prefill' && job.parent !== undefined) return; // the decode half decides
+    const outcome = failureOf(error.message);
+    this.#ends.publish(run.channels, run.id, outcome);
+    if (outcome.kind === 'completed') return;
+    const sample = {
+      attained: false,
+      isl: run.request.isl,
+      osl: run.tokens.length,
+      atMs: this.options.now(),
+    };
+    this.options.recorder.ended(run.pool, { kind: outcome.kind, ...sample });
+  }
+
+  #forget(run: Run): void {
+    if (this.#runs.get(run.id) !== run) return;
+    this.#runs.delete(run.id);
+    this.#emitter.drop(run);
+    this.#adjustRoom();
+  }
+
+  #abort(id: string, cause: AbortCause): void {
+    const run = this.#runs.get(id);
+    if (run === undefined || run.cause !== undefined) return;
+    run.cause = cause;
+    run.abort.abort(new Error(cause));
+  }
+
+  #hear(text: string): void {
+    const message = parseControl(text);
+    if (message === undefined) return;
+    if (message.type === 'cancel') this.#abort(message.id, 'cancel');
+    else this.#runs.get(message.id)?.channels.add(message.replyTo);
+  }
+
+  #adjustRoom(): void {
+    this.#bull.setRoom(this.#runs.size + this.options.engine.room(this.#meanKvTokens));
+  }
+}
+
+function tailOf(run: Run): TokenFrame | undefined {
+  if (run.journaled >= run.tokens.length) return undefined;
+  const index = run.journaled;
+  return {
+    type: 'tokens',
+    id: run.id,
+    index,
+    tokens: run.tokens.slice(index),
+    atMs: run.atMs.slice(index),
+    workerId: run.workerId,
+  };
+}

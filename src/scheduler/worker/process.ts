@@ -1,0 +1,225 @@
+import { hostname } from 'node:os';
+import type { Redis } from 'ioredis';
+import { readEnvironment } from '../../config/environment.js';
+import { defaultConfig, loadConfig } from '../../config/load.js';
+import type { Config, PoolConfig } from '../../config/types.js';
+import { SluiceError } from '../../contract/errors.js';
+import { type WorkerSpec, workerSpecSchema } from '../../contract/spec.js';
+import type { Heartbeat, WorkerRole, WorkerState } from '../../contract/worker.js';
+import { createEngine } from '../../engines/create.js';
+import type { Engine } from '../../engines/engine.js';
+import { releaseLease, renewLease } from '../../gpu/ledger.js';
+import { watchOwner } from '../../gpu/process.js';
+import { connect } from '../../queues/connection.js';
+import { Keys } from '../../queues/keys.js';
+import { createLogger } from '../../telemetry/log.js';
+import { Recorder } from '../../telemetry/recorder.js';
+import { PoolWorker } from './pool-worker.js';
+
+/** Reads `--spec JSON` of a worker's command line. Errors: `invalid_job`, naming each wrong field. */
+export function parseSpec(argv: readonly string[]): WorkerSpec {
+  const at = argv.indexOf('--spec');
+  const text = at >= 0 ? argv[at + 1] : undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(text ?? '');
+  } catch {
+    throw new SluiceError('invalid_job', 'expected --spec with a JSON object, as the GPU allocator gives it');
+  }
+  const parsed = workerSpecSchema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const wrong = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
+  throw new SluiceError('invalid_job', `--spec: ${wrong}`);
+}
+
+/** The life of one worker process: cold start, serving, draining, end; its lease and heartbeat all along. */
+export class WorkerProcess {
+  readonly #log = createLogger();
+  readonly #keys: Keys;
+  readonly #redis: Redis;
+  readonly #pool: PoolConfig;
+  readonly #engine: Engine;
+  readonly #recorder: Recorder;
+  readonly #worker: PoolWorker;
+  readonly #startedAtMs = Date.now();
+  readonly #stopping = new AbortController();
+  #state: WorkerState = 'starting';
+  #readyAtMs: number | null = null;
+  #beatTimer: NodeJS.Timeout | undefined;
+  #drainDeadlineMs = 0;
+  #ending: Promise<void> | undefined;
+
+  constructor(
+    private readonly spec: WorkerSpec,
+    private readonly config: Config,
+    redisUrl: string,
+  ) {
+    const pool = config.pools[spec.pool];
+    if (pool === undefined) {
+      const names = Object.keys(config.pools).join(', ');
+      throw new SluiceError('invalid_config', `pool: expected one of ${names}, got ${spec.pool}`);
+    }
+    this.#pool = pool;
+    this.#keys = new Keys(config.namespace);
+    this.#redis = connect(redisUrl, 'plain');
+    this.#recorder = new Recorder(this.#redis, this.#keys);
+    this.#engine = createEngine(pool, spec.role);
+    this.#worker = new PoolWorker({
+      workerId: spec.workerId,
+      role: spec.role,
+      pool,
+      config,
+      engine: this.#engine,
+      keys: this.#keys,
+      redisUrl,
+      redis: this.#redis,
+      recorder: this.#recorder,
+      now: Date.now,
+      log: (message) => this.#log.warn({ worker: spec.workerId }, message),
+    });
+  }
+
+  /** Runs until the worker has ended; resolves with the exit code. */
+  async run(): Promise<number> {
+    const { spec, config } = this;
+    process.on('SIGTERM', () => this.drain('SIGTERM'));
+    process.on('SIGINT', () => this.drain('SIGINT'));
+    process.on('SIGUSR2', () => this.takeDrainBack());
+    if (spec.ownerPid !== null) watchOwner(spec.ownerPid, () => this.drain('the supervisor is gone'));
+    if (!(await this.#beat())) return this.#end('the lease was gone before the worker began');
+    this.#beatTimer = setInterval(() => {
+      this.#beat().then(
+        (alive) => alive || this.abandon(),
+        () => {}, // Redis is away: the lease may end meanwhile, which the next beat will tell
+      );
+    }, config.worker.heartbeatSeconds * 1000);
+    this.#recorder.start();
+    this.#log.info({ worker: spec.workerId, pool: spec.pool, gpus: spec.gpus, tp: spec.tp }, 'engine starts');
+    try {
+      await this.#engine.start(this.#stopping.signal);
+    } catch (error) {
+      if (this.#stopping.signal.aborted) return this.#end('stopped while it started');
+      this.#log.error({ worker: spec.workerId, err: error }, 'engine failed to start');
+      this.#state = 'failed';
+      await this.#end('engine failed to start');
+      return 1;
+    }
+    if (this.#state === 'starting') {
+      await this.#worker.start();
+      this.#readyAtMs = Date.now();
+      this.#state = 'ready';
+      await this.#beat();
+      this.#log.info({ worker: spec.workerId, coldStartMs: this.#readyAtMs - this.#startedAtMs }, 'ready');
+    }
+    await new Promise<void>((resolve) => this.#stopping.signal.addEventListener('abort', () => resolve()));
+    await this.#ending;
+    return 0;
+  }
+
+  /** Begins a drain; asked again, the requests left go back to the queue at once. */
+  drain(why: string): void {
+    if (this.#state === 'starting') {
+      this.#state = 'draining';
+      this.#stopping.abort(new Error(why));
+      return;
+    }
+    if (this.#state === 'draining') {
+      this.#worker.requeueAll();
+      return;
+    }
+    if (this.#state !== 'ready') return;
+    this.#log.info({ worker: this.spec.workerId, why, active: this.#worker.active }, 'drain');
+    this.#state = 'draining';
+    this.#drainDeadlineMs = Date.now() + this.config.worker.drainSeconds * 1000;
+    this.#ending = this.#drainOut();
+  }
+
+  takeDrainBack(): void {
+    if (this.#state !== 'draining' || this.#stopping.signal.aborted) return;
+    this.#log.info({ worker: this.spec.workerId }, 'drain taken back');
+    this.#state = 'ready';
+    void this.#worker.resume();
+    void this.#beat();
+  }
+
+  /** The lease is gone: the GPUs may be another worker's, so nothing may run on. */
+  abandon(): void {
+    if (this.#state === 'stopped') return;
+    this.#log.warn({ worker: this.spec.workerId }, 'lease lost; requests go back to the queue');
+    this.#state = 'draining';
+    this.#drainDeadlineMs = 0;
+    this.#worker.requeueAll();
+    if (this.#readyAtMs === null) this.#stopping.abort(new Error('lease lost'));
+    else this.#ending ??= this.#drainOut();
+  }
+
+  async #drainOut(): Promise<void> {
+    const resumed = () => this.#state !== 'draining';
+    await this.#worker.drain();
+    await this.#beat().catch(() => false);
+    const ended = await this.#worker.emptied(this.#drainDeadlineMs, resumed);
+    if (ended === 'resumed') {
+      this.#ending = undefined;
+      return;
+    }
+    this.#stopping.abort(new Error('drained'));
+    await this.#end('drained');
+  }
+
+  async #end(why: string): Promise<number> {
+    clearInterval(this.#beatTimer);
+    const failed = this.#state === 'failed';
+    this.#state = 'stopped';
+    // Redis may be gone for good (its owner died): the end must not wait for it longer than a moment.
+    const goodbye = (async () => {
+      await this.#worker.close();
+      await this.#engine.stop();
+      await this.#recorder.close();
+      await this.#redis.hdel(this.#keys.heartbeats(this.spec.pool), this.spec.workerId);
+      if (!failed) await releaseLease(this.#redis, this.#keys, this.spec.leaseId);
+    })();
+    await Promise.race([goodbye, new Promise((resolve) => setTimeout(resolve, 3_000).unref())]);
+    this.#redis.disconnect();
+    this.#log.info({ worker: this.spec.workerId, why }, 'stopped');
+    return 0;
+  }
+
+  /** @returns whether the lease still stands. */
+  async #beat(): Promise<boolean> {
+    const { spec } = this;
+    const beat: Heartbeat = {
+      workerId: spec.workerId,
+      pool: spec.pool,
+      role: spec.role,
+      state: this.#state,
+      leaseId: spec.leaseId,
+      host: hostname(),
+      pid: process.pid,
+      gpus: spec.gpus,
+      tp: spec.tp,
+      load: this.#state === 'starting' ? null : this.#engine.load(),
+      activeRequests: this.#worker.active,
+      startedAtMs: this.#startedAtMs,
+      readyAtMs: this.#readyAtMs,
+      atMs: Date.now(),
+    };
+    await this.#redis.hset(this.#keys.heartbeats(this.#pool.name), spec.workerId, JSON.stringify(beat));
+    return renewLease(this.#redis, this.#keys, spec.leaseId, spec.workerId);
+  }
+}
+
+/** Entry of the worker roles. Exits with 0 after a drain, 1 when the engine cannot start, 2 on a wrong spec. */
+export async function workerMain(role: WorkerRole, argv: readonly string[]): Promise<void> {
+  try {
+    const spec = parseSpec(argv);
+    if (spec.role !== role) throw new SluiceError('invalid_job', `role: expected ${role}, got ${spec.role}`);
+    const { redisUrl } = readEnvironment();
+    if (redisUrl === null) throw new SluiceError('no_redis', 'expected REDIS_URL in the environment');
+    const config = spec.configFile === null ? defaultConfig() : loadConfig(spec.configFile);
+    process.exit(await new WorkerProcess(spec, config, redisUrl).run());
+  } catch (error) {
+    const known = SluiceError.from(error);
+    process.stderr.write(`${role}-worker: ${known.message}\n`);
+    process.exit(known.exitCode);
+  }
+}

@@ -1,0 +1,154 @@
+import type { Job } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { z } from 'zod';
+import type { PoolConfig } from '../../config/types.js';
+import { SluiceError } from '../../contract/errors.js';
+import {
+  type KvHandle,
+  kvHandleSchema,
+  type RequestResult,
+  type RoutedRequest,
+} from '../../contract/request.js';
+import type { WorkerRole } from '../../contract/worker.js';
+import type { Engine, EngineRequest } from '../../engines/engine.js';
+import type { EmittingRun, TokenEmitter } from '../../queues/emitter.js';
+import { claimJournal } from '../../queues/journal.js';
+import type { Keys } from '../../queues/keys.js';
+
+/** Why a run was aborted. */
+export type AbortCause = 'cancel' | 'requeue' | 'overtaken';
+
+/** A request on this worker, from the moment it was taken. */
+export interface Run extends EmittingRun {
+  request: RoutedRequest;
+  startedAtMs: number;
+  abort: AbortController;
+  cause: AbortCause | undefined;
+}
+
+export interface RunContext {
+  pool: PoolConfig;
+  role: WorkerRole;
+  engine: Engine;
+  emitter: TokenEmitter;
+  redis: Redis;
+  keys: Keys;
+  now: () => number;
+}
+
+/** Why a request must not reach the engine; undefined: it may. */
+export function refusal(request: RoutedRequest, nowMs: number): SluiceError | undefined {
+  if (request.cancelled === true)
+    return new SluiceError('cancelled', 'cancelled by the client while it waited');
+  if (request.expiresAtMs !== undefined && nowMs > request.expiresAtMs) {
+    const late = ((nowMs - request.expiresAtMs) / 1000).toFixed(1);
+    return new SluiceError('expired', `its deadline passed ${late} s ago while it waited in the queue`);
+  }
+  return undefined;
+}
+
+/**
+ * Generates a taken request to its end, continuing after what an earlier run emitted.
+ * Resolves with the job's return value. Errors: `engine_failed`, `cancelled`, `expired`; rejects with anything when
+ * `run.cause` is set.
+ */
+export async function runRequest(context: RunContext, run: Run, job: Job): Promise<RequestResult | KvHandle> {
+  const { request } = run;
+  const handedOver = context.role === 'vllm' && request.disaggregated === true;
+  let phase: EngineRequest['phase'] = context.role === 'prefill' ? 'prefill' : 'whole';
+  if (handedOver) {
+    const handle = await handOver(job);
+    if (handle !== undefined) {
+      phase = 'decode';
+      run.startedAtMs = handle.startedAtMs;
+    }
+  }
+  if (handedOver || job.attemptsStarted > 1) {
+    const claimed = await claimJournal(context.redis, context.keys, request.pool, request.id, run.fence);
+    run.tokens.push(...claimed.tokens);
+    run.atMs.push(...claimed.tokens.map(() => 0));
+    run.journaled = claimed.tokens.length;
+    run.firstTokenAtMs = claimed.firstTokenAtMs;
+  }
+  const most = phase === 'prefill' ? 1 : request.maxTokens;
+  if (run.tokens.length < most) await generate(context, run, phase);
+  run.abort.signal.throwIfAborted();
+  // A single token travels with the end of the request; more must be in the journal before the job completes.
+  if (phase === 'prefill' || run.tokens.length > 1) await context.emitter.drained(run);
+  run.abort.signal.throwIfAborted();
+  return phase === 'prefill' ? kvHandle(run) : resultOf(context, run);
+}
+
+async function generate(context: RunContext, run: Run, phase: EngineRequest['phase']): Promise<void> {
+  const { request } = run;
+  const stream = context.engine.generate(
+    {
+      id: request.id,
+      prompt: request.prompt,
+      isl: request.isl,
+      maxTokens: request.maxTokens,
+      emitted: [...run.tokens],
+      phase,
+      params: request.params,
+    },
+    run.abort.signal,
+  );
+  for await (const batch of stream) {
+    run.firstTokenAtMs ??= batch.atMs[0] ?? context.now();
+    for (const token of batch.tokens) run.tokens.push(token);
+    for (const at of batch.atMs) run.atMs.push(at);
+    if (request.maxTokens > 1) context.emitter.touch(run);
+  }
+}
+
+/** The KV handle of a finished prefill; undefined: the prefill failed, serve the request whole. */
+async function handOver(job: Job): Promise<KvHandle | undefined> {
+  for (const value of Object.values(await job.getChildrenValues())) {
+    const handle = kvHandleSchema.safeParse(value);
+    if (handle.success) return handle.data;
+  }
+  const failures = z.record(z.string(), z.string()).parse(await job.getFailedChildrenValues());
+  for (const reason of Object.values(failures)) {
+    const error = SluiceError.fromReason(reason);
+    if (error.code === 'expired' || error.code === 'cancelled') throw error;
+  }
+  return undefined;
+}
+
+function kvHandle(run: Run): KvHandle {
+  return {
+    requestId: run.id,
+    workerId: run.workerId,
+    kvTokens: run.request.isl,
+    startedAtMs: run.startedAtMs,
+    firstTokenAtMs: run.firstTokenAtMs,
+  };
+}
+
+/** TTFT = first token - accepted; ITL = (last token - first token) / (tokens - 1). */
+function resultOf(context: RunContext, run: Run): RequestResult {
+  const { request } = run;
+  const finishedAtMs = context.now();
+  const firstTokenAtMs = run.firstTokenAtMs ?? finishedAtMs;
+  const lastTokenAtMs = run.atMs.at(-1) || finishedAtMs;
+  const ttftSeconds = Math.max(0, firstTokenAtMs - request.acceptedAtMs) / 1000;
+  const gaps = run.tokens.length - 1;
+  const itlSeconds = gaps > 0 ? Math.max(0, lastTokenAtMs - firstTokenAtMs) / 1000 / gaps : null;
+  const { targets } = context.pool;
+  return {
+    id: run.id,
+    text: run.tokens.join(''),
+    finishReason: run.tokens.length >= request.maxTokens ? 'length' : 'stop',
+    usage: { promptTokens: request.isl, completionTokens: run.tokens.length },
+    level: request.level,
+    pool: request.pool,
+    workerId: run.workerId,
+    acceptedAtMs: request.acceptedAtMs,
+    startedAtMs: run.startedAtMs,
+    firstTokenAtMs,
+    finishedAtMs,
+    ttftSeconds,
+    itlSeconds,
+    attained: ttftSeconds <= targets.ttftSeconds && (itlSeconds === null || itlSeconds <= targets.itlSeconds),
+  };
+}
