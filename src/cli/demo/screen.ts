@@ -5,6 +5,7 @@ export interface ScreenOutput {
   write(text: string): unknown;
 }
 
+const FILE_WIDTH = 160;
 const HIDE_CURSOR = '\x1b[?25l';
 const SHOW_CURSOR = '\x1b[?25h';
 
@@ -23,14 +24,18 @@ export class Screen {
     return this.out.isTTY === true;
   }
 
+  /** Columns that a line may fill: one that wraps could not be drawn over. */
+  get width(): number {
+    return this.live ? (this.out.columns ?? 80) - 1 : FILE_WIDTH;
+  }
+
   draw(lines: readonly string[]): void {
     if (!this.live) {
       this.out.write(`${lines.join('\n')}\n\n`);
       return;
     }
-    // A line that wraps, or a block that scrolls, could not be drawn over.
-    const width = (this.out.columns ?? 80) - 1;
-    const shown = lines.slice(0, (this.out.rows ?? 24) - 1).map((line) => line.slice(0, width));
+    // A block that scrolls could not be drawn over.
+    const shown = lines.slice(0, (this.out.rows ?? 24) - 1);
     const up = this.drawn > 0 ? `\x1b[${this.drawn}A` : '';
     this.out.write(`${up}\r\x1b[J${shown.join('\n')}\n`);
     this.drawn = shown.length;

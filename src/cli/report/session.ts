@@ -21,8 +21,9 @@ export interface MeasureOptions
   config: Config;
   redisUrl: string;
   arrivals: readonly Arrival[];
-  /** Called when the load is about to start, with what the run's watch reads as it goes. */
-  onStart?: (watch: RunWatch, redis: Redis, keys: Keys) => void;
+  /** Called when the load is about to start, and when it has ended while Redis can still be read. */
+  onStart?: (redis: Redis, keys: Keys) => void;
+  onEnd?: () => Promise<void> | undefined;
   /** Something worth a line for the user. */
   note: (line: string) => void;
 }
@@ -38,7 +39,7 @@ export async function measureLoad(options: MeasureOptions): Promise<MeasuredRun>
     client = await SluiceClient.open(config, redisUrl);
     await waitForFloors(options, redis, keys);
     watch = await RunWatch.start(redis, keys, config);
-    options.onStart?.(watch, redis, keys);
+    options.onStart?.(redis, keys);
     const runId = `run${Date.now().toString(36)}`;
     const { onProgress, progressSeconds, graceSeconds } = options;
     const load = await runLoad({
@@ -51,6 +52,7 @@ export async function measureLoad(options: MeasureOptions): Promise<MeasuredRun>
       ...(signal ? { signal } : {}),
     });
     const figures = await watch.stop();
+    await options.onEnd?.();
     const wallSeconds = (load.endedAtMs - load.startedAtMs) / 1000;
     return { report: buildReport(config, load.records, figures, wallSeconds), load };
   } finally {

@@ -1,0 +1,146 @@
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Command } from 'commander';
+import { readEnvironment } from '../../config/environment.js';
+import { loadConfig } from '../../config/load.js';
+import type { Config } from '../../config/types.js';
+import { SluiceError } from '../../contract/errors.js';
+import { PromptWriter } from '../../simulator/workload/prompts.js';
+import { shapedArrivals } from '../../simulator/workload/shape.js';
+import { StatusCollector } from '../../telemetry/status.js';
+import { INTERRUPTED, interruptible } from '../report/interrupt.js';
+import { numberOption, seedOption } from '../report/options.js';
+import { renderClientSide, renderFailures, renderReport } from '../report/render.js';
+import { type MeasuredRun, measureLoad } from '../report/session.js';
+import { openSystem } from '../system.js';
+import { forgetNamespace } from './forget.js';
+import { brokenPromises } from './promises.js';
+import { Screen } from './screen.js';
+import { DemoView } from './view.js';
+import { DEMO_SECONDS, DEMO_SHAPES } from './workload.js';
+
+const CONFIG = join('examples', 'llm', 'configs', 'global_scheduler_demo.yaml');
+
+interface DemoFlags {
+  json?: boolean;
+  seconds: string;
+  seed: string;
+  data?: string;
+  config?: string;
+}
+
+/** `sluice demo`: a system of its own, two minutes of load, and a report that says whether every promise was kept. */
+export function demoCommand(): Command {
+  return new Command('demo')
+    .description('watch three pools scale themselves under a ramp, a burst and a lull, then read the report')
+    .option('--seconds <n>', 'length of the load; the shapes stretch', String(DEMO_SECONDS))
+    .option('--seed <n>', 'seed of arrivals, lengths and prompts', '1')
+    .option('--data <dir>', 'folder of Redis data and logs, kept (default: a temporary one)')
+    .option('-c, --config <file>', `configuration file (default: ${CONFIG})`)
+    .option('--json', 'print the report as JSON (docs/report.md)')
+    .addHelpText(
+      'after',
+      '\nExits 0 only if each pool kept its promise, nothing was lost, and all five planner states were seen.',
+    )
+    .action(async (flags: DemoFlags) => {
+      process.exitCode = await demo(flags);
+    });
+}
+
+/** @returns the exit code. */
+async function demo(flags: DemoFlags): Promise<number> {
+  const seconds = numberOption('--seconds', flags.seconds);
+  const seed = seedOption(flags.seed);
+  const config = ownConfig(loadConfig(flags.config ?? defaultConfigFile()));
+  const arrivals = shapedArrivals(DEMO_SHAPES, seed, new PromptWriter(seed), seconds / DEMO_SECONDS);
+  if (arrivals.length === 0)
+    throw new SluiceError('invalid_request', `--seconds ${seconds} is too short for a single request`);
+  const dataDir =
+    flags.data === undefined ? mkdtempSync(join(tmpdir(), 'sluice-demo-')) : resolve(flags.data);
+  mkdirSync(dataDir, { recursive: true });
+  const note = (line: string) => process.stderr.write(`demo: ${line}\n`);
+  try {
+    return await interruptible(async (signal) => {
+      note(`starting Redis, an allocator, an ingress and ${Object.keys(config.pools).length} planners`);
+      const system = await openSystem({ config, dataDir, log: note });
+      let run: MeasuredRun;
+      try {
+        note(`${arrivals.length} requests over ${seconds} s`);
+        run = await show(config, system.redisUrl, arrivals, signal, note);
+      } finally {
+        await system.stop();
+        if (readEnvironment().redisUrl !== null) await forgetNamespace(system.redisUrl, config);
+      }
+      return conclude(run, config, flags.json === true);
+    });
+  } finally {
+    if (flags.data === undefined) rmSync(dataDir, { recursive: true, force: true });
+  }
+}
+
+async function show(
+  config: Config,
+  redisUrl: string,
+  arrivals: ReturnType<typeof shapedArrivals>,
+  signal: AbortSignal,
+  note: (line: string) => void,
+): Promise<MeasuredRun> {
+  let view: DemoView | undefined;
+  try {
+    return await measureLoad({
+      config,
+      redisUrl,
+      arrivals,
+      signal,
+      note,
+      onStart: (redis, keys) => {
+        const collector = new StatusCollector(redis, keys, config);
+        view = new DemoView(collector, new Screen(process.stderr), readEnvironment().color);
+        view.start();
+      },
+      onProgress: (progress) => view?.note(progress),
+      onEnd: async () => view?.stop(),
+    });
+  } finally {
+    await view?.stop();
+  }
+}
+
+function conclude({ report, load }: MeasuredRun, config: Config, json: boolean): number {
+  process.stderr.write(renderFailures(load.records));
+  if (json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+  else
+    process.stdout.write(
+      `\n${renderReport(report, config)}${renderClientSide(load.records, load.lateSeconds)}`,
+    );
+  if (load.aborted) return INTERRUPTED;
+  const broken = brokenPromises(report, config);
+  for (const sentence of broken) process.stderr.write(`demo: FAILED: ${sentence}\n`);
+  if (broken.length === 0) process.stderr.write('demo: every promise was kept\n');
+  return broken.length === 0 ? 0 : 1;
+}
+
+/** Names of its own, so that a demo on a shared Redis (REDIS_URL) meets no system that runs there. */
+function ownConfig(config: Config): Config {
+  const name = `demo-${process.pid}-${Date.now().toString(36)}`;
+  return {
+    ...config,
+    namespace: `${config.namespace}-${name}`,
+    queues: { ...config.queues, requestsPrefix: `${config.queues.requestsPrefix}-${name}` },
+  };
+}
+
+/** The example config, beside the package.json above this module (source or dist). */
+function defaultConfigFile(): string {
+  for (
+    let folder = dirname(fileURLToPath(import.meta.url));
+    dirname(folder) !== folder;
+    folder = dirname(folder)
+  ) {
+    const file = join(folder, CONFIG);
+    if (existsSync(file) && existsSync(join(folder, 'package.json'))) return file;
+  }
+  throw new SluiceError('invalid_config', `expected ${CONFIG} in this package; name a configuration with -c`);
+}
