@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -180,6 +180,14 @@ test(
     await expect(wrong).rejects.toMatchObject({ message: expect.stringContaining('expected redis://') });
   },
 );
+
+test('a data folder that cannot be made is a clear error', limit, async () => {
+  await writeFile(join(folder, 'file'), '');
+  await expect(start({ dataDir: join(folder, 'file') })).rejects.toMatchObject({
+    code: 'no_redis',
+    message: expect.stringContaining('--data'),
+  });
+});
 
 test('with nothing to run on, the error names apt, brew and docker commands', limit, async () => {
   const environment = { ...readEnvironment(), searchPath: [], cacheDir: folder };

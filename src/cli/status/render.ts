@@ -113,9 +113,9 @@ function poolTable({ pools, atMs }: SystemStatus): Line[] {
       cell(`${pool.gpus.length}/${pool.gpuCeiling}`),
       cell(String(pool.queue.waiting)),
       cell(String(pool.queue.running)),
-      late(ttft, pool.targets.ttftSeconds),
+      late(pool, ttft, pool.targets.ttftSeconds),
       cell(duration(pool.targets.ttftSeconds), 'dim'),
-      late(itl, pool.targets.itlSeconds),
+      late(pool, itl, pool.targets.itlSeconds),
       cell(duration(pool.targets.itlSeconds), 'dim'),
     ];
   });
@@ -158,6 +158,7 @@ function requestTable({ pools }: SystemStatus): Line[] {
 function costTable({ pools }: SystemStatus): Line[] {
   const heading = [
     'POOL',
+    'PRIORITY',
     'GPU-S',
     'NEEDED',
     'EFFIC',
@@ -175,6 +176,7 @@ function costTable({ pools }: SystemStatus): Line[] {
     const { scaling, utilization, tensorParallel } = pool;
     return [
       cell(pool.name, 'bold'),
+      cell(String(pool.priority)),
       cell(pool.gpuSeconds.toFixed(0)),
       cell(scaling.neededGpuSeconds.toFixed(0)),
       cell(percent(scaling.efficiency)),
@@ -242,9 +244,10 @@ function watched(pool: PoolStatus, figures: LatencyFigures): number | null {
   return percentile <= 95 ? figures.p95 : figures.p99;
 }
 
-function late(seconds: number | null, target: number): Cell {
+/** A watched figure of the last minute, against its target. */
+function late({ latencyPercentile }: PoolStatus, seconds: number | null, target: number): Cell {
   if (seconds === null) return cell('-', 'dim');
-  return cell(duration(seconds), seconds > target ? 'red' : 'green');
+  return cell(`p${latencyPercentile} ${duration(seconds)}`, seconds > target ? 'red' : 'green');
 }
 
 function clock(atMs: number): string {

@@ -39,7 +39,8 @@ function paintLine(line: Line, { colour, width }: { colour: boolean; width: numb
     const characters = [...text];
     const shown =
       characters.length <= room ? text : `${characters.slice(0, Math.max(0, room - 1)).join('')}~`;
-    if (room > 0) painted += colour && name !== undefined ? `\x1b[${CODES[name]}m${shown}\x1b[0m` : shown;
+    if (room > 0 && text !== '')
+      painted += colour && name !== undefined ? `\x1b[${CODES[name]}m${shown}\x1b[0m` : shown;
     room -= characters.length;
   }
   return painted.trimEnd();

@@ -9,6 +9,7 @@ import { missingLibraries, packagesFor } from './libraries.js';
 
 const run = promisify(execFile);
 const COMMAND_LIMIT_MS = 120_000;
+const ABANDONED_MS = 3_600_000;
 
 /**
  * The Redis of the cache folder; fetched first, without root, if it is not there yet (Debian and Ubuntu only).
@@ -24,6 +25,7 @@ export async function fetchRedis(environment: Environment, progress: Progress): 
     if (!(await onPath(environment, tool))) throw new Error(`cannot fetch one: this system has no ${tool}`);
   }
   progress('No Redis on this machine: fetching one into the cache folder (no root needed) ...');
+  await removeAbandoned(base);
   const work = await mkdtemp(join(base, 'fetch-'));
   try {
     await download(work);
@@ -41,6 +43,15 @@ export async function fetchRedis(environment: Environment, progress: Progress): 
   if (fetched === null) throw new Error(`the fetched redis-server in ${home} does not run`);
   progress(`Redis ${fetched.version} is in ${home}`);
   return fetched;
+}
+
+/** Removes what a fetch that was killed left behind. */
+async function removeAbandoned(base: string): Promise<void> {
+  for (const name of await readdir(base)) {
+    const path = join(base, name);
+    const age = Date.now() - (await lstat(path).catch(() => ({ mtimeMs: Date.now() }))).mtimeMs;
+    if (name.startsWith('fetch-') && age > ABANDONED_MS) await rm(path, { recursive: true, force: true });
+  }
 }
 
 /** Downloads and unpacks the server, then the libraries that this system lacks, into `work`/root. */
