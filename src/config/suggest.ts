@@ -1,5 +1,5 @@
 /** The candidate nearest to a mistyped key, by Levenshtein distance; null when none is near. */
-export function nearest(key: string, candidates: Iterable<string>): string | null {
+function nearest(key: string, candidates: Iterable<string>): string | null {
   const wanted = fold(key).slice(0, 64);
   let best: string | null = null;
   let bestDistance = Math.max(2, Math.floor(wanted.length / 3)) + 1;
