@@ -2,21 +2,27 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { z } from 'zod';
 import { SluiceError } from '../contract/errors.js';
 import type { ScaleGrant, ScaleOrder } from '../contract/scale.js';
 import { connect } from '../queues/connection.js';
 import type { AllocatorContext } from './context.js';
-import { FencedError, RedisLedger, releaseLease } from './ledger.js';
+import { FencedError, RedisLedger } from './ledger.js';
 import { holdLock, releaseLock } from './lock.js';
 import { scaleWorker } from './orders.js';
 import { ReconcilePass } from './pass.js';
-import { readGrant, readLeases, readWorkerFailures } from './state.js';
+import { stopAllWorkers, within } from './shutdown.js';
+import { readGrant, readWorkerFailures } from './state.js';
+import { parseStored } from './stored.js';
 
 const LOCK_EVERY_MS = 1000;
 const PASS_EVERY_MS = 500;
-const STOP_PASS_EVERY_MS = 100;
-/** Beyond the drain deadline, for workers that had to be killed to be seen dead. */
-const STOP_GRACE_MS = 8000;
+/** A Redis that does not answer for so long counts as gone when the allocator ends. */
+const REACHABLE_MS = 3000;
+/** What a killed allocator wrote about itself is removed after so long. */
+const ROLE_KEPT_MS = 60_000;
+
+const roleSchema = z.object({ role: z.string(), atMs: z.number() });
 
 /** The time in which this process has the right to act. */
 interface Term {
@@ -35,6 +41,7 @@ export class Allocator {
   private readonly passes: ReconcilePass;
   private term: Term | null = null;
   private stopping = false;
+  private ended = false;
   private lockInFlight = false;
   private lockTimer: NodeJS.Timeout | undefined;
   private passTimer: NodeJS.Timeout | undefined;
@@ -55,11 +62,6 @@ export class Allocator {
     this.lockTimer = setInterval(() => void this.holdOn(), LOCK_EVERY_MS);
   }
 
-  /** Whether it acts now; otherwise it waits for another allocator to end. */
-  get acting(): boolean {
-    return this.term !== null;
-  }
-
   /**
    * Ends. With `stopWorkers` every worker is drained first (killed at its drain deadline) and no lease is left;
    * without, workers live on for the next allocator.
@@ -67,37 +69,25 @@ export class Allocator {
   async stop({ stopWorkers }: { stopWorkers: boolean }): Promise<void> {
     this.stopping = true;
     clearTimeout(this.passTimer);
-    if (this.term) await within(this.term.worker.close(), STOP_GRACE_MS);
-    if (stopWorkers && this.term) {
-      const patienceMs = this.context.config.worker.drainSeconds * 1000 + STOP_GRACE_MS;
-      if (!(await within(this.stopAllWorkers(), patienceMs)))
-        await within(this.killAllWorkers(), STOP_GRACE_MS);
+    const { context, term } = this;
+    const { redis, keys } = context;
+    const reachable = await within(redis.ping(), REACHABLE_MS);
+    if (term) {
+      // An order in work ends first; without Redis it cannot, and is run again by the next allocator.
+      await within(term.worker.close(!reachable), REACHABLE_MS);
+      if (stopWorkers) {
+        const pass = () => this.queued(() => this.passes.run(term.ledger, { stopAll: true }));
+        await stopAllWorkers(context, reachable, pass);
+      }
     }
+    this.ended = true;
     clearInterval(this.lockTimer);
-    const { redis, keys } = this.context;
-    await within(
-      Promise.all([releaseLock(redis, keys, this.id), redis.hdel(keys.roles(), this.id)]),
-      LOCK_EVERY_MS,
-    );
+    if (reachable) {
+      const goodbye = [releaseLock(redis, keys, this.id), redis.hdel(keys.roles(), this.id)];
+      await within(Promise.all(goodbye), REACHABLE_MS);
+    }
     this.term?.connection.disconnect();
     this.term = null;
-  }
-
-  private async stopAllWorkers(): Promise<void> {
-    for (;;) {
-      const { term } = this;
-      if (!term) return;
-      const left = await this.queued(() => this.passes.run(term.ledger, { stopAll: true }));
-      const { actuator } = this.context;
-      if (left === 0 && !actuator.known().some((id) => actuator.alive(id))) return;
-      await new Promise((resolve) => setTimeout(resolve, STOP_PASS_EVERY_MS));
-    }
-  }
-
-  private async killAllWorkers(): Promise<void> {
-    const { actuator, redis, keys } = this.context;
-    for (const workerId of actuator.known()) await actuator.stop(workerId, { drain: false });
-    for (const lease of await readLeases(redis, keys)) await releaseLease(redis, keys, lease.leaseId);
   }
 
   /** Takes or keeps the lock, and shows that it lives. */
@@ -110,7 +100,7 @@ export class Allocator {
       const fence = await holdLock(redis, keys, this.id);
       if (fence !== this.term?.ledger.fence) await this.yieldTerm();
       if (fence !== null && !this.term && !this.stopping) await this.beginTerm(fence);
-      await this.beat();
+      if (!this.ended) await this.announce();
     } catch (error) {
       log.warn({ err: error }, 'allocator could not renew its lock');
     } finally {
@@ -127,6 +117,16 @@ export class Allocator {
     this.term = { ledger, worker, connection };
     log.info({ fence, gpus: this.passes.inventory.length }, 'allocator acts');
     this.soon(0);
+    await this.dropOldRoles();
+  }
+
+  private async dropOldRoles(): Promise<void> {
+    const { redis, keys } = this.context;
+    for (const [id, text] of Object.entries(await redis.hgetall(keys.roles()))) {
+      const role = parseStored(roleSchema, text);
+      if (role?.role === 'allocator' && Date.now() - role.atMs > ROLE_KEPT_MS)
+        await redis.hdel(keys.roles(), id);
+    }
   }
 
   private async yieldTerm(): Promise<void> {
@@ -135,13 +135,13 @@ export class Allocator {
     this.term = null;
     this.context.log.warn({ fence: term.ledger.fence }, 'another allocator acts: waiting');
     // Forced: an order in work goes back to the queue, or stalls and is run again by the successor.
-    await within(term.worker.close(true), LOCK_EVERY_MS);
+    await within(term.worker.close(true), REACHABLE_MS);
     term.connection.disconnect();
   }
 
-  private async beat(): Promise<void> {
+  /** Writes this process into the list of roles. */
+  private async announce(): Promise<void> {
     const { redis, keys } = this.context;
-    const atMs = Date.now();
     const role = {
       role: 'allocator',
       id: this.id,
@@ -149,10 +149,9 @@ export class Allocator {
       host: hostname(),
       state: this.term ? 'acting' : 'waiting',
       startedAtMs: this.startedAtMs,
-      atMs,
+      atMs: Date.now(),
     };
     await redis.hset(keys.roles(), this.id, JSON.stringify(role));
-    if (this.term) await redis.set(keys.gpu('beat'), atMs);
   }
 
   /** Applies one order; see `applyOrder` for the generation rule. */
@@ -166,7 +165,7 @@ export class Allocator {
         await ledger.put('failures', `${failure.pool}:${failure.role}`, null);
       }
     }
-    if (verdict !== 'stale') await this.queued(() => this.passes.run(ledger, { stopAll: false }));
+    if (verdict !== 'stale') await this.pass(ledger);
     const standing = await readGrant(redis, keys, order.pool);
     if (verdict === 'stale') {
       return {
@@ -197,7 +196,7 @@ export class Allocator {
     const { term } = this;
     if (!term || this.stopping) return;
     try {
-      await this.queued(() => this.passes.run(term.ledger, { stopAll: false }));
+      await this.pass(term.ledger);
     } catch (error) {
       if (error instanceof FencedError) await this.yieldTerm();
       else this.context.log.error({ err: error }, 'allocator pass failed, trying again');
@@ -205,26 +204,15 @@ export class Allocator {
     this.soon(PASS_EVERY_MS);
   }
 
+  private async pass(ledger: RedisLedger): Promise<void> {
+    await this.queued(() => this.passes.run(ledger, { stopAll: false }));
+    // After the work, not beside it: an allocator that is alive but gets nothing done must not look well.
+    await this.context.redis.set(this.context.keys.gpu('beat'), Date.now());
+  }
+
   private queued<T>(work: () => Promise<T>): Promise<T> {
     const mine = this.line.then(work);
     this.line = mine.catch(() => {});
     return mine;
-  }
-}
-
-/** Whether the work ended, well or badly, within the time. */
-async function within(work: Promise<unknown>, ms: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), ms);
-  });
-  const ended = work.then(
-    () => true,
-    () => true,
-  );
-  try {
-    return await Promise.race([ended, timeout]);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -25,6 +25,7 @@ describe('GPU allocator under faults', () => {
     for (const child of allocators.splice(0)) child.kill('SIGKILL');
     for (const pid of workerPids()) process.kill(pid, 'SIGKILL');
     await outside.close();
+    rmSync(dataDir, { recursive: true, force: true });
   });
   afterAll(() => server.stop());
 
@@ -165,6 +166,21 @@ describe('GPU allocator under faults', () => {
     expect(workerPids()).toEqual([]);
     expect(await outside.leases()).toEqual([]);
     expect(await outside.redis.hlen(outside.keys.gpu('held'))).toBe(0);
+  }, 180_000);
+
+  it('ended with the flag it leaves no process even when Redis is gone', async () => {
+    await installation();
+    const child = allocator(true);
+    await outside.send(order('a', 1, 2));
+    await settled({ a: 2, b: 0 });
+    process.kill(server.pid, 'SIGKILL');
+    try {
+      child.kill('SIGTERM');
+      await eventually(async () => child.exitCode === 0, 60);
+      expect(workerPids()).toEqual([]);
+    } finally {
+      await server.restart();
+    }
   }, 180_000);
 
   it('keeps every lease when Redis was frozen for longer than a lease lasts', async () => {
