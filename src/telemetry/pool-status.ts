@@ -98,7 +98,7 @@ export function ratio(part: number, whole: number): number | null {
   return whole > 0 ? Math.min(1, part / whole) : null;
 }
 
-export function windowStatus(figures: EndFigures): WindowStatus {
+function windowStatus(figures: EndFigures): WindowStatus {
   return {
     requests: endedCount(figures),
     attainment: attainment(figures),

@@ -53,7 +53,7 @@ export async function readQueueDepth(
 }
 
 /** The arithmetic of `readQueueDepth`. */
-export function queueDepth(
+function queueDepth(
   pool: PoolConfig,
   osl: number,
   nowMs: number,

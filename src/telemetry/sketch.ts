@@ -13,7 +13,7 @@ export function bucketOf(value: number): number {
 }
 
 /** The value that stands for a bucket: 2 gamma^i / (gamma + 1), within the accuracy of each value in it. */
-export function bucketValue(bucket: number): number {
+function bucketValue(bucket: number): number {
   return (2 * Math.exp(bucket * LOG_GAMMA)) / (GAMMA + 1);
 }
 

@@ -51,7 +51,7 @@ export function systemStatus(config: Config, pools: PoolStatus[], read: SystemRe
 }
 
 /** Every GPU of the inventory, in its order, with who holds it. */
-export function gpuMap(config: Config, leases: readonly Lease[]): GpuStatus[] {
+function gpuMap(config: Config, leases: readonly Lease[]): GpuStatus[] {
   const holders = new Map(leases.flatMap((lease) => lease.gpus.map((gpu) => [gpu, lease])));
   return config.inventory.hosts.flatMap((host) =>
     host.islands.flat().map((index): GpuStatus => {
@@ -65,7 +65,7 @@ export function gpuMap(config: Config, leases: readonly Lease[]): GpuStatus[] {
 }
 
 /** Use of the GPUs that workers hold, weighted by how many each pool holds. */
-export function priorityUse(pools: readonly PoolStatus[]): PriorityUse[] {
+function priorityUse(pools: readonly PoolStatus[]): PriorityUse[] {
   const priorities = [...new Set(pools.map((pool) => pool.priority))].sort((a, b) => a - b);
   return priorities.map((priority) => {
     const members = pools.filter((pool) => pool.priority === priority);

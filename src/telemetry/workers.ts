@@ -48,7 +48,7 @@ export function kvUsage(workers: readonly Heartbeat[], queuedTokens: number): nu
 }
 
 /** 0..1: how much of a worker's capacity is in use, by sequences or by KV blocks, whichever is scarcer. */
-export function busyShare({ load }: Heartbeat): number {
+function busyShare({ load }: Heartbeat): number {
   if (load === null) return 0;
   const share = (part: number, whole: number) => (whole === 0 ? 0 : part / whole);
   const sequences = share(load.runningSequences + load.waitingSequences, load.maxSequences);

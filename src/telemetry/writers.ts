@@ -18,7 +18,7 @@ export const writerSchema = z.object({
 export type Writer = z.output<typeof writerSchema>;
 
 /** A writer that has not flushed for so long has died; what it had not flushed is lost. */
-export const WRITER_DEAD_MS = 3_000;
+const WRITER_DEAD_MS = 3_000;
 
 /** Reads the hash of writers; what does not parse is left out. */
 export function parseWriters(stored: Record<string, string>): Writer[] {
