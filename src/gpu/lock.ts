@@ -6,7 +6,7 @@ const lockScript = script('lock');
 const unlockScript = script('unlock');
 
 /** Without a sign of life for so long, the acting allocator is succeeded by one that waits. */
-export const LOCK_MS = 5_000;
+const LOCK_MS = 5_000;
 
 /**
  * Takes or keeps the right to act; call it about once a second. Returns the fence to act with, or null while

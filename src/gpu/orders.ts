@@ -13,7 +13,7 @@ import { FencedError } from './ledger.js';
 const HAND_OVER_MS = 1000;
 
 /** Reads a scale job. Errors: `invalid_job`, naming what is wrong. */
-export function parseOrder(data: unknown, config: Config): ScaleOrder {
+function parseOrder(data: unknown, config: Config): ScaleOrder {
   const parsed = scaleOrderSchema.safeParse(data);
   if (!parsed.success) {
     throw new SluiceError(

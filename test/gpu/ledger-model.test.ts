@@ -48,8 +48,11 @@ async function agree(model: Model, { redis, keys }: Real): Promise<void> {
   const leases = await readLeases(redis, keys);
   expect(Object.fromEntries(leases.map((lease) => [lease.leaseId, lease]))).toEqual(model.ledger.leases);
   const peaks = await readMaxLeased(redis, keys);
+  const seconds = await readGpuSeconds(redis, keys);
   for (const [name, account] of Object.entries(model.ledger.accounts)) {
     expect(peaks[name]).toBe(account.peak);
+    const least = pure.gpuSeconds(model.ledger, name, account.sinceMs);
+    expect(account.gpus === 0 ? seconds[name] === least : seconds[name]! >= least).toBe(true);
     const stored = await redis.hmget(keys.gpu('usage'), `gpus:${name}`, `ms:${name}`, `since:${name}`);
     expect(stored.map(Number)).toEqual([account.gpus, account.gpuMs, account.sinceMs]);
   }

@@ -53,7 +53,7 @@ export function freeGpus(ledger: Ledger): Gpu[] {
 }
 
 /** Whether the pool's budget, and the guarantees of the others, leave it `gpus` more for one more worker. */
-export function budgetRefusal(ledger: Ledger, pool: string, gpus: number): 'budget' | 'inventory' | null {
+function budgetRefusal(ledger: Ledger, pool: string, gpus: number): 'budget' | 'inventory' | null {
   const budget = ledger.budgets[pool];
   if (!budget) return 'budget';
   const { gpus: leased, workers } = accountOf(ledger, pool);
