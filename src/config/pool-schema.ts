@@ -86,13 +86,13 @@ export const poolSchema = section({
   scale_up_threshold: section({
     prefill_queue: number(
       { above: 0, max: 1 },
-      'share of capacity',
-      'Load of the prefill queue above which the planner adds workers.',
+      'share of target x buffer',
+      'Adds workers when prefilling what waits takes the ready workers longer than this share of TTFT target x buffer.',
     ),
     decode_kv: number(
       { above: 0, max: 1 },
       'share of KV blocks',
-      'KV usage of decode workers above which the planner adds workers.',
+      'Adds workers when the KV usage of the ready decode workers is above this.',
     ),
   }),
   scaling: section({
