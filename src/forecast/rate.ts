@@ -5,6 +5,8 @@ import { createPredictor } from './create.js';
 const BINS = 20;
 /** Known bins below which no forecast is made. */
 const MIN_KNOWN_BINS = 3;
+/** A window says nothing of what lies further ahead than so many times its bins. */
+const MAX_STEPS = 12 * BINS;
 
 /** Arrival rate ahead, requests/s. */
 export interface RateForecast {
@@ -44,7 +46,7 @@ export function forecastRate(
   if (bins.filter((bin) => bin !== null).length < MIN_KNOWN_BINS) return null;
   const model = createPredictor(predictor);
   model.fit(bins);
-  const steps = Math.max(1, Math.ceil(horizonSeconds / binSeconds));
+  const steps = Math.min(MAX_STEPS, Math.max(1, Math.ceil(horizonSeconds / binSeconds)));
   let best: { mean: number; sd: number } | null = null;
   for (const step of model.forecast(steps)) if (best === null || step.mean > best.mean) best = step;
   return best === null ? null : { peak: best.mean, sd: best.sd, horizonSeconds, binSeconds };
