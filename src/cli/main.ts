@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { cancelCommand } from './cancel.js';
+import { demoCommand } from './demo/command.js';
 import { doctorCommand } from './doctor.js';
 import { configCommand, machinesCliCommand, scaleCliCommand, statusCommand } from './operate.js';
 import { replayCommand } from './replay.js';
@@ -20,6 +21,7 @@ export async function main(argv: readonly string[], version: string): Promise<vo
     cancelCommand(),
     statusCommand(),
     scaleCliCommand(),
+    demoCommand(),
     replayCommand(),
     machinesCliCommand(),
     configCommand(),
