@@ -50,6 +50,7 @@ export async function settleEnded(
         workerId,
         reason: reasonOf(cause, lease),
         logTail: await actuator.logTail(workerId, LOG_LINES),
+        startedMs: lease.sinceMs,
         readySeconds: Math.max(0, nowMs - readyAtMs) / 1000,
       },
       config.worker,

@@ -147,7 +147,7 @@ describe('restarts', () => {
   const policy = { maxRestarts: 7, restartBackoffSeconds: 1 };
   const crash = {
     ...{ pool: 'a', role: 'vllm' as const, workerId: 'w', reason: 'exit code 1', logTail: [] },
-    readySeconds: 0,
+    ...{ readySeconds: 0, startedMs: 0 },
   };
 
   it('doubles the delay up to 32 times and then gives up', () => {
@@ -160,6 +160,13 @@ describe('restarts', () => {
     expect(delays).toEqual([1, 2, 4, 8, 16, 32, 32, 32].map((seconds) => seconds * 1000));
     expect(failure.count).toBe(8);
     expect(restartVerdict(failure, 1e9)).toBe('gave-up');
+  });
+
+  it('counts workers that ran side by side and died together once', () => {
+    const first = afterCrash(null, { ...crash, startedMs: 100 }, policy, 5000);
+    const second = afterCrash(first, { ...crash, startedMs: 200 }, policy, 5001);
+    expect(second.count).toBe(1);
+    expect(afterCrash(second, { ...crash, startedMs: 6000 }, policy, 6500).count).toBe(2);
   });
 
   it('counts anew after a worker that had been ready for long', () => {
@@ -201,7 +208,11 @@ describe('planPool', () => {
   it('starts nothing during a restart delay but stands behind the replica, and gives up a crash loop', () => {
     const failure = afterCrash(
       null,
-      { ...{ pool: 'a', role: 'vllm', workerId: 'w', reason: 'x', logTail: [] }, readySeconds: 0 },
+      {
+        ...{ pool: 'a', role: 'vllm', workerId: 'w', reason: 'x', logTail: [] },
+        readySeconds: 0,
+        startedMs: 0,
+      },
       { maxRestarts: 1, restartBackoffSeconds: 1 },
       0,
     );

@@ -11,13 +11,16 @@ export interface Crash {
   workerId: string;
   reason: string;
   logTail: string[];
+  /** When the worker was started, ms. */
+  startedMs: number;
   /** How long the worker had been ready, seconds; 0: it never was. */
   readySeconds: number;
 }
 
 /**
  * Books a crash. The n-th crash in a row delays the next start by backoff x 2^(n-1), at most backoff x 32; more than
- * `maxRestarts` in a row and the workers of this pool and role are given up.
+ * `maxRestarts` in a row and the workers of this pool and role are given up. In a row are crashes of workers that were
+ * started after the crash before: several that run side by side and die of one cause count once.
  */
 export function afterCrash(
   before: WorkerFailure | null,
@@ -25,8 +28,9 @@ export function afterCrash(
   policy: { maxRestarts: number; restartBackoffSeconds: number },
   nowMs: number,
 ): WorkerFailure {
-  const { readySeconds, ...about } = crash;
-  const count = readySeconds >= STABLE_SECONDS ? 1 : (before?.count ?? 0) + 1;
+  const { readySeconds, startedMs, ...about } = crash;
+  const inARow = before === null || startedMs >= before.atMs ? (before?.count ?? 0) + 1 : before.count;
+  const count = readySeconds >= STABLE_SECONDS ? 1 : inARow;
   const delayMs = policy.restartBackoffSeconds * 1000 * 2 ** Math.min(count - 1, MOST_DOUBLINGS);
   return { ...about, count, gaveUp: count > policy.maxRestarts, atMs: nowMs, retryAtMs: nowMs + delayMs };
 }
