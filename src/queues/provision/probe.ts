@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { connect, createServer } from 'node:net';
 
 /** What a server on a port answers: `ready`, `loading` its data (0..100 %), or `silent` (nothing there, or frozen). */
@@ -38,8 +39,16 @@ export function isFree(port: number): Promise<boolean> {
   );
 }
 
-/** A loopback port that is free now (another process may still take it first). */
-export function freePort(): Promise<number> {
+/**
+ * A loopback port that is free now (another process may still take it first). Taken below the ports that systems give
+ * to outgoing connections (from 32768 on Linux): while the server is down, one of those, even a client's own attempt to
+ * reconnect, could occupy its port.
+ */
+export async function freePort(): Promise<number> {
+  for (let attempt = 0; attempt < 50; attempt++) {
+    const port = randomInt(20_000, 32_000);
+    if (await isFree(port)) return port;
+  }
   return listen(0);
 }
 
