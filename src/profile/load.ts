@@ -46,7 +46,7 @@ export function loadProfile(nameOrPath: string): Profile {
 }
 
 /** Checks a profile's JSON text; `file` is named in errors. */
-export function parseProfile(text: string, file: string): Profile {
+function parseProfile(text: string, file: string): Profile {
   let raw: unknown;
   try {
     raw = JSON.parse(text);

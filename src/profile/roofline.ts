@@ -103,7 +103,7 @@ export const VLLM_EFFICIENCY: Efficiency = {
 };
 
 /** Bytes and FLOPs of a model that follow from its dimensions alone. */
-export function modelCosts(m: ModelDimensions) {
+function modelCosts(m: ModelDimensions) {
   const kvWidth = m.kvHeads * m.headDim;
   const linear = m.layers * (2 * m.hidden * m.hidden + 2 * m.hidden * kvWidth + 3 * m.hidden * m.ffn);
   const vocabulary = m.vocabulary * m.hidden;
@@ -124,7 +124,7 @@ export function modelCosts(m: ModelDimensions) {
 }
 
 /** The step law of one TP degree; formulas: docs/profile.md. */
-export function rooflineLaw(h: Hardware, m: ModelDimensions, e: Efficiency, tp: number): StepLaw {
+function rooflineLaw(h: Hardware, m: ModelDimensions, e: Efficiency, tp: number): StepLaw {
   const cost = modelCosts(m);
   const weights = cost.bytesReadPerStep / tp / (h.memoryBytesPerSecond * e.memory);
   const linear = cost.linearFlopsPerToken / tp / (h.fp8FlopsPerSecond * e.gemm);

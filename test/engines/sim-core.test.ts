@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { itlSeconds, ttftSeconds } from '../../src/profile/law.js';
-import { driveToEnd, newCore, request, tokenTimes } from '../support/sim.js';
 import { profileWithBlocks, roundProfile } from '../support/profiles.js';
+import { driveToEnd, newCore, request, tokenTimes } from '../support/sim.js';
 
 describe('step times', () => {
   it("reproduce the law's TTFT for a lone prompt and its ITL after it", () => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { SimEvent, SimHandle, SimOptions } from '../../src/engines/sim/types.js';
+import type { SimHandle } from '../../src/engines/sim/sequence.js';
+import type { SimEvent, SimOptions } from '../../src/engines/sim/types.js';
 import { profileWithBlocks } from '../support/profiles.js';
 import { driveToEnd, type NamedRequest, newCore, request } from '../support/sim.js';
 

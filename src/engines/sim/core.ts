@@ -6,8 +6,8 @@ import { Flight } from './flight.js';
 import { KvMemory } from './kv-memory.js';
 import { memoryOf } from './options.js';
 import { Scheduler } from './scheduler.js';
-import { blocksFor, finalBlocks, Sequence } from './sequence.js';
-import { BLOCK_TOKENS, type SimEvent, type SimHandle, type SimOptions, type SimRequest } from './types.js';
+import { blocksFor, finalBlocks, Sequence, type SimHandle } from './sequence.js';
+import { BLOCK_TOKENS, type SimEvent, type SimOptions, type SimRequest } from './types.js';
 
 /**
  * A model of one inference engine in virtual time: no IO, no clock, no chance. The caller submits and cancels at times

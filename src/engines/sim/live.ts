@@ -4,8 +4,8 @@ import type { EngineLoad } from '../../contract/worker.js';
 import type { Profile } from '../../profile/types.js';
 import type { Engine, EngineRequest, TokenBatch } from '../engine.js';
 import { SimCore } from './core.js';
+import type { SimHandle } from './sequence.js';
 import { TokenStream } from './stream.js';
-import type { SimHandle } from './types.js';
 import { wallClock } from './wall-clock.js';
 
 export interface SimEngineOptions {

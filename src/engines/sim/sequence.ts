@@ -41,6 +41,9 @@ export class Sequence<R extends SimRequest> {
   }
 }
 
+/** Names an accepted request to `cancel`. */
+export type SimHandle<R extends SimRequest> = Sequence<R>;
+
 export function finalBlocks(request: SimRequest): number {
   const output = request.phase === 'prefill' ? 0 : request.maxTokens - 1;
   return blocksFor(request.isl + output);

@@ -1,5 +1,4 @@
 import type { Profile } from '../../profile/types.js';
-import type { Sequence } from './sequence.js';
 
 /** Tokens in one KV block, as in vLLM. */
 export const BLOCK_TOKENS = 16;
@@ -46,6 +45,3 @@ export type SimEvent<R extends SimRequest> =
   | { type: 'finished'; request: R; atMs: number }
   /** Lost its KV blocks to an earlier request and waits to be computed again; no token is lost. */
   | { type: 'preempted'; request: R; atMs: number };
-
-/** Names an accepted request to `cancel`. */
-export type SimHandle<R extends SimRequest> = Sequence<R>;
