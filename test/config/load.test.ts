@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { DYNAMO_KEYS } from '../../src/config/dynamo.js';
 import { checkConfig, defaultConfig, parseConfig } from '../../src/config/load.js';
 
 const load = (text: string) => parseConfig(text, '/etc/sluice/f.yaml');
@@ -195,6 +196,55 @@ describe("Dynamo's layout", () => {
   ])('%s with enable_proactive_scaling %s looks ahead: %s', (level, value, lookAhead) => {
     const config = load(`pools: { ${level}: { enable_proactive_scaling: ${value} } }`);
     expect(config.pools[level]?.scaling.lookAhead).toBe(lookAhead);
+  });
+});
+
+describe("each of Dynamo's keys", () => {
+  /** Dynamo's key, its value, and the same under Sluice's name; every value differs from the preset. */
+  const cases: [string, string, string][] = [
+    ['slo_level', 'HIGH', 'level: high'],
+    ['slo_priority', '7', 'priority: 7'],
+    ['slo_description', 'x', 'description: x'],
+    ['served_model_name', 'm', 'model: m'],
+    ['ttft', '0.7', 'ttft_target: 0.7'],
+    ['itl', '0.07', 'itl_target: 0.07'],
+    ['isl', '77', 'expected_isl: 77'],
+    ['osl', '78', 'expected_osl: 78'],
+    ['decode_engine_num_gpu', '2', 'tensor_parallelism: { decode: 2 }'],
+    ['prefill_engine_num_gpu', '2', 'tensor_parallelism: { prefill: 2 }'],
+    ['tensor_parallel_size_decode', '2', 'tensor_parallelism: { decode: 2 }'],
+    ['tensor_parallel_size_prefill', '2', 'tensor_parallelism: { prefill: 2 }'],
+    ['max_gpu_budget', '2', 'gpu_budget: 2'],
+    ['min_endpoint', '2', 'min_workers: 2'],
+    ['prefill_queue_scale_up_threshold', '0.3', 'scale_up_threshold: { prefill_queue: 0.3 }'],
+    ['decode_kv_scale_up_threshold', '0.3', 'scale_up_threshold: { decode_kv: 0.3 }'],
+    ['scale_up_aggressiveness', 'HIGH', 'scaling: { aggressiveness: aggressive }'],
+    ['scaling_aggressiveness', 'low', 'scaling: { aggressiveness: conservative }'],
+    ['enable_burst_protection', 'true', 'burst_protection: true'],
+    ['cost_optimization_mode', 'true', 'cost_optimization: true'],
+    ['enable_cost_optimization', 'true', 'cost_optimization: true'],
+    ['performance_buffer_ratio', '0.5', 'performance_buffer: 0.5'],
+    ['slo_violation_threshold', '0.3', 'violations_allowed: 0.3'],
+    ['load_predictor', 'CONSTANT', 'load_predictor: constant'],
+    ['latency_percentile', '99', 'latency_percentile: 99'],
+    ['gpu_memory_utilization', '0.5', 'gpu_memory_utilization: 0.5'],
+  ];
+
+  it('is covered', () => {
+    expect(cases.map(([key]) => key).sort()).toEqual([...DYNAMO_KEYS.keys()].sort());
+  });
+
+  it.each(cases)('%s: %s is %s', (key, value, ours) => {
+    const dashed = key.replaceAll('_', '-');
+    const [none, expected, inPlanner, inPool] = [
+      'preset: medium',
+      `preset: medium, ${ours}`,
+      `preset: medium, Planner: { ${dashed}: ${value} }`,
+      `preset: medium, ${key}: ${value}`,
+    ].map((fields) => load(`pools: { gold: { ${fields} } }`).pools.gold);
+    expect(inPlanner).toEqual(expected);
+    expect(inPool).toEqual(expected);
+    expect(expected).not.toEqual(none);
   });
 });
 
