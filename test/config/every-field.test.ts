@@ -1,0 +1,60 @@
+import { expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import { listFields } from '../../src/config/fields.js';
+import { fileSchema } from '../../src/config/file-schema.js';
+import { defaultConfig, parseConfig } from '../../src/config/load.js';
+import { poolSchema } from '../../src/config/pool-schema.js';
+import { configFields } from '../../src/config/show.js';
+
+/** One of these is a valid other value for each field. */
+const OTHERS = [
+  2,
+  1,
+  0.42,
+  20,
+  500,
+  true,
+  false,
+  'high',
+  'linear',
+  'aggressive',
+  'reactive',
+  'noop',
+  'other',
+  'low',
+  [{ name: 'other', islands: [[0, 1, 2, 3, 4, 5, 6, 7]] }],
+];
+
+function nested(key: string, value: unknown): unknown {
+  return key.split('.').reduceRight<unknown>((inner, part) => ({ [part]: inner }), value);
+}
+
+function valueAt(value: unknown, key: string): unknown {
+  return key
+    .split('.')
+    .reduce<unknown>((at, part) => (at as Record<string, unknown> | undefined)?.[part], value);
+}
+
+function load(file: unknown) {
+  try {
+    return configFields(parseConfig(stringify(file), 'f.yaml'));
+  } catch {
+    return null;
+  }
+}
+
+const presets = configFields(defaultConfig());
+const poolKeys = listFields(poolSchema).flatMap(({ key }) => (key === 'preset' ? [] : [key]));
+
+it.each([...listFields(fileSchema).map(({ key }) => key), ...poolKeys.map((key) => `pools.medium.${key}`)])(
+  '%s of the file is what the Config has',
+  (key) => {
+    const seen = OTHERS.some((other) => {
+      const loaded = load(nested(key, other));
+      if (loaded === null || other === valueAt(presets, key)) return false;
+      expect(valueAt(loaded, key)).toEqual(other);
+      return true;
+    });
+    expect(seen).toBe(true);
+  },
+);
