@@ -1,4 +1,4 @@
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -17,6 +17,7 @@ describe('GPU allocator with real worker processes', () => {
   let server: TestRedis;
   let stop: ((how: { stopWorkers: boolean }) => Promise<void>) | null = null;
   let outside: Outside;
+  let dataDir = '';
   let run = 0;
 
   beforeAll(async () => {
@@ -26,6 +27,7 @@ describe('GPU allocator with real worker processes', () => {
     await stop?.({ stopWorkers: true });
     stop = null;
     await outside?.close();
+    rmSync(dataDir, { recursive: true, force: true });
   }, 60_000);
   afterAll(() => server.stop());
 
@@ -35,7 +37,7 @@ describe('GPU allocator with real worker processes', () => {
     await compileFixtures(namespace);
     const config = gpuConfig(namespace, pools);
     change(config);
-    const dataDir = mkdtempSync(join(tmpdir(), 'sluice-gpu-'));
+    dataDir = mkdtempSync(join(tmpdir(), 'sluice-gpu-'));
     const programs = { vllm: WORKER_FIXTURE, prefill: WORKER_FIXTURE };
     const actuator = new LocalActuator({ redisUrl: server.url, dataDir, programs });
     outside = new Outside(server.url, namespace);
