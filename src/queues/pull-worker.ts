@@ -19,11 +19,12 @@ export class PullWorker extends Worker {
     super(name, processor, options);
   }
 
-  /** Sets how many jobs may be held at once; at least 1. */
-  setRoom(jobs: number): void {
-    const grows = jobs > this.concurrency;
-    this.concurrency = Math.max(1, jobs);
-    if (grows) this.#wake();
+  /** Sets how many jobs more than the `held` ones may be taken; one at least is taken when none is held. */
+  setRoom(held: number, more: number): void {
+    const wasFull = held >= this.concurrency;
+    this.concurrency = Math.max(1, held + more);
+    // A loop that is not full fetches by itself.
+    if (wasFull && held < this.concurrency) this.#wake();
   }
 
   #wake(): void {

@@ -78,10 +78,7 @@ export class SluiceClient {
    */
   async submit(submission: Submission, handlers?: TokenHandlers): Promise<RequestHandle> {
     if (this.#closed) throw new SluiceError('not_running', 'this client is closed');
-    let routed: RoutedRequest = {
-      ...this.scheduler.route(submission, randomUUID(), Date.now()),
-      replyTo: this.#channel,
-    };
+    let routed = this.#route(submission);
     if (submission.id !== undefined) routed = await this.#claim(routed);
     const known = this.#pending.get(routed.id);
     if (known !== undefined) {
@@ -217,6 +214,16 @@ export class SluiceClient {
         // Redis came back without what it had accepted: the same id is added again.
         await router.dispatch(pending.routed, Date.now());
         return;
+    }
+  }
+
+  #route(submission: Submission): RoutedRequest {
+    try {
+      const routed = this.scheduler.route(submission, randomUUID(), Date.now());
+      return { ...routed, replyTo: this.#channel };
+    } catch (error) {
+      this.#recorder.rejected(null);
+      throw error;
     }
   }
 

@@ -7,14 +7,15 @@ import { commandLineHas, processAlive } from '../../gpu/process.js';
 
 const runFileSchema = z.object({
   pid: z.number().int(),
-  /** Part of the process's command line, since a process id may be given anew. */
-  command: z.string(),
   redisUrl: z.string(),
   configFile: z.string().nullable(),
   startedAtMs: z.number(),
 });
 /** What a running `sluice up` tells other commands on this machine: DATA/run.json. */
 export type RunFile = z.output<typeof runFileSchema>;
+
+/** Part of the command line of every process that may hold a run file. */
+const COMMAND = 'sluice';
 
 function pathOf(dataDir: string): string {
   return join(resolve(dataDir), 'run.json');
@@ -30,16 +31,17 @@ export function readRunFile(dataDir: string): RunFile | undefined {
   }
   const parsed = runFileSchema.safeParse(parseJson(text));
   if (!parsed.success) return undefined;
-  const { pid, command } = parsed.data;
-  return processAlive(pid) && commandLineHas(pid, command) ? parsed.data : undefined;
+  const { pid } = parsed.data;
+  // A process id may have been given anew, to something else.
+  return processAlive(pid) && commandLineHas(pid, COMMAND) ? parsed.data : undefined;
 }
 
 /** Errors: `already_running` when another `sluice up` holds the folder. */
-export function writeRunFile(dataDir: string, run: Omit<RunFile, 'pid' | 'command'>): void {
+export function writeRunFile(dataDir: string, run: Omit<RunFile, 'pid'>): void {
   const running = readRunFile(dataDir);
   if (running !== undefined && running.pid !== process.pid) throw alreadyRunning(dataDir, running.pid);
   mkdirSync(resolve(dataDir), { recursive: true });
-  const entry: RunFile = { pid: process.pid, command: process.argv[1] ?? 'sluice', ...run };
+  const entry: RunFile = { pid: process.pid, ...run };
   // The address may hold a password.
   writeFileSync(pathOf(dataDir), `${JSON.stringify(entry, null, 2)}\n`, { mode: 0o600 });
 }

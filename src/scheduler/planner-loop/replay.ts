@@ -31,9 +31,10 @@ const basisSchema = z.object({
 
 /**
  * Computes a published transition again from its record alone and the pool's policy at that time; under the same policy
- * and code it equals the record. Errors: `invalid_request` when the record does not hold what it rested on.
+ * and code it equals the record; null: nothing would change now.
+ * Errors: `invalid_request` when the record does not hold what it rested on.
  */
-export function recompute(record: TransitionRecord, policy: PoolPolicy): TransitionRecord {
+export function recompute(record: TransitionRecord, policy: PoolPolicy): TransitionRecord | null {
   const parsed = basisSchema.safeParse(record.basis);
   if (!parsed.success)
     throw new SluiceError(
@@ -50,13 +51,7 @@ export function recompute(record: TransitionRecord, policy: PoolPolicy): Transit
     why: '',
     memory,
   };
-  const again =
-    event.type !== 'TICK'
-      ? step(before, event).record
-      : facts === null
-        ? null
-        : tick(before, { observation: record.observation, policy, facts, now: event.now }).record;
-  if (again === null)
-    throw new SluiceError('internal', `transition ${record.sequence} of ${record.pool} changes nothing now`);
-  return again;
+  if (event.type !== 'TICK') return step(before, event).record;
+  if (facts === null) return null;
+  return tick(before, { observation: record.observation, policy, facts, now: event.now }).record;
 }

@@ -4,7 +4,7 @@ import { describeIssues } from '../../admission/limits.js';
 import type { Config, PoolConfig } from '../../config/types.js';
 import { SluiceError } from '../../contract/errors.js';
 import { parseControl, type TokenFrame } from '../../contract/reply.js';
-import { resultSchema, type RoutedRequest, routedRequestSchema } from '../../contract/request.js';
+import { type RoutedRequest, routedRequestSchema } from '../../contract/request.js';
 import type { WorkerRole } from '../../contract/worker.js';
 import type { Engine } from '../../engines/engine.js';
 import { connect, workerOptions } from '../../queues/connection.js';
@@ -64,7 +64,7 @@ export class PoolWorker {
       autorun: false,
       skipVersionCheck: true,
     });
-    this.#bull.on('completed', (job, value) => this.#completed(job, value));
+    this.#bull.on('completed', (job) => this.#completed(job));
     this.#bull.on('failed', (job, error) => this.#failed(job, error));
     this.#bull.on('lockRenewalFailed', (ids) => {
       for (const id of ids) this.#abort(id, 'overtaken');
@@ -138,9 +138,10 @@ export class PoolWorker {
     const run = this.#begin(parsed.data, job);
     const refused = refusal(parsed.data, run.startedAtMs);
     if (refused !== undefined) throw finalFailure(refused);
-    this.#adjustRoom();
     try {
-      return await runRequest(this.#context, run, job);
+      const ending = runRequest(this.#context, run, job);
+      this.#adjustRoom();
+      return await ending;
     } catch (error) {
       this.#emitter.drop(run);
       return await this.#afterFailure(run, job, token, error);
@@ -189,13 +190,13 @@ export class PoolWorker {
     }
   }
 
-  #completed(job: Job, value: unknown): void {
+  #completed(job: Job): void {
     const run = this.#runs.get(job.id ?? '');
-    const result = resultSchema.safeParse(value);
-    if (run === undefined || !result.success) return;
+    const result = run?.result;
+    if (run === undefined || result === undefined) return;
     this.#forget(run);
-    this.#ends.publish(run.channels, run.id, { kind: 'completed', result: result.data }, tailOf(run));
-    const { ttftSeconds, itlSeconds, attained, usage, finishedAtMs } = result.data;
+    this.#ends.publish(run.channels, run.id, { kind: 'completed', result }, tailOf(run));
+    const { ttftSeconds, itlSeconds, attained, usage, finishedAtMs } = result;
     this.options.recorder.ended(run.pool, {
       kind: 'completed',
       ttftSeconds,
@@ -251,7 +252,7 @@ export class PoolWorker {
   }
 
   #adjustRoom(): void {
-    this.#bull.setRoom(this.#runs.size + this.options.engine.room(this.#meanKvTokens));
+    this.#bull.setRoom(this.#runs.size, this.options.engine.room(this.#meanKvTokens));
   }
 }
 

@@ -24,6 +24,8 @@ export interface Run extends EmittingRun {
   startedAtMs: number;
   abort: AbortController;
   cause: AbortCause | undefined;
+  /** Set when the request was generated to its end. */
+  result?: RequestResult;
 }
 
 export interface RunContext {
@@ -74,9 +76,12 @@ export async function runRequest(context: RunContext, run: Run, job: Job): Promi
   if (run.tokens.length < most) await generate(context, run, phase);
   run.abort.signal.throwIfAborted();
   // A single token travels with the end of the request; more must be in the journal before the job completes.
-  if (phase === 'prefill' || run.tokens.length > 1) await context.emitter.drained(run);
+  if (phase !== 'prefill' && run.tokens.length === 1) context.emitter.drop(run);
+  else await context.emitter.drained(run);
   run.abort.signal.throwIfAborted();
-  return phase === 'prefill' ? kvHandle(run) : resultOf(context, run);
+  if (phase === 'prefill') return kvHandle(run);
+  run.result = resultOf(context, run);
+  return run.result;
 }
 
 async function generate(context: RunContext, run: Run, phase: EngineRequest['phase']): Promise<void> {

@@ -1,0 +1,29 @@
+import { Command } from 'commander';
+import { overhead } from './overhead/run.js';
+
+/** `npm run bench -- NAME`: each benchmark prints ratios against a reference measured in the same run. */
+const program = new Command('bench').description(
+  'benchmarks; each compares with a reference in the same run',
+);
+
+program
+  .command('overhead')
+  .description("Sluice's path against bare BullMQ: throughput, round trip, memory, cost of a long queue")
+  .option('--json', 'print JSON')
+  .option('--rounds <n>', 'interleaved rounds', '5')
+  .option('--jobs <n>', 'jobs of a throughput round', '10000')
+  .option('--backlog <n>', 'length of the long queue', '500000')
+  .addHelpText('after', '\nExit codes: 0 every figure reached, 1 one was missed.')
+  .action(async (flags: { json?: boolean; rounds: string; jobs: string; backlog: string }) => {
+    const { rows, text } = await overhead({
+      rounds: Number(flags.rounds),
+      jobs: Number(flags.jobs),
+      backlog: Number(flags.backlog),
+      note: (line) => process.stderr.write(`${line}\n`),
+    });
+    process.stdout.write(`${flags.json === true ? JSON.stringify(rows, null, 2) : text}\n`);
+    process.exitCode = rows.every((row) => row.reached) ? 0 : 1;
+  });
+
+await program.parseAsync();
+process.exit(process.exitCode);

@@ -1,0 +1,59 @@
+import { Queue, QueueEvents } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { connect } from '../../src/queues/connection.js';
+import { SluiceClient } from '../../src/scheduler/client.js';
+import { BARE_QUEUE, benchConfig, POOL } from './setup.js';
+
+/** One way of having a job done. */
+export interface Side {
+  name: string;
+  /** Adds a request and waits for its result. */
+  ask(prompt: string): Promise<void>;
+  /** Adds a request to a queue that nobody serves. */
+  add(prompt: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Bare BullMQ: add, no-op processor, `waitUntilFinished`. */
+export async function bareSide(redisUrl: string, queueName = BARE_QUEUE): Promise<Side> {
+  const connection: Redis = connect(redisUrl, 'producer');
+  const queue = new Queue(queueName, { connection });
+  const events = new QueueEvents(queueName, { connection: connect(redisUrl, 'subscriber') });
+  events.setMaxListeners(0);
+  await events.waitUntilReady();
+  const data = (prompt: string) => ({ prompt, max_tokens: 16, slo_level: 'high' });
+  return {
+    name: 'bare BullMQ',
+    async ask(prompt) {
+      const job = await queue.add('request', data(prompt));
+      await job.waitUntilFinished(events);
+    },
+    async add(prompt) {
+      await queue.add('request', data(prompt));
+    },
+    async close() {
+      await Promise.all([events.close(), queue.close()]);
+      connection.disconnect();
+    },
+  };
+}
+
+/** Sluice's full path: validation, routing, EDF priority, telemetry, reply bus. */
+export async function sluiceSide(redisUrl: string, namespace?: string): Promise<Side> {
+  const config = benchConfig();
+  if (namespace !== undefined) config.namespace = namespace;
+  const client = await SluiceClient.open(config, redisUrl);
+  const submission = (prompt: string) => ({ prompt, max_tokens: 16, slo_level: POOL });
+  return {
+    name: 'Sluice',
+    async ask(prompt) {
+      const { done } = await client.submit(submission(prompt));
+      const outcome = await done;
+      if (outcome.kind !== 'completed') throw new Error(`request ${outcome.kind}: ${outcome.message}`);
+    },
+    async add(prompt) {
+      await client.submit(submission(prompt));
+    },
+    close: () => client.close(),
+  };
+}
