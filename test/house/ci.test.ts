@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
 
 const path = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url));
 const TEST_COMMAND = 'npm ci && npm test';
@@ -25,5 +26,22 @@ describe('.ci/run', () => {
           .replace(/\s+#.*$/, ''),
       );
     expect(commands).toContain(TEST_COMMAND);
+  });
+});
+
+const lockSchema = z.object({
+  packages: z.record(
+    z.string(),
+    z.object({ optionalDependencies: z.record(z.string(), z.string()).optional() }),
+  ),
+});
+
+describe('package-lock.json', () => {
+  // npm refuses `npm ci` otherwise. A lockfile loses such packages where the registry lags behind with some platforms.
+  it('has the optional packages of every platform', () => {
+    const { packages } = lockSchema.parse(JSON.parse(readFileSync(path('package-lock.json'), 'utf8')));
+    const locked = Object.keys(packages);
+    const wanted = Object.values(packages).flatMap((entry) => Object.keys(entry.optionalDependencies ?? {}));
+    expect(wanted.filter((name) => !locked.some((at) => at.endsWith(`node_modules/${name}`)))).toEqual([]);
   });
 });
