@@ -2,6 +2,7 @@
 //
 //   sluice up -c examples/llm/configs/global_scheduler_demo.yaml      (prints the REDIS_URL to use)
 //   REDIS_URL=redis://127.0.0.1:6379 node examples/plain-bullmq-client.mjs [LEVEL] [PROMPT]
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Queue, QueueEvents } from 'bullmq';
 
 const usage = `usage: REDIS_URL=redis://HOST:PORT node examples/plain-bullmq-client.mjs [LEVEL] [PROMPT]
@@ -16,14 +17,20 @@ if (!url || level.startsWith('-')) {
   process.exit(2);
 }
 
-const connection = { url, maxRetriesPerRequest: 3 };
+const connection = { url };
 const queue = new Queue('requests', { connection });
 const events = new QueueEvents('requests', { connection });
 // Without a listener, a Redis that does not answer would end the process with a stack trace.
 queue.on('error', () => {});
 events.on('error', () => {});
+
+const limit = new Promise((_, reject) => {
+  setTimeout(() => reject(new Error(`nothing answers at REDIS_URL ${url}`)), 10_000).unref();
+});
+limit.catch(() => {});
+let exitCode = 0;
 try {
-  await events.waitUntilReady();
+  await Promise.race([Promise.all([queue.waitUntilReady(), events.waitUntilReady()]), limit]);
   const job = await queue.add('request', { prompt, max_tokens: 64, slo_level: level });
   const answer = await job.waitUntilFinished(events, 120_000);
   console.log(answer.text);
@@ -33,7 +40,8 @@ try {
   );
 } catch (error) {
   console.error(`no answer: ${error.message}`);
-  process.exitCode = 1;
-} finally {
-  await Promise.allSettled([events.close(), queue.close()]);
+  exitCode = 1;
 }
+// Closing waits for a connection that may never come.
+await Promise.race([Promise.allSettled([events.close(), queue.close()]), sleep(1000)]);
+process.exit(exitCode);
