@@ -32,7 +32,7 @@ export function machinesCommand(
 }
 
 /** States and transitions of a flat machine; a transition of the machine itself is one of each of its states. */
-export function graphOf(name: string, machine: AnyStateMachine): MachineGraph {
+function graphOf(name: string, machine: AnyStateMachine): MachineGraph {
   const graph = toDirectedGraph(machine);
   const states = graph.children.map(({ stateNode }) => stateNode.key);
   const final = graph.children.flatMap(({ stateNode }) =>

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import type { PoolPolicy } from './policy.js';
 
 const replicaCount = z.number().int().min(0).max(4096);
 export const replicasSchema = z.object({ prefill: replicaCount, decode: replicaCount });
@@ -26,7 +25,15 @@ export function show(r: Replicas): string {
   return r.prefill > 0 ? `${r.prefill} prefill + ${r.decode} decode` : `${r.decode}`;
 }
 
-export function gpusOf(r: Replicas, policy: Pick<PoolPolicy, 'tp'>): number {
+/** What bounds the replicas of a pool. */
+interface Limits {
+  /** GPUs per worker, by role. */
+  tp: Replicas;
+  gpuCeiling: number;
+  maxWorkers: number;
+}
+
+function gpusOf(r: Replicas, policy: Limits): number {
   return r.prefill * policy.tp.prefill + r.decode * policy.tp.decode;
 }
 
@@ -34,7 +41,6 @@ export function gpusOf(r: Replicas, policy: Pick<PoolPolicy, 'tp'>): number {
 export function fits(r: Replicas, policy: Limits): boolean {
   return r.prefill + r.decode <= policy.maxWorkers && gpusOf(r, policy) <= policy.gpuCeiling;
 }
-type Limits = Pick<PoolPolicy, 'tp' | 'gpuCeiling' | 'maxWorkers'>;
 
 /**
  * As much of `want` as the limits allow, never less than `base` (which must fit): workers are added one at a time
@@ -62,6 +68,6 @@ export function trim(r: Replicas, policy: Limits): Replicas {
 }
 
 /** What an idle pool keeps: the floor, with its prefill workers where disaggregation is on and the floor is not 0. */
-export function floorOf(floor: number, policy: PoolPolicy): Replicas {
+export function floorOf(floor: number, policy: Limits & { minPrefill: number }): Replicas {
   return trim({ prefill: floor > 0 ? policy.minPrefill : 0, decode: floor }, policy);
 }

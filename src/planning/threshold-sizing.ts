@@ -81,7 +81,7 @@ function latencyEvidence(input: SizingInput): { ttft: Evidence | null; itl: Evid
 }
 
 /** Fewest requests that make the watched percentile more than the largest value: 1 / (1 - p), at least 10. */
-export function samplesFor(percentile: number): number {
+function samplesFor(percentile: number): number {
   return Math.max(10, Math.ceil(1 / Math.max(1e-3, 1 - percentile / 100) - 1e-9));
 }
 

@@ -88,22 +88,23 @@ function happen(world: World, one: Happening, check: (seen: Seen | null) => void
       return;
     case 'event':
       world.feed({ type: one.event, now });
-      return check(null);
+      break;
     case 'floor':
       world.feed({ type: 'SET_FLOOR', now, min: one.min });
-      return check(null);
+      break;
     case 'failure': {
       const generation = world.planner.memory.order?.generation ?? 0;
       world.feed({ type: 'ORDER_FAILED', now, generation, error: 'refused' });
-      return check(null);
+      break;
     }
     case 'allocator':
       world.allocatorWorks = one.works;
-      return;
+      break;
     case 'stock':
       world.stock = one.workers;
-      return;
+      break;
   }
+  check(null);
 }
 
 const isBlind = (seen: Seen | null) =>

@@ -279,11 +279,11 @@ describe('bursts', () => {
 
   test('calm comes so long after the last spike, and nothing shrinks before', () => {
     const quiet = observation({ ready: 2, arrivals: 1, running: 1, grant: granted(2) });
-    const after = (ms: number) =>
+    const since = (ms: number) =>
       plan(quiet, memory(2, { lastSpikeAtMs: T - ms }), { ...rules, costOptimization: true });
-    expect([after(9_999).calm.is, after(9_999).fewer]).toEqual([false, null]);
-    expect(after(10_000).calm.is).toBe(true);
-    expect(after(10_000).fewer).not.toBeNull();
+    expect([since(9_999).calm.is, since(9_999).fewer]).toEqual([false, null]);
+    expect(since(10_000).calm.is).toBe(true);
+    expect(since(10_000).fewer).not.toBeNull();
   });
 });
 

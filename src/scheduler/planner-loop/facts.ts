@@ -39,6 +39,7 @@ export function capacityFacts(
         itlSeconds: pool.targets.itlSeconds * pool.performanceBuffer,
         gpuMemoryUtilization: pool.gpuMemoryUtilization,
         maxSequences: engine.maxSequences,
+        maxBatchedTokens: engine.maxBatchedTokens,
       };
       // An aggregated worker prefills too; in a disaggregated pool this understates the decode half a little.
       const prefillTp = pool.disaggregation.enabled ? tp.prefill : tp.decode;

@@ -71,6 +71,6 @@ export class Outbox {
   }
 }
 
-export function jobIdOf(order: Pick<ScaleOrder, 'pool' | 'generation'>): string {
+function jobIdOf(order: Pick<ScaleOrder, 'pool' | 'generation'>): string {
   return `${order.pool}-${order.generation}`;
 }
