@@ -7,7 +7,7 @@ import { PromptWriter } from '../simulator/workload/prompts.js';
 import { INTERRUPTED, interruptible } from './report/interrupt.js';
 import { numberOption, seedOption } from './report/options.js';
 import { ProgressLine } from './report/progress.js';
-import { renderClientSide, renderFailures, renderReport } from './report/render.js';
+import { INTERRUPTED_NOTE, renderClientSide, renderFailures, renderReport } from './report/render.js';
 import { measureLoad } from './report/session.js';
 import { openSystem } from './system.js';
 
@@ -67,6 +67,7 @@ async function replay(path: string, flags: ReplayFlags): Promise<number> {
         onProgress: (state) => progress.show(state),
       });
       progress.finish();
+      if (load.aborted) process.stderr.write(INTERRUPTED_NOTE);
       process.stderr.write(renderFailures(load.records));
       if (flags.json === true) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
       else

@@ -12,7 +12,7 @@ import { shapedArrivals } from '../../simulator/workload/shape.js';
 import { StatusCollector } from '../../telemetry/status.js';
 import { INTERRUPTED, interruptible } from '../report/interrupt.js';
 import { numberOption, seedOption } from '../report/options.js';
-import { renderClientSide, renderFailures, renderReport } from '../report/render.js';
+import { INTERRUPTED_NOTE, renderClientSide, renderFailures, renderReport } from '../report/render.js';
 import { type MeasuredRun, measureLoad } from '../report/session.js';
 import { openSystem } from '../system.js';
 import { forgetNamespace } from './forget.js';
@@ -109,6 +109,7 @@ async function show(
 }
 
 function conclude({ report, load }: MeasuredRun, config: Config, json: boolean): number {
+  if (load.aborted) process.stderr.write(INTERRUPTED_NOTE);
   process.stderr.write(renderFailures(load.records));
   if (json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
   else

@@ -99,6 +99,10 @@ export function renderClientSide(records: readonly RequestRecord[], lateSeconds:
   );
 }
 
+/** Said before the report of a run that was ended early, whose verdicts would mislead without it. */
+export const INTERRUPTED_NOTE =
+  'interrupted: the report covers what ran; requests that were open have been cancelled and count as misses\n';
+
 /** The first few reasons why requests did not complete. */
 export function renderFailures(records: readonly RequestRecord[]): string {
   const reasons = new Map<string, number>();

@@ -49,7 +49,7 @@ export function parseMix(text: string): Mix {
 }
 
 /** A level drawn from a mix. */
-export function drawLevel(mix: Mix, random: Random): string {
+function drawLevel(mix: Mix, random: Random): string {
   let left = random();
   for (const { level, share } of mix) {
     left -= share;
