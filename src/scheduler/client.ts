@@ -78,8 +78,9 @@ export class SluiceClient {
    */
   async submit(submission: Submission, handlers?: TokenHandlers): Promise<RequestHandle> {
     if (this.#closed) throw new SluiceError('not_running', 'this client is closed');
-    let routed = this.#route(submission);
-    if (submission.id !== undefined) routed = await this.#claim(routed);
+    const asked = this.#route(submission);
+    const { routed, again } =
+      submission.id === undefined ? { routed: asked, again: false } : await this.#claim(asked);
     const known = this.#pending.get(routed.id);
     if (known !== undefined) {
       known.listen(handlers);
@@ -99,6 +100,7 @@ export class SluiceClient {
       this.#pending.delete(routed.id);
       throw redisError(error);
     }
+    if (again) void this.#lookUp(pending).catch(() => {});
     this.scheduler.routed(routed.pool);
     this.#recorder.arrival(routed.pool, routed.acceptedAtMs);
     const settle = (completed: boolean) => {
@@ -228,15 +230,13 @@ export class SluiceClient {
   }
 
   /** Binds a client-chosen id to one pool, so that the same id at two levels is still one execution. */
-  async #claim(routed: RoutedRequest): Promise<RoutedRequest> {
-    const key = this.keys.claim(routed.id);
+  async #claim(asked: RoutedRequest): Promise<{ routed: RoutedRequest; again: boolean }> {
+    const key = this.keys.claim(asked.id);
     const ttl = Math.max(this.config.queues.keepSeconds, 86_400);
-    const pool = await withLimit(this.redis.set(key, routed.pool, 'EX', ttl, 'NX', 'GET'), routed.id);
-    if (pool === null || pool === routed.pool) return routed;
-    const owner = this.config.pools[pool];
-    return owner === undefined
-      ? routed
-      : { ...routed, pool: owner.name, level: owner.level, model: owner.model };
+    const claimed = await withLimit(this.redis.set(key, asked.pool, 'EX', ttl, 'NX', 'GET'), asked.id);
+    const owner = claimed === null ? undefined : this.config.pools[claimed];
+    if (owner === undefined) return { routed: asked, again: false };
+    return { routed: { ...asked, pool: owner.name, level: owner.level, model: owner.model }, again: true };
   }
 
   async #find(id: string): Promise<PoolRouter | undefined> {

@@ -44,6 +44,9 @@ export class PoolWorker {
   readonly #ends: EndPublisher;
   readonly #context: RunContext;
   #draining = false;
+  /** Runs that left the engine and whose end is on its way to Redis; the next request comes with the answer. */
+  #finishing = 0;
+  #roomChanged = false;
   #meanKvTokens: number;
 
   constructor(private readonly options: PoolWorkerOptions) {
@@ -141,7 +144,10 @@ export class PoolWorker {
     try {
       const ending = runRequest(this.#context, run, job);
       this.#adjustRoom();
-      return await ending;
+      return await ending.finally(() => {
+        run.finishing = true;
+        this.#finishing++;
+      });
     } catch (error) {
       this.#emitter.drop(run);
       return await this.#afterFailure(run, job, token, error);
@@ -166,6 +172,7 @@ export class PoolWorker {
       startedAtMs: this.options.now(),
       abort: new AbortController(),
       cause: undefined,
+      finishing: false,
       onFenced: () => this.#abort(request.id, 'overtaken'),
     };
     this.#runs.set(request.id, run);
@@ -233,6 +240,7 @@ export class PoolWorker {
   #forget(run: Run): void {
     if (this.#runs.get(run.id) !== run) return;
     this.#runs.delete(run.id);
+    if (run.finishing) this.#finishing--;
     this.#emitter.drop(run);
     this.#adjustRoom();
   }
@@ -251,8 +259,15 @@ export class PoolWorker {
     else this.#runs.get(message.id)?.channels.add(message.replyTo);
   }
 
+  /** Once for each turn of the event loop: what a turn changes belongs together. */
   #adjustRoom(): void {
-    this.#bull.setRoom(this.#runs.size, this.options.engine.room(this.#meanKvTokens));
+    if (this.#roomChanged) return;
+    this.#roomChanged = true;
+    setImmediate(() => {
+      this.#roomChanged = false;
+      const more = this.options.engine.room(this.#meanKvTokens) - this.#finishing;
+      this.#bull.setRoom(this.#runs.size, more);
+    });
   }
 }
 
