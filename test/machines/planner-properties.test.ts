@@ -116,6 +116,7 @@ test('whatever happens: within limits, above the floor, generations rise, blind 
       const world = new World(p);
       let desired = world.planner.memory.desired;
       let generation = 0;
+      let sent = world.planner.memory.order;
       for (const one of story) {
         happen(world, one, (looked) => {
           const { memory, state } = world.planner;
@@ -125,11 +126,13 @@ test('whatever happens: within limits, above the floor, generations rise, blind 
             expect(['degraded', 'paused']).toContain(state);
             expect(exceeds(desired, memory.desired)).toBe(false);
           }
-          const order = memory.generation > generation ? memory.order : null;
-          if (memory.generation > generation) expect(order).not.toBeNull();
+          const isNew = memory.order !== null && memory.order !== sent;
+          if (isNew) expect(memory.order?.generation).toBeGreaterThan(generation);
+          expect(memory.generation > generation).toBe(isNew);
+          const order = isNew ? memory.order : null;
           if (order !== null && state !== 'degraded')
             expect(order.decode).toBeGreaterThanOrEqual(floorOf(memory.floor ?? p.minWorkers, p).decode);
-          ({ desired, generation } = memory);
+          ({ desired, generation, order: sent } = memory);
         });
       }
     }),
