@@ -18,8 +18,8 @@ export const DEMO_SHAPES: readonly LevelShape[] = [
     rate: curve(
       [3, 1.5],
       [24, 1.5],
-      [25, 14],
-      [36, 14],
+      [25, 15],
+      [36, 15],
       [37, 3],
       [52, 3],
       [53, 0],
