@@ -17,7 +17,7 @@ if (!url || level.startsWith('-')) {
   process.exit(2);
 }
 
-const connection = { url };
+const connection = { url, maxRetriesPerRequest: null };
 const queue = new Queue('requests', { connection });
 const events = new QueueEvents('requests', { connection });
 // Without a listener, a Redis that does not answer would end the process with a stack trace.
