@@ -98,7 +98,7 @@ export const poolSchema = section({
   scaling: section({
     aggressiveness: choice(
       ['aggressive', 'balanced', 'conservative'],
-      'How much a planner adds at once, and how soon it takes away.',
+      'How much a planner adds at once, and after how many sightings.',
     ),
     look_ahead: choice(
       ['proactive', 'moderate', 'reactive'],

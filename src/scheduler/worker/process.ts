@@ -1,11 +1,13 @@
 import { hostname } from 'node:os';
 import type { Redis } from 'ioredis';
+import { initialTransition, transition } from 'xstate';
+import { type WorkerEvent, workerLifecycle } from '../../../machines/worker-lifecycle.js';
 import { readEnvironment } from '../../config/environment.js';
 import { defaultConfig, loadConfig } from '../../config/load.js';
 import type { Config, PoolConfig } from '../../config/types.js';
 import { SluiceError } from '../../contract/errors.js';
 import { type WorkerSpec, workerSpecSchema } from '../../contract/spec.js';
-import type { Heartbeat, WorkerRole, WorkerState } from '../../contract/worker.js';
+import type { Heartbeat, WorkerRole } from '../../contract/worker.js';
 import { createEngine } from '../../engines/create.js';
 import type { Engine } from '../../engines/engine.js';
 import { releaseLease, renewLease } from '../../gpu/ledger.js';
@@ -41,10 +43,8 @@ export class WorkerProcess {
   readonly #engine: Engine;
   readonly #recorder: Recorder;
   readonly #worker: PoolWorker;
-  readonly #startedAtMs = Date.now();
   readonly #stopping = new AbortController();
-  #state: WorkerState = 'starting';
-  #readyAtMs: number | null = null;
+  #life = initialTransition(workerLifecycle, { now: Date.now() })[0];
   #beatTimer: NodeJS.Timeout | undefined;
   #drainDeadlineMs = 0;
   #ending: Promise<void> | undefined;
@@ -100,16 +100,16 @@ export class WorkerProcess {
     } catch (error) {
       if (this.#stopping.signal.aborted) return this.#end('stopped while it started');
       this.#log.error({ worker: spec.workerId, err: error }, 'engine failed to start');
-      this.#state = 'failed';
+      this.#send({ type: 'FAIL', now: Date.now(), reason: SluiceError.from(error).message });
       await this.#end('engine failed to start');
       return 1;
     }
-    if (this.#state === 'starting') {
+    if (this.#life.value === 'starting') {
       await this.#worker.start();
-      this.#readyAtMs = Date.now();
-      this.#state = 'ready';
+      this.#send({ type: 'READY', now: Date.now() });
       await this.#beat();
-      this.#log.info({ worker: spec.workerId, coldStartMs: this.#readyAtMs - this.#startedAtMs }, 'ready');
+      const { startedAtMs, readyAtMs } = this.#life.context;
+      this.#log.info({ worker: spec.workerId, coldStartMs: (readyAtMs ?? 0) - startedAtMs }, 'ready');
     }
     await new Promise<void>((resolve) => this.#stopping.signal.addEventListener('abort', () => resolve()));
     await this.#ending;
@@ -118,43 +118,40 @@ export class WorkerProcess {
 
   /** Begins a drain; asked again, the requests left go back to the queue at once. */
   drain(why: string): void {
-    if (this.#state === 'starting') {
-      this.#state = 'draining';
+    const before = this.#life.value;
+    if (before === 'draining') this.#worker.requeueAll();
+    if (before !== 'ready' && before !== 'starting') return;
+    this.#log.info({ worker: this.spec.workerId, why, active: this.#worker.active }, 'drain');
+    this.#send({ type: 'DRAIN', now: Date.now(), reason: why });
+    if (before === 'starting') {
       this.#stopping.abort(new Error(why));
       return;
     }
-    if (this.#state === 'draining') {
-      this.#worker.requeueAll();
-      return;
-    }
-    if (this.#state !== 'ready') return;
-    this.#log.info({ worker: this.spec.workerId, why, active: this.#worker.active }, 'drain');
-    this.#state = 'draining';
     this.#drainDeadlineMs = Date.now() + this.config.worker.drainSeconds * 1000;
     this.#ending = this.#drainOut();
   }
 
   takeDrainBack(): void {
-    if (this.#state !== 'draining' || this.#stopping.signal.aborted) return;
+    if (this.#life.value !== 'draining' || this.#stopping.signal.aborted) return;
     this.#log.info({ worker: this.spec.workerId }, 'drain taken back');
-    this.#state = 'ready';
+    this.#send({ type: 'KEEP', now: Date.now() });
     void this.#worker.resume();
     void this.#beat();
   }
 
   /** The lease is gone: the GPUs may be another worker's, so nothing may run on. */
   abandon(): void {
-    if (this.#state === 'stopped') return;
+    if (this.#life.status === 'done') return;
     this.#log.warn({ worker: this.spec.workerId }, 'lease lost; requests go back to the queue');
-    this.#state = 'draining';
+    this.#send({ type: 'DRAIN', now: Date.now(), reason: 'the lease is lost' });
     this.#drainDeadlineMs = 0;
     this.#worker.requeueAll();
-    if (this.#readyAtMs === null) this.#stopping.abort(new Error('lease lost'));
+    if (this.#life.context.readyAtMs === null) this.#stopping.abort(new Error('lease lost'));
     else this.#ending ??= this.#drainOut();
   }
 
   async #drainOut(): Promise<void> {
-    const resumed = () => this.#state !== 'draining';
+    const resumed = () => this.#life.value !== 'draining';
     await this.#worker.drain();
     await this.#beat().catch(() => false);
     const ended = await this.#worker.emptied(this.#drainDeadlineMs, resumed);
@@ -168,8 +165,8 @@ export class WorkerProcess {
 
   async #end(why: string): Promise<number> {
     clearInterval(this.#beatTimer);
-    const failed = this.#state === 'failed';
-    this.#state = 'stopped';
+    const failed = this.#life.value === 'failed';
+    this.#send({ type: 'EMPTY', now: Date.now() });
     // Redis may be gone for good (its owner died): the end must not wait for it longer than a moment.
     const goodbye = (async () => {
       await this.#worker.close();
@@ -184,6 +181,10 @@ export class WorkerProcess {
     return 0;
   }
 
+  #send(event: WorkerEvent): void {
+    [this.#life] = transition(workerLifecycle, this.#life, event);
+  }
+
   /** @returns whether the lease still stands. */
   async #beat(): Promise<boolean> {
     const { spec } = this;
@@ -191,16 +192,16 @@ export class WorkerProcess {
       workerId: spec.workerId,
       pool: spec.pool,
       role: spec.role,
-      state: this.#state,
+      state: this.#life.value,
       leaseId: spec.leaseId,
       host: hostname(),
       pid: process.pid,
       gpus: spec.gpus,
       tp: spec.tp,
-      load: this.#state === 'starting' ? null : this.#engine.load(),
+      load: this.#life.context.readyAtMs === null ? null : this.#engine.load(),
       activeRequests: this.#worker.active,
-      startedAtMs: this.#startedAtMs,
-      readyAtMs: this.#readyAtMs,
+      startedAtMs: this.#life.context.startedAtMs,
+      readyAtMs: this.#life.context.readyAtMs,
       atMs: Date.now(),
     };
     await this.#redis.hset(this.#keys.heartbeats(this.#pool.name), spec.workerId, JSON.stringify(beat));
