@@ -155,12 +155,14 @@ export async function startPoolWorker(
 /** Waits until the condition holds. */
 export async function until(
   condition: () => boolean | Promise<boolean>,
-  what: string,
+  what: string | (() => string),
   limitMs = 20_000,
 ): Promise<void> {
   const giveUpAt = Date.now() + limitMs;
   while (!(await condition())) {
-    if (Date.now() > giveUpAt) throw new Error(`waited ${limitMs} ms in vain for: ${what}`);
+    if (Date.now() > giveUpAt) {
+      throw new Error(`waited ${limitMs} ms in vain for: ${typeof what === 'string' ? what : what()}`);
+    }
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
