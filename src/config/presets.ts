@@ -7,11 +7,11 @@ export function isTier(level: string): level is Tier {
   return TIERS.some((tier) => tier === level);
 }
 
-/** The engine of the presets: simulated, so that a first run needs no GPU. */
+/** The engine of the presets: simulated, so that a first run needs no GPU; a real one starts in minutes, not seconds. */
 const SIM: EngineConfig = {
   kind: 'sim',
   profile: 'llama-3.1-8b-fp8-h100',
-  coldStartSeconds: 8,
+  coldStartSeconds: 3,
   maxSequences: 256,
   maxBatchedTokens: 2048,
   prefixCache: true,
@@ -119,7 +119,7 @@ export function defaultConfig(): Config {
     },
     queues: {
       deadlineResolutionMs: 20,
-      lockSeconds: 15,
+      lockSeconds: 6,
       keepSeconds: 3600,
       keepJobs: 10_000,
       ingressConcurrency: 4096,
