@@ -15,7 +15,7 @@ export function benchConfig(): Config {
 /** Both sides keep the same number of ended jobs. */
 export const retentionOfBoth = retention;
 
-/** A prompt of so many bytes. */
+/** A prompt of so many bytes, one flat string as a parsed request has it, not a rope of pieces. */
 export function promptOf(bytes: number): string {
-  return 'word '.repeat(Math.ceil(bytes / 5)).slice(0, bytes);
+  return Buffer.from('word '.repeat(Math.ceil(bytes / 5)).slice(0, bytes)).toString('latin1');
 }
