@@ -3,8 +3,8 @@ import { renderConfig } from '../config/show.js';
 import { readConfigText } from '../config/source.js';
 import type { Config, PoolConfig } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
-import { chooseTensorParallelism } from '../profile/choose-tp.js';
 import { loadProfile } from '../profile/load.js';
+import { resolveTensorParallelism } from '../profile/resolve-tp.js';
 
 /** Where the commands print; the console in use. */
 export interface Printer {
@@ -79,25 +79,16 @@ function profileProblems(config: Config): string[] {
 }
 
 function checkProfile(pool: PoolConfig): void {
+  const degrees = resolveTensorParallelism(pool);
   if (pool.engine.kind !== 'sim') return;
   const profile = loadProfile(pool.engine.profile);
-  for (const [role, tp] of Object.entries(pool.tensorParallelism)) {
-    if (tp === 'auto') {
-      chooseTensorParallelism(profile, {
-        targets: pool.targets,
-        buffer: pool.performanceBuffer,
-        expected: pool.expected,
-        gpuBudget: pool.gpuBudget.ceiling,
-        gpuMemoryUtilization: pool.gpuMemoryUtilization,
-        phase: role === 'prefill' ? 'prefill' : 'whole',
-      });
-    } else if (!Object.hasOwn(profile.tp, tp)) {
-      const known = Object.keys(profile.tp).join(', ');
-      throw new SluiceError(
-        'invalid_config',
-        `tensor_parallelism.${role}: expected a degree of profile ${profile.name} (${known}), got ${tp}`,
-      );
-    }
+  for (const [role, { tp }] of Object.entries(degrees)) {
+    if (Object.hasOwn(profile.tp, tp)) continue;
+    const known = Object.keys(profile.tp).join(', ');
+    throw new SluiceError(
+      'invalid_config',
+      `tensor_parallelism.${role}: expected a degree of profile ${profile.name} (${known}), got ${tp}`,
+    );
   }
 }
 

@@ -29,12 +29,17 @@ export interface Engine {
   start(signal: AbortSignal): Promise<void>;
   /**
    * Generates until maxTokens (counting `emitted`) or an end of the text. Ends the iteration normally at the end,
-   * throws `SluiceError('engine_failed')` on failure, and stops at once, freeing everything, when the signal aborts
-   * (the iterator then throws the signal's reason).
+   * throws a SluiceError on failure, and stops at once, freeing everything, when the signal aborts (the iterator then
+   * throws the signal's reason). Errors: `engine_failed`, after which the request may run again elsewhere;
+   * `prompt_too_long` where it can never fit the engine's memory, `invalid_request` on counts out of range: not
+   * retryable, the worker fails the request at once.
    */
   generate(request: EngineRequest, signal: AbortSignal): AsyncIterable<TokenBatch>;
   load(): EngineLoad;
-  /** Requests of about `tokens` KV tokens that the engine could take now, beyond those it has. */
+  /**
+   * Requests of about `tokens` KV tokens that the engine could take now, beyond those it has; an idle engine says 1 or
+   * more whatever the size, so that a request that can never fit is taken and refused.
+   */
   room(tokens: number): number;
   /** Called when room may have grown without a request having ended. */
   onRoom(listener: () => void): void;

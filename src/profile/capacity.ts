@@ -1,5 +1,5 @@
-import { itlSeconds, lawFor, ttftSeconds } from './law.js';
-import type { Profile } from './types.js';
+import { chunkSeconds, frontEndSeconds, itlSeconds, lawFor } from './law.js';
+import type { Profile, StepLaw } from './types.js';
 
 /**
  * KV tokens that one worker can hold: ((memory x utilisation - overhead) x tp - weights) / kvBytesPerToken, floored;
@@ -19,37 +19,40 @@ export interface WorkerTarget {
   itlSeconds: number;
   gpuMemoryUtilization: number;
   maxSequences: number;
+  /** Token budget of one step. */
+  maxBatchedTokens: number;
 }
 
 /**
  * Requests per second that one aggregated worker sustains with mean ITL and mean TTFT within target.
  *
- * With B sequences decoding, m = osl - 1 decode steps a request, and each prompt costing w = max(a0,b0) - b0 + a1 isl
- * + a2 isl^2 on top of a decode step, the mean step lasts
- *   s(B) = b0 + b1 B + b2 B (isl + osl/2) + B w / m        (in steady state B/m prompts come in every step)
- * and the worker passes lambda(B) = B / (m s(B)) requests per second (Little's law). The largest B, found by bisection,
- * for which s(B) <= ITL target, B (isl + osl) fits the KV cache, B <= maxSequences, and the TTFT holds: own prefill
- * step v = w + decode step, plus the wait in an M/D/1 queue of such steps, rho v / (2 (1 - rho)) with rho = lambda v.
- * Means, not percentiles: the room for the tail is the planner's buffer.
+ * With B sequences decoding, m = osl - 1 decode steps a request, d(B) = b0 + b1 B + b2 B (isl + osl/2) the decode step
+ * and w = a1 isl + a2 isl^2 what a prompt adds to the steps that hold it, the mean step lasts
+ *   s(B) = d(B) + B w / m                                  (in steady state B/m prompts come in every step)
+ * and the worker passes lambda(B) = B / (m s(B)) requests per second (Little's law). The answer is lambda of the largest
+ * B, found by bisection, for which s(B) <= ITL target, B (isl + osl) fits the KV cache, B <= maxSequences, and
+ * the front end and `meanPrefillSeconds` are within the TTFT target. Means, not percentiles: the room for the tail is the planner's buffer. How near it comes:
+ * docs/profile.md.
  */
 export function workerCapacityRps(profile: Profile, tp: number, target: WorkerTarget): number {
   const { isl, osl } = target;
-  const b0 = itlSeconds(profile, tp, 0, 0);
-  const lone = ttftSeconds(profile, tp, isl);
-  const a0 = ttftSeconds(profile, tp, 0);
-  const promptCost = Math.max(0, b0 - a0) + lone - b0;
+  const law = lawFor(profile, tp);
   const steps = osl - 1;
-  if (steps < 1) return queueLimitedRps(lone, target.ttftSeconds);
+  if (steps < 1) return prefillCapacityRps(law, target);
 
   const kvBatch = kvCapacityTokens(profile, tp, target.gpuMemoryUtilization) / (isl + osl);
   const most = Math.min(target.maxSequences, kvBatch);
   if (most < 1) return 0;
+  const prompt = chunkSeconds(law, 0, isl);
   const decode = (batch: number) => itlSeconds(profile, tp, batch, batch * (isl + osl / 2));
-  const step = (batch: number) => decode(batch) + (batch * promptCost) / steps;
+  const step = (batch: number) => decode(batch) + (batch * prompt) / steps;
   const rate = (batch: number) => batch / (steps * step(batch));
-  const holds = (batch: number) =>
-    step(batch) <= target.itlSeconds &&
-    rate(batch) <= queueLimitedRps(promptCost + decode(batch), target.ttftSeconds);
+  const holds = (batch: number) => {
+    if (step(batch) > target.itlSeconds || batch >= target.maxBatchedTokens) return false;
+    const share = isl / (target.maxBatchedTokens - batch);
+    const ttft = frontEndSeconds(law) + meanPrefillSeconds(rate(batch), prompt, decode(batch), share);
+    return ttft <= target.ttftSeconds;
+  };
   if (holds(most)) return rate(most);
   let low = 0;
   let high = most;
@@ -61,10 +64,32 @@ export function workerCapacityRps(profile: Profile, tp: number, target: WorkerTa
   return low > 1e-9 ? rate(low) : 0;
 }
 
-/** Rate at which service of `service` seconds plus its mean M/D/1 wait takes `limit` seconds; 0 if it never fits. */
-function queueLimitedRps(service: number, limit: number): number {
-  const slack = limit - service;
-  if (slack <= 0) return 0;
-  const utilisation = (2 * slack) / (service + 2 * slack);
+/**
+ * Mean time from a prompt's arrival at the scheduler to its first token, seconds, while decoding never pauses:
+ *   (1/2 + rho) E[s^2] / E[s] + w + max(1, share) d + r^2 r v / (2 (1 - r))
+ * with rho = lambda w, E[s] = d / (1 - rho) and E[s^2] = E[s]^2 + w^2 lambda E[s] / (1 - rho^2). Up to there it is exact
+ * where every prompt fits the next step: one waits for the rest of the step under way, then computes beside all that
+ * came in it. The last term is the wait for the step's token budget: an M/D/1 queue of prompts of v = w + share d each,
+ * r = lambda v, weighed by r^2 since the budget binds in busy times only (the exponent is a fit to the sim core).
+ * `share`: prompt / prompt tokens that a step takes. Infinity beyond r = 1.
+ */
+function meanPrefillSeconds(lambda: number, w: number, d: number, share: number): number {
+  const v = w + share * d;
+  const r = lambda * v;
+  const rho = lambda * w;
+  if (r >= 1 || rho >= 1) return Number.POSITIVE_INFINITY;
+  const mean = d / (1 - rho);
+  const square = mean * mean + (w * w * lambda * mean) / (1 - rho * rho);
+  return ((0.5 + rho) * square) / mean + w + Math.max(1, share) * d + (r ** 3 * v) / (2 * (1 - r));
+}
+
+/** Prompts per second of a worker that only prefills, one after another: an M/D/1 queue that is idle in between. */
+function prefillCapacityRps(law: StepLaw, target: WorkerTarget): number {
+  const prompt = chunkSeconds(law, 0, target.isl);
+  const share = target.isl / target.maxBatchedTokens;
+  const service = prompt + share * law.itl[0];
+  const wait = target.ttftSeconds - frontEndSeconds(law) - prompt - Math.max(1, share) * law.itl[0];
+  if (wait <= 0) return 0;
+  const utilisation = (2 * wait) / (service + 2 * wait);
   return utilisation / service;
 }

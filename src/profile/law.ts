@@ -22,10 +22,18 @@ export function lawFor(profile: Profile, tp: number): StepLaw {
   );
 }
 
-/** TTFT of a lone prompt of `isl` tokens on an idle engine, seconds: a0 + a1 n + a2 n^2. */
+/** TTFT of a lone prompt of `isl` tokens on an idle engine, seconds: a0 + a1 n + a2 n^2, an a0 below b0 counting as b0. */
 export function ttftSeconds(profile: Profile, tp: number, isl: number): number {
-  const [a0, a1, a2] = lawFor(profile, tp).ttft;
-  return a0 + a1 * isl + a2 * isl * isl;
+  const law = lawFor(profile, tp);
+  return Math.max(law.ttft[0], law.itl[0]) + chunkSeconds(law, 0, isl);
+}
+
+/**
+ * From a request's submission until the engine can schedule it, seconds: a0 - b0, at least 0. The part of the TTFT that
+ * is no GPU step (HTTP, tokenizing, hand-over between processes): it delays its own request and holds up no other.
+ */
+export function frontEndSeconds(law: StepLaw): number {
+  return Math.max(0, law.ttft[0] - law.itl[0]);
 }
 
 /** Duration of a pure decode step of `batch` sequences that read `kvTokens`, seconds: b0 + b1 batch + b2 kvTokens. */
@@ -38,15 +46,10 @@ export function itlSeconds(profile: Profile, tp: number, batch: number, kvTokens
 export function stepSeconds(profile: Profile, tp: number, work: StepWork): number {
   const law = lawFor(profile, tp);
   const chunks = work.prefill.filter((chunk) => chunk.tokens > 0);
-  const decodes = work.decodeSequences > 0;
-  let seconds = fixedStepSeconds(law, chunks.length > 0, decodes);
+  if (chunks.length === 0 && work.decodeSequences === 0) return 0;
+  let seconds = law.itl[0] + decodeSeconds(law, work.decodeSequences, work.kvTokens);
   for (const { context, tokens } of chunks) seconds += chunkSeconds(law, context, tokens);
-  return decodes ? seconds + decodeSeconds(law, work.decodeSequences, work.kvTokens) : seconds;
-}
-
-/** The part of a step that its size does not change, seconds. */
-export function fixedStepSeconds(law: StepLaw, prefills: boolean, decodes: boolean): number {
-  return Math.max(prefills ? law.ttft[0] : 0, decodes ? law.itl[0] : 0);
+  return seconds;
 }
 
 /** What a prompt chunk adds to a step, seconds: a1 p + a2 ((c + p)^2 - c^2). */
@@ -60,9 +63,12 @@ export function decodeSeconds(law: StepLaw, batch: number, kvTokens: number): nu
   return law.itl[1] * batch + law.itl[2] * kvTokens;
 }
 
-/** Prompt tokens per second of a worker that prefills prompts of `isl` tokens one after another. */
+/** Prompt tokens per second of a worker that computes prompts of `isl` tokens, one a step, without a pause. */
 export function prefillTokensPerSecond(profile: Profile, tp: number, isl: number): number {
-  return isl / ttftSeconds(profile, tp, isl);
+  return (
+    isl /
+    stepSeconds(profile, tp, { prefill: [{ context: 0, tokens: isl }], decodeSequences: 0, kvTokens: 0 })
+  );
 }
 
 /** Output tokens per second of a worker that only decodes a steady batch. */

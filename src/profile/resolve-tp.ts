@@ -22,11 +22,11 @@ export function resolveTensorParallelism(pool: PoolConfig): {
 
 function resolve(pool: PoolConfig, role: 'prefill' | 'decode'): TensorParallelism {
   const configured = pool.tensorParallelism[role];
-  if (configured !== 'auto') return { tp: configured, why: `TP ${configured}: as configured` };
+  if (configured !== 'auto') return { tp: configured, why: 'as configured' };
   const { engine } = pool;
   switch (engine.kind) {
     case 'noop':
-      return { tp: 1, why: 'TP 1: a no-op engine has no profile' };
+      return { tp: 1, why: 'a no-op engine has no profile' };
     case 'sim':
       return chooseTensorParallelism(loadProfile(engine.profile), {
         targets: pool.targets,

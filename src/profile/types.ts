@@ -1,9 +1,11 @@
 /**
  * Performance of one model on one GPU type, by tensor parallelism.
  * Laws: TTFT(n) = a0 + a1 n + a2 n^2 for a lone prompt of n tokens; ITL = b0 + b1 batch + b2 kvTokens.
- * A mixed step of chunked prefill and decode takes
- *   step = max(a0, b0) + a1 p + a2 ((c + p)^2 - c^2) + b1 batch + b2 kvTokens     (terms of absent work left out)
- * for p prompt tokens after c tokens of the same prompt already in the cache.
+ * A step of chunked prefill and decode, in any mixture, takes
+ *   step = b0 + a1 p + a2 ((c + p)^2 - c^2) + b1 batch + b2 kvTokens
+ * for p prompt tokens after c tokens of the same prompt already in the cache, summed over the prompts of the step. What
+ * remains of a0, max(0, a0 - b0), is the front end's: a request can be scheduled so long after it was submitted, and
+ * no step is held up by it. A model choice; docs/profile.md has the argument.
  */
 export interface Profile {
   name: string;

@@ -31,21 +31,20 @@ describe('step times', () => {
   it('cut a prompt into chunks of what the decoding sequences leave of the token budget', () => {
     const core = newCore({ maxBatchedTokens: 64, maxSequences: 8 });
     core.submit(request('d', { isl: 10, maxTokens: 20 }), 0);
-    const first = core.nextEventAt() ?? 0;
-    core.advance(first);
-    const start = core.nextEventAt() ?? 0;
-    const began = core.advance(start).find((event) => event.type === 'token')?.atMs ?? 0;
-    core.submit(request('p', { isl: 100, maxTokens: 1 }), start);
+    core.advance(8);
+    core.submit(request('p', { isl: 100, maxTokens: 1 }), 8);
     const events = driveToEnd(core);
-    // The decode step under way ends first, then 63 + 37 prompt tokens, each beside one decode token.
+    // p is through its front end at 14 ms; the decode step under way ends first, then 63 + 37 prompt tokens, each
+    // beside one decode token.
     const d = tokenTimes(events, 'd');
-    const oneDecode = (kv: number) => 0.05 + 0.00004 * kv;
-    const firstChunk = 10 + 63 * 0.02 + 63 ** 2 * 1e-6 + oneDecode(11);
-    const secondChunk = 10 + 37 * 0.02 + (100 ** 2 - 63 ** 2) * 1e-6 + oneDecode(12);
-    expect(d[0]).toBeCloseTo(began + 4 + oneDecode(10), 9);
-    expect((d[1] ?? 0) - (d[0] ?? 0)).toBeCloseTo(firstChunk, 9);
-    expect((d[2] ?? 0) - (d[1] ?? 0)).toBeCloseTo(secondChunk, 9);
-    expect(tokenTimes(events, 'p')).toEqual([d[2]]);
+    const oneDecode = (kv: number) => 4 + 0.05 + 0.00004 * kv;
+    const firstChunk = 63 * 0.02 + 63 ** 2 * 1e-6 + oneDecode(11);
+    const secondChunk = 37 * 0.02 + (100 ** 2 - 63 ** 2) * 1e-6 + oneDecode(12);
+    expect(d[0]).toBeCloseTo(10 + 10 * 0.02 + 10 ** 2 * 1e-6, 9);
+    expect((d[1] ?? 0) - (d[0] ?? 0)).toBeCloseTo(oneDecode(10), 9);
+    expect((d[2] ?? 0) - (d[1] ?? 0)).toBeCloseTo(firstChunk, 9);
+    expect((d[3] ?? 0) - (d[2] ?? 0)).toBeCloseTo(secondChunk, 9);
+    expect(tokenTimes(events, 'p')).toEqual([d[3]]);
   });
 
   it('do not depend on how late or how often advance is called', () => {
@@ -57,6 +56,40 @@ describe('step times', () => {
       return events.map((event) => [event.type, event.request.id, event.atMs]);
     };
     expect(run(0.5)).toEqual(run(10_000));
+  });
+});
+
+describe('the front end', () => {
+  it('holds up its own request only: a decoding sequence pays for the prompt tokens beside it and no more', () => {
+    const core = newCore();
+    core.submit(request('d', { isl: 100, maxTokens: 30 }), 0);
+    const events = core.advance(50);
+    core.submit(request('p', { isl: 200, maxTokens: 1 }), 50);
+    events.push(...driveToEnd(core));
+    const d = tokenTimes(events, 'd');
+    const p = tokenTimes(events, 'p')[0] ?? 0;
+    const extra = d.map((at, i) => at - (d[i - 1] ?? at) - 4.05 - 0.00004 * (100 + i - 1));
+    const held = d.indexOf(p);
+    expect(p - 50).toBeGreaterThan(6);
+    for (const [i, ms] of extra.entries()) {
+      if (i > 0) expect(ms).toBeCloseTo(i === held ? 200 * 0.02 + 200 ** 2 * 1e-6 : 0, 9);
+    }
+  });
+
+  it('lets prompts that came together into one step: 6 ms, then 4 + 2 x 2.01 ms', () => {
+    const core = newCore();
+    for (const id of ['a', 'b']) core.submit(request(id, { isl: 100, maxTokens: 1 }), 0);
+    const events = driveToEnd(core);
+    expect(tokenTimes(events, 'a')[0]).toBeCloseTo(6 + 4 + 2 * (2 + 0.01), 9);
+    expect(tokenTimes(events, 'b')).toEqual(tokenTimes(events, 'a'));
+  });
+
+  it('is not there where a0 is no more than b0', () => {
+    const law = { ttft: [0.004, 20e-6, 1e-9], itl: [0.004, 50e-6, 40e-9] } as const;
+    const core = newCore({ profile: { ...roundProfile, tp: { 1: law } } });
+    core.submit(request('a', { isl: 100, maxTokens: 1 }), 7);
+    expect(core.nextEventAt()).toBe(7);
+    expect(tokenTimes(driveToEnd(core), 'a')[0]).toBeCloseTo(7 + 4 + 2 + 0.01, 9);
   });
 });
 
@@ -107,7 +140,7 @@ describe('the KV cache', () => {
     const before = core.load().prefixHitRate ?? 0;
     core.submit(request('c', { isl: 50, maxTokens: 1, hashes: recent }), 2000);
     core.submit(request('d', { isl: 50, maxTokens: 1, hashes: recent }), 2000);
-    core.advance(2000);
+    core.advance(2007);
     expect(core.load().usedKvBlocks).toBe(3 + 1 + 1);
     driveToEnd(core);
     expect(before).toBe(0);
@@ -117,7 +150,7 @@ describe('the KV cache', () => {
     expect(core.load().prefixHitRate).toBeCloseTo((2 * 48) / (50 + 50 + 70 + 50 + 50 + 50), 9);
   });
 
-  it('preempts the latest arrival when full, keeps its tokens and recomputes it', () => {
+  it('preempts the latest arrival when full, keeps its tokens and recomputes it at once when there is room', () => {
     const core = newCore({ profile: profileWithBlocks(4), maxSequences: 4 });
     core.submit(request('old', { isl: 20, maxTokens: 30 }), 0);
     core.submit(request('new', { isl: 20, maxTokens: 30 }), 0);
@@ -130,6 +163,12 @@ describe('the KV cache', () => {
       const indices = events.flatMap((e) => (e.type === 'token' && e.request.id === id ? [e.index] : []));
       expect(indices).toEqual(Array.from({ length: 30 }, (_, i) => i));
     }
+    // No second front end: prompt and tokens are computed from the moment that the other ends.
+    const freedAt = events.find((e) => e.type === 'finished')?.atMs ?? 0;
+    const times = tokenTimes(events, 'new');
+    const kept = times.findIndex((at) => at > freedAt);
+    const n = 20 + kept;
+    expect((times[kept] ?? 0) - freedAt).toBeCloseTo(4 + n * 0.02 + n ** 2 * 1e-6, 9);
     expect(core.load().usedKvBlocks).toBe(0);
   });
 
@@ -145,8 +184,9 @@ describe('the KV cache', () => {
 
 describe('cancel', () => {
   it.each([
-    ['waiting', 0, 1],
-    ['in prefill', 5, 0],
+    ['just accepted', 5, 0],
+    ['waiting', 7, 1],
+    ['in prefill', 15, 0],
     ['decoding', 40, 0],
   ])('frees the blocks of a %s request at once', (_name, at, other) => {
     const core = newCore({ maxSequences: 1 });
@@ -161,6 +201,17 @@ describe('cancel', () => {
     expect(core.load()).toMatchObject({ usedKvBlocks: 0, runningSequences: 0, waitingSequences: 0 });
     core.cancel(handle, 1e6);
     expect(core.room(100)).toBe(1);
+  });
+
+  it('asks for an advance where it brought events of others, though nothing else is to come', () => {
+    const core = newCore();
+    core.submit(request('a', { isl: 100, maxTokens: 1 }), 0);
+    const handle = core.submit(request('b', { isl: 100, maxTokens: 100 }), 1);
+    core.advance(1);
+    core.cancel(handle, 50);
+    expect(core.nextEventAt()).toBe(50);
+    expect(core.advance(50).map((event) => event.type)).toContain('finished');
+    expect(driveToEnd(core)).toEqual([]);
   });
 });
 
@@ -180,14 +231,44 @@ describe('disaggregation', () => {
     const core = newCore({ handoverMs: 500, profile: profileWithBlocks(70) });
     core.submit(request('p', { isl: 1000, maxTokens: 50, phase: 'prefill' }), 0);
     core.submit(request('q', { isl: 1000, maxTokens: 1 }), 0);
-    expect(tokenTimes(driveToEnd(core), 'q')[0]).toBeCloseTo(31 + 500 + 31, 6);
+    expect(tokenTimes(driveToEnd(core), 'q')[0]).toBeCloseTo(31 + 500 + 25, 6);
   });
 
-  it('starts a decode request with the transfer: 1000 x 100 kB / 40 GB/s = 2.5 ms, then decode steps', () => {
+  it('lets a kept KV go in its turn, also when advance comes much later', () => {
+    const used = (times: number[]) => {
+      const core = newCore({ handoverMs: 20, profile: profileWithBlocks(12), tokenEvents: 'ends' });
+      const events = [];
+      core.submit(request('p', { isl: 64, maxTokens: 1, phase: 'prefill', hashes: [1, 2, 3, 4] }), 0);
+      core.submit(request('w', { isl: 16, maxTokens: 150 }), 0);
+      for (const at of times) events.push(...core.advance(at));
+      core.submit(request('q', { isl: 64, maxTokens: 1, hashes: [1, 2, 3, 4] }), 300);
+      events.push(...driveToEnd(core));
+      return [tokenTimes(events, 'q')[0]?.toFixed(6), core.load().prefixHitRate];
+    };
+    expect(used([300])).toEqual(used(Array.from({ length: 600 }, (_, i) => i / 2)));
+  });
+
+  it('keeps its books when a decode request that was preempted on arrival is computed again', () => {
+    const core = newCore({
+      handoverMs: 30,
+      profile: profileWithBlocks(12),
+      maxBatchedTokens: 32,
+      maxSequences: 6,
+    });
+    core.submit(request('p', { isl: 33, maxTokens: 1, phase: 'prefill' }), 0);
+    core.submit(request('q', { isl: 65, maxTokens: 1, phase: 'prefill' }), 0);
+    const events = core.advance(14);
+    core.submit(request('d', { isl: 64, maxTokens: 2, emitted: 1, phase: 'decode' }), 14);
+    events.push(...driveToEnd(core));
+    expect(tokenTimes(events, 'd')).toHaveLength(1);
+    expect(core.load().usedKvBlocks).toBe(0);
+  });
+
+  it('starts a decode request with the front end, then the transfer, 1000 x 100 kB / 40 GB/s = 2.5 ms, then decode steps', () => {
     const core = newCore();
     core.submit(request('d', { isl: 1000, maxTokens: 3, emitted: 1, phase: 'decode' }), 0);
     const events = driveToEnd(core);
-    expect(tokenTimes(events, 'd')[0]).toBeCloseTo(2.5 + 4 + 0.05 + 1000 * 0.00004, 9);
+    expect(tokenTimes(events, 'd')[0]).toBeCloseTo(6 + 2.5 + 4 + 0.05 + 1000 * 0.00004, 9);
     expect(events.flatMap((event) => (event.type === 'token' ? [event.index] : []))).toEqual([1, 2]);
     expect(core.load().waitingPrefillTokens).toBe(0);
   });
@@ -211,45 +292,5 @@ describe('resume and cold start', () => {
     expect(core.state(5000)).toBe('starting');
     expect(tokenTimes(driveToEnd(core), 'a')[0]).toBeCloseTo(5131, 6);
     expect(core.state(5131)).toBe('ready');
-  });
-});
-
-describe('room', () => {
-  it('is limited by free sequences', () => {
-    const core = newCore({ maxSequences: 3 });
-    expect(core.room(10)).toBe(3);
-    core.submit(request('a', { isl: 10, maxTokens: 5 }), 0);
-    expect(core.room(10)).toBe(2);
-  });
-
-  it('is limited by the KV blocks that accepted requests will not grow into', () => {
-    const core = newCore({ profile: profileWithBlocks(20), maxSequences: 64 });
-    core.submit(request('a', { isl: 16, maxTokens: 145 }), 0);
-    expect(core.room(32)).toBe(5);
-    core.advance(11);
-    expect(core.load().usedKvBlocks).toBe(2);
-    expect(core.room(32)).toBe(5);
-  });
-
-  it('counts cached blocks that nobody uses as free', () => {
-    const core = newCore({ profile: profileWithBlocks(20), maxSequences: 64 });
-    const all = core.room(32);
-    core.submit(request('a', { isl: 160, maxTokens: 1, hashes: [1, 2, 3, 4, 5, 6, 7, 8, 9] }), 0);
-    driveToEnd(core);
-    expect(core.room(32)).toBe(all);
-  });
-
-  it('is none once the prompts that wait fill two steps, and comes back as they are computed', () => {
-    const core = newCore({ maxBatchedTokens: 1024, maxSequences: 64 });
-    for (let i = 0; i < 3; i++) core.submit(request(`r${i}`, { isl: 1000, maxTokens: 2 }), 0);
-    expect(core.room(1000)).toBe(0);
-    const changes = core.roomChanges;
-    core.advance(45);
-    expect(core.room(1000)).toBeGreaterThan(0);
-    expect(core.roomChanges).toBeGreaterThan(changes);
-  });
-
-  it('is one for an idle engine whatever the size, so that a hopeless request is refused and not left waiting', () => {
-    expect(newCore({ profile: profileWithBlocks(4) }).room(100_000)).toBe(1);
   });
 });

@@ -3,6 +3,7 @@ import { kvCapacityTokens, workerCapacityRps } from '../../src/profile/capacity.
 import { chooseTensorParallelism } from '../../src/profile/choose-tp.js';
 import {
   decodeTokensPerSecond,
+  frontEndSeconds,
   itlSeconds,
   prefillTokensPerSecond,
   stepSeconds,
@@ -20,9 +21,25 @@ describe('the step law, by hand', () => {
     expect(itlSeconds(roundProfile, 1, 10, 20_000)).toBeCloseTo(0.0053, 12);
   });
 
-  it('gives a mixed step: max(10, 4) ms + 100 x 20 us + (600^2 - 500^2) ns + 10 x 50 us + 20000 x 40 ns', () => {
+  it('gives a mixed step: 4 ms + 100 x 20 us + (600^2 - 500^2) ns + 10 x 50 us + 20000 x 40 ns', () => {
     const work = { prefill: [{ context: 500, tokens: 100 }], decodeSequences: 10, kvTokens: 20_000 };
-    expect(stepSeconds(roundProfile, 1, work)).toBeCloseTo(0.01 + 0.002 + 0.00011 + 0.0005 + 0.0008, 12);
+    expect(stepSeconds(roundProfile, 1, work)).toBeCloseTo(0.004 + 0.002 + 0.00011 + 0.0005 + 0.0008, 12);
+  });
+
+  it('costs a few prompt tokens what as many decoding sequences cost, but for b1 and b2', () => {
+    const few = stepSeconds(roundProfile, 1, {
+      prefill: [{ context: 0, tokens: 50 }],
+      decodeSequences: 0,
+      kvTokens: 0,
+    });
+    expect(few).toBeCloseTo(0.004 + 50 * 20e-6 + 50 ** 2 * 1e-9, 12);
+  });
+
+  it('leaves what TTFT has beyond a step to the front end: 10 - 4 ms, never below 0', () => {
+    expect(frontEndSeconds({ ttft: [0.01, 20e-6, 1e-9], itl: [0.004, 50e-6, 40e-9] })).toBeCloseTo(0.006, 12);
+    const quick = { ttft: [0.003, 20e-6, 1e-9], itl: [0.004, 50e-6, 40e-9] } as const;
+    expect(frontEndSeconds(quick)).toBe(0);
+    expect(ttftSeconds({ ...roundProfile, tp: { 1: quick } }, 1, 1000)).toBeCloseTo(0.004 + 0.021, 12);
   });
 
   it('leaves the terms of absent work out', () => {
@@ -32,7 +49,7 @@ describe('the step law, by hand', () => {
     );
   });
 
-  it('splits a prompt into chunks that cost the same but for one fixed part each', () => {
+  it('splits a prompt into chunks that cost the same but for one b0 each', () => {
     const whole = ttftSeconds(roundProfile, 1, 1000);
     const first = stepSeconds(roundProfile, 1, {
       prefill: [{ context: 0, tokens: 600 }],
@@ -44,11 +61,11 @@ describe('the step law, by hand', () => {
       decodeSequences: 0,
       kvTokens: 0,
     });
-    expect(first + second).toBeCloseTo(whole + 0.01, 12);
+    expect(0.006 + first + second).toBeCloseTo(whole + 0.004, 12);
   });
 
-  it('gives tokens per second: 1000 / 31 ms prefill, 10 / 5.3 ms decode', () => {
-    expect(prefillTokensPerSecond(roundProfile, 1, 1000)).toBeCloseTo(1000 / 0.031, 6);
+  it('gives tokens per second: 1000 / 25 ms prefill, 10 / 5.3 ms decode', () => {
+    expect(prefillTokensPerSecond(roundProfile, 1, 1000)).toBeCloseTo(1000 / 0.025, 6);
     expect(decodeTokensPerSecond(roundProfile, 1, 10, 20_000)).toBeCloseTo(10 / 0.0053, 6);
   });
 
@@ -82,11 +99,12 @@ describe('what a worker sustains', () => {
     itlSeconds: 0.02,
     gpuMemoryUtilization: 0.9,
     maxSequences: 1000,
+    maxBatchedTokens: 8192,
   };
 
-  it('fills the batch up to the ITL target: 20 = 4 + B (0.05 + 1050.5 x 0.00004 + 27 / 100) ms', () => {
-    const batch = 16 / (0.05 + 1050.5 * 0.00004 + 27 / 100);
-    // One more step of prompt work in the batch: w = max(10, 4) - 4 + 20 + 1 = 27 ms, spread over 100 decode steps.
+  it('fills the batch up to the ITL target: 20 = 4 + B (0.05 + 1050.5 x 0.00004 + 21 / 100) ms', () => {
+    // A prompt adds 20 + 1 ms, spread over 100 decode steps.
+    const batch = 16 / (0.05 + 1050.5 * 0.00004 + 21 / 100);
     expect(workerCapacityRps(roundProfile, 1, target)).toBeCloseTo(batch / (100 * 0.02), 6);
   });
 
@@ -101,15 +119,26 @@ describe('what a worker sustains', () => {
     expect(ttft).toBeLessThan(free);
   });
 
+  it('falls with the token budget of a step, since a prompt is then spread over more steps', () => {
+    const tight = { ...target, ttftSeconds: 0.05 };
+    const free = workerCapacityRps(roundProfile, 1, tight);
+    const small = workerCapacityRps(roundProfile, 1, { ...tight, maxBatchedTokens: 512 });
+    expect(small).toBeGreaterThan(0);
+    expect(small).toBeLessThan(0.8 * free);
+    expect(workerCapacityRps(roundProfile, 1, { ...tight, maxBatchedTokens: 128 })).toBe(0);
+  });
+
   it('is 0 where one request alone misses a target', () => {
     expect(workerCapacityRps(roundProfile, 1, { ...target, ttftSeconds: 0.03 })).toBe(0);
     expect(workerCapacityRps(roundProfile, 1, { ...target, itlSeconds: 0.004 })).toBe(0);
   });
 
   it('serves prompts of one output token as an M/D/1 queue of prefills', () => {
-    // Service 31 ms, limit 62 ms: slack 31, rho = 62 / 93.
+    // A prompt takes 21 ms and its share of a step of 8192 tokens; 62 ms less the lone TTFT leave 31 ms to wait.
+    const service = 0.021 + (1000 / 8192) * 0.004;
+    const rho = 0.062 / (service + 0.062);
     expect(workerCapacityRps(roundProfile, 1, { ...target, osl: 1, ttftSeconds: 0.062 })).toBeCloseTo(
-      62 / 93 / 0.031,
+      rho / service,
       9,
     );
   });

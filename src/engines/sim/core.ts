@@ -1,6 +1,6 @@
 import { SluiceError } from '../../contract/errors.js';
 import type { EngineLoad } from '../../contract/worker.js';
-import { chunkSeconds, decodeSeconds, fixedStepSeconds, lawFor } from '../../profile/law.js';
+import { chunkSeconds, decodeSeconds, frontEndSeconds, lawFor } from '../../profile/law.js';
 import type { StepLaw } from '../../profile/types.js';
 import { Flight } from './flight.js';
 import { KvMemory } from './kv-memory.js';
@@ -24,6 +24,8 @@ export class SimCore<R extends SimRequest> {
   #handoverBlocks = 0;
   #finalBlocks = 0;
   #events: SimEvent<R>[] = [];
+  /** Time of the last call. */
+  #nowMs = Number.NEGATIVE_INFINITY;
   #flight: Flight | null = null;
   /** When to look for work while no step is under way; Infinity: nothing to look for. */
   #wakeMs = Number.POSITIVE_INFINITY;
@@ -45,15 +47,15 @@ export class SimCore<R extends SimRequest> {
       ((tokens * profile.kvBytesPerToken) / profile.transferBytesPerSecond) * 1000;
     this.#scheduler = new Scheduler(
       this.#kv,
-      { maxSequences, maxBatchedTokens, transferMs },
+      { maxSequences, maxBatchedTokens, frontEndMs: frontEndSeconds(this.#law) * 1000, transferMs },
       (sequence, atMs) => this.#events.push({ type: 'preempted', request: sequence.request, atMs }),
     );
   }
 
-  /** Begins the cold start; returns when the engine is ready, ms. Requests wait until then. */
+  /** Begins the cold start; returns when the engine is ready, ms. Requests enter its front end then. */
   start(now: number): number {
     this.#readyMs = now + this.options.coldStartMs;
-    if (this.#scheduler.waiting.length > 0) this.#wakeMs = this.#readyMs;
+    this.#wakeMs = Math.min(this.#wakeMs, this.#scheduler.open(this.#readyMs));
     return this.#readyMs;
   }
 
@@ -85,8 +87,7 @@ export class SimCore<R extends SimRequest> {
     this.#runBefore(now);
     const sequence = new Sequence(request, this.#arrivals++);
     this.#finalBlocks += blocks;
-    this.#scheduler.enqueue(sequence);
-    this.#lookAgain(now);
+    this.#lookAgain(this.#scheduler.accept(sequence, Math.max(now, this.#readyMs)));
     return sequence;
   }
 
@@ -100,11 +101,12 @@ export class SimCore<R extends SimRequest> {
     } else this.#finalBlocks -= handle.finalBlocks;
     this.#scheduler.drop(handle);
     handle.state = 'ended';
-    this.#lookAgain(now);
+    this.#lookAgain(Math.max(now, this.#readyMs));
   }
 
-  /** When something can happen next, ms; null: nothing until the next call of submit. May lie in the past. */
+  /** When to call `advance` next, ms, perhaps in the past: for what happens then or for events that submit or cancel brought. */
   nextEventAt(): number | null {
+    if (this.#events.length > 0) return this.#nowMs;
     const handover = this.#handovers[0]?.untilMs ?? Number.POSITIVE_INFINITY;
     const next = Math.min(this.#flight?.endMs ?? this.#wakeMs, handover);
     return next === Number.POSITIVE_INFINITY ? null : next;
@@ -127,7 +129,7 @@ export class SimCore<R extends SimRequest> {
     return {
       maxSequences: this.options.maxSequences,
       runningSequences: scheduler.running,
-      waitingSequences: scheduler.waiting.length,
+      waitingSequences: scheduler.queued,
       totalKvBlocks: this.#kv.totalBlocks,
       usedKvBlocks: this.#kv.used,
       blockTokens: BLOCK_TOKENS,
@@ -144,8 +146,8 @@ export class SimCore<R extends SimRequest> {
    * engine always has room for one, so that a request too large for it is refused and does not wait for ever.
    */
   room(tokens: number): number {
-    const { running, waiting, pendingPrefillTokens } = this.#scheduler;
-    const accepted = running + waiting.length;
+    const { running, queued, pendingPrefillTokens } = this.#scheduler;
+    const accepted = running + queued;
     const yetToGrow = this.#finalBlocks - (this.#kv.held - this.#handoverBlocks);
     const size = Math.max(1, tokens);
     const byKv = Math.floor((this.#kv.free - yetToGrow) / blocksFor(size));
@@ -156,24 +158,25 @@ export class SimCore<R extends SimRequest> {
 
   /** Runs until `now`, but begins nothing at `now` itself, so that all that is submitted at one moment is seen together. */
   #runBefore(now: number): void {
+    this.#nowMs = now;
     for (;;) {
-      if (this.#flight) {
-        const done = this.#flight.doneBy(now);
-        if (done === 0) break;
-        if (done < this.#flight.steps) this.#passSteps(this.#flight, done);
-        else this.#land(this.#flight);
-      } else if (this.#wakeMs < now) this.#begin(this.#wakeMs);
-      else break;
+      const flight = this.#flight;
+      const expiryMs = this.#handovers[0]?.untilMs ?? Number.POSITIVE_INFINITY;
+      const untilMs = Math.min(now, expiryMs);
+      const done = flight?.doneBy(untilMs) ?? 0;
+      if (flight && done > 0) {
+        if (done < flight.steps) this.#passSteps(flight, done);
+        else this.#land(flight);
+      } else if (!flight && this.#wakeMs < untilMs) this.#begin(this.#wakeMs);
+      else if (expiryMs <= now) this.#expireHandovers(expiryMs);
+      else return;
     }
-    this.#expireHandovers(now);
   }
 
-  /** Work may have come or room grown: look at once, or when the step under way ends. */
-  #lookAgain(now: number): void {
-    if (this.#flight) this.#flight = this.#flight.cutAt(now);
-    else if (this.#scheduler.waiting.length > 0) {
-      this.#wakeMs = Math.min(this.#wakeMs, Math.max(now, this.#readyMs));
-    }
+  /** Work comes or room grows at `atMs`: look then, or when the step under way at that time ends. */
+  #lookAgain(atMs: number): void {
+    if (this.#flight) this.#flight = this.#flight.cutAt(atMs);
+    else if (this.#scheduler.queued > 0) this.#wakeMs = Math.min(this.#wakeMs, atMs);
   }
 
   #begin(atMs: number): void {
@@ -186,8 +189,7 @@ export class SimCore<R extends SimRequest> {
     }
     const { batch, chunks } = scheduler;
     const law = this.#law;
-    let seconds = fixedStepSeconds(law, chunks.length > 0, batch.size > 0);
-    if (batch.size > 0) seconds += decodeSeconds(law, batch.size, batch.kvTokens);
+    let seconds = law.itl[0] + decodeSeconds(law, batch.size, batch.kvTokens);
     for (const sequence of chunks) seconds += chunkSeconds(law, sequence.context, sequence.chunk);
     const alone = this.options.tokenEvents === 'ends' && chunks.length === 0;
     if (alone && scheduler.preemptions === preemptions) {
@@ -201,7 +203,7 @@ export class SimCore<R extends SimRequest> {
   /** When something other than the end of a step may let more work begin. */
   #externalMs(): number {
     const expiry = this.#scheduler.waiting.length > 0 ? this.#handovers[0]?.untilMs : undefined;
-    return Math.min(this.#scheduler.nextTransferMs(), expiry ?? Number.POSITIVE_INFINITY);
+    return Math.min(this.#scheduler.nextArrivalMs(), expiry ?? Number.POSITIVE_INFINITY);
   }
 
   /** Some steps of a longer run are over, none of them the last of any sequence. */

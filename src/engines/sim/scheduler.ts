@@ -1,4 +1,5 @@
 import { DecodeBatch } from './decode-batch.js';
+import { FrontEnd } from './front-end.js';
 import type { KvMemory } from './kv-memory.js';
 import { blocksFor, type Sequence } from './sequence.js';
 import type { SimRequest } from './types.js';
@@ -6,6 +7,8 @@ import type { SimRequest } from './types.js';
 export interface SchedulerLimits {
   maxSequences: number;
   maxBatchedTokens: number;
+  /** From submission until a request can be scheduled, ms. */
+  frontEndMs: number;
   /** How long the KV transfer of so many tokens takes, ms. */
   transferMs: (tokens: number) => number;
 }
@@ -16,7 +19,8 @@ export interface SchedulerLimits {
  * to be recomputed; the oldest therefore always gets on, and nothing can be stuck.
  */
 export class Scheduler<R extends SimRequest> {
-  /** In order of arrival. */
+  readonly #frontEnd: FrontEnd<R>;
+  /** Through the front end or preempted, in order of arrival. */
   readonly waiting: Sequence<R>[] = [];
   readonly prefilling: Sequence<R>[] = [];
   /** Admitted `decode` requests whose KV is on its way. */
@@ -36,22 +40,34 @@ export class Scheduler<R extends SimRequest> {
     readonly kv: KvMemory<R>,
     private readonly limits: SchedulerLimits,
     private readonly onPreempted: (sequence: Sequence<R>, atMs: number) => void,
-  ) {}
+  ) {
+    this.#frontEnd = new FrontEnd(limits.frontEndMs);
+  }
 
   get running(): number {
     return this.batch.size + this.prefilling.length + this.transferring.length;
   }
 
-  /** Queues an accepted or preempted sequence by arrival. */
-  enqueue(sequence: Sequence<R>): void {
-    sequence.state = 'waiting';
-    if (!sequence.transfers) this.pendingPrefillTokens += sequence.target;
-    insertByArrival(this.waiting, sequence);
+  /** Accepted, prefill not begun. */
+  get queued(): number {
+    return this.#frontEnd.size + this.waiting.length;
   }
 
-  /** Earliest end of a transfer, ms; Infinity without one. */
-  nextTransferMs(): number {
-    let next = Number.POSITIVE_INFINITY;
+  /** Takes a new sequence into the front end at `atMs`, Infinity before the start; returns when it is through, ms. */
+  accept(sequence: Sequence<R>, atMs: number): number {
+    if (!sequence.transfers) this.pendingPrefillTokens += sequence.target;
+    return this.#frontEnd.enter(sequence, atMs);
+  }
+
+  /** The engine serves from `atMs` on; returns when the first accepted sequence is through its front end, ms. */
+  open(atMs: number): number {
+    this.#frontEnd.restart(atMs);
+    return this.#frontEnd.nextMs();
+  }
+
+  /** When the next sequence is through the front end or a transfer, ms; Infinity: none is on its way. */
+  nextArrivalMs(): number {
+    let next = this.#frontEnd.nextMs();
     for (const sequence of this.transferring) next = Math.min(next, sequence.untilMs);
     return next;
   }
@@ -59,10 +75,12 @@ export class Scheduler<R extends SimRequest> {
   /** Fills `chunks` and reserves the blocks of a step that begins at `atMs`; false when there is nothing to compute. */
   schedule(atMs: number): boolean {
     this.#landTransfers(atMs);
+    for (let next = this.#frontEnd.leave(atMs); next; next = this.#frontEnd.leave(atMs)) this.#wait(next);
+    this.reserved = false;
     const preemptionsBefore = this.preemptions;
     while (this.batch.blocksNeeded(0) > this.kv.free) this.#preemptLatest(atMs);
     this.kv.take(this.batch.blocksNeeded(0));
-    this.reserved = true;
+    this.reserved = this.batch.size > 0;
 
     let budget = this.limits.maxBatchedTokens - this.batch.size;
     for (let i = 0; i < this.prefilling.length && budget > 0; i++) {
@@ -77,6 +95,10 @@ export class Scheduler<R extends SimRequest> {
   /** Takes a sequence out, wherever it is, and frees its blocks. */
   drop(sequence: Sequence<R>): void {
     switch (sequence.state) {
+      case 'front-end':
+        this.#frontEnd.remove(sequence);
+        if (!sequence.transfers) this.pendingPrefillTokens -= sequence.target;
+        return;
       case 'waiting':
         removeFrom(this.waiting, sequence);
         if (!sequence.transfers) this.pendingPrefillTokens -= sequence.target;
@@ -102,6 +124,11 @@ export class Scheduler<R extends SimRequest> {
       case 'ended':
         return;
     }
+  }
+
+  #wait(sequence: Sequence<R>): void {
+    sequence.state = 'waiting';
+    insertByArrival(this.waiting, sequence);
   }
 
   #landTransfers(atMs: number): void {
@@ -183,7 +210,8 @@ export class Scheduler<R extends SimRequest> {
     latest.context = 0;
     latest.target = latest.request.isl + latest.generated;
     this.preemptions++;
-    this.enqueue(latest);
+    if (!latest.transfers) this.pendingPrefillTokens += latest.target;
+    this.#wait(latest);
     this.onPreempted(latest, atMs);
     return latest;
   }

@@ -1,10 +1,17 @@
 import { BLOCK_TOKENS, type SimRequest } from './types.js';
 
-export type SequenceState = 'waiting' | 'prefill' | 'transfer' | 'decode' | 'handover' | 'ended';
+export type SequenceState =
+  | 'front-end'
+  | 'waiting'
+  | 'prefill'
+  | 'transfer'
+  | 'decode'
+  | 'handover'
+  | 'ended';
 
 /** An accepted request inside the core. While it decodes, `context` and `generated` are those of its joining. */
 export class Sequence<R extends SimRequest> {
-  state: SequenceState = 'waiting';
+  state: SequenceState = 'front-end';
   /** KV tokens in the cache. */
   context = 0;
   /** Output tokens made, earlier attempts included. */
@@ -17,7 +24,7 @@ export class Sequence<R extends SimRequest> {
   readonly cached: number[] = [];
   /** It begins with a KV transfer; a preempted one recomputes. */
   transfers: boolean;
-  /** When the transfer or the hand-over ends, ms. */
+  /** When the front end, the transfer or the hand-over is over, ms. */
   untilMs = 0;
   joinStep = 0;
   finishStep = 0;
