@@ -45,7 +45,7 @@ interface Flip {
 const aggressive = (pool: PoolConfig) => {
   pool.scaling.aggressiveness = 'aggressive';
 };
-const ramp = Array.from({ length: 40 }, (_, t) => (t * 11) / 40);
+const ramp = Array.from({ length: 40 }, (_, t) => (t * 14) / 40);
 const burst = [...Array(37).fill(2), 40, 40, 40];
 const more = ({ more }: ReturnType<typeof plan>) => more?.replicas ?? null;
 
@@ -156,7 +156,7 @@ const FLIPS: Flip[] = [
   },
   {
     field: 'performanceBuffer',
-    seen: busy(13, 1),
+    seen: busy(16, 1),
     given: aggressive,
     flip: (p) => {
       p.performanceBuffer = 1;
