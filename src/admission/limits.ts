@@ -22,10 +22,13 @@ export function parseSubmission(input: unknown): ParsedSubmission {
  * The SLO level that a submission asks for. Errors: `unknown_level` for a level or tier that no pool serves,
  * `invalid_request` when `slo_level` and `service_tier` contradict each other.
  */
-export function requestedLevel(submission: ParsedSubmission, config: Config): string {
-  const levels = new Set(Object.values(config.pools).map((pool) => pool.level));
+export function requestedLevel(
+  submission: ParsedSubmission,
+  levels: ReadonlySet<string>,
+  defaultLevel: string,
+): string {
   const fromTier = tierLevel(submission.service_tier, levels);
-  const level = submission.slo_level ?? fromTier ?? config.defaultLevel;
+  const level = submission.slo_level ?? fromTier ?? defaultLevel;
   if (!levels.has(level)) {
     throw new SluiceError(
       'unknown_level',

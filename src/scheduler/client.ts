@@ -95,7 +95,7 @@ export class SluiceClient {
     pending.listen(handlers);
     this.#pending.set(routed.id, pending);
     try {
-      await withLimit(router.dispatch(routed, routed.acceptedAtMs), routed.id);
+      await pending.accepting(router.dispatch(routed, routed.acceptedAtMs));
     } catch (error) {
       this.#pending.delete(routed.id);
       throw redisError(error);
@@ -192,6 +192,10 @@ export class SluiceClient {
     const now = Date.now();
     let looked = 0;
     for (const pending of this.#pending.values()) {
+      if (pending.isAccepting) {
+        if (now - pending.routed.acceptedAtMs > ACCEPT_LIMIT_MS) pending.fail(notTaken(pending.routed.id));
+        continue;
+      }
       if (now - pending.lastHeardMs < SILENCE_MS) continue;
       if (++looked > LOOKUPS_PER_SWEEP) break;
       pending.lastHeardMs = now;
@@ -261,25 +265,26 @@ function handleOf(pending: PendingRequest): RequestHandle {
   return { id, pool, level, acceptedAtMs, deadlineMs, done: pending.done };
 }
 
-/** Errors: `no_redis` when Redis does not take the request in a minute. */
+/** Errors: `no_redis` when Redis does not answer in a minute. */
 async function withLimit<T>(work: Promise<T>, id: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      const waited = `Redis has not taken request ${id} in ${ACCEPT_LIMIT_MS / 1000} s`;
-      reject(
-        new SluiceError(
-          'no_redis',
-          `${waited}; it may still run: look it up by its id before sending it again`,
-        ),
-      );
-    }, ACCEPT_LIMIT_MS);
+    timer = setTimeout(() => reject(notTaken(id)), ACCEPT_LIMIT_MS);
   });
   try {
     return await Promise.race([work, limit]);
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Redis did not take a request in time; whether it will is not known. */
+function notTaken(id: string): SluiceError {
+  const waited = `Redis has not taken request ${id} in ${ACCEPT_LIMIT_MS / 1000} s`;
+  return new SluiceError(
+    'no_redis',
+    `${waited}; it may still run: look it up by its id before sending it again`,
+  );
 }
 
 function redisError(error: unknown): SluiceError {

@@ -21,6 +21,7 @@ export class GlobalScheduler {
   readonly #byModelLevel = new Map<string, PoolConfig>();
   readonly #counts = new Map<string, RouteCounts>();
   readonly #models = new Set<string>();
+  readonly #levels = new Set<string>();
   #rejected = 0;
 
   constructor(readonly config: Config) {
@@ -28,6 +29,7 @@ export class GlobalScheduler {
       this.#byModelLevel.set(`${pool.model}\n${pool.level}`, pool);
       this.#counts.set(pool.name, { routed: 0, failed: 0, active: 0 });
       this.#models.add(pool.model);
+      this.#levels.add(pool.level);
     }
   }
 
@@ -39,7 +41,10 @@ export class GlobalScheduler {
   route(input: unknown, id: string, nowMs: number): RoutedRequest {
     try {
       const submission = parseSubmission(input);
-      const pool = this.#poolFor(submission.model, requestedLevel(submission, this.config));
+      const pool = this.#poolFor(
+        submission.model,
+        requestedLevel(submission, this.#levels, this.config.defaultLevel),
+      );
       const isl = checkLengths(submission, this.config);
       const { deadlineMs, expiresAtMs } = deadlinesOf(submission, pool, nowMs);
       const routed: RoutedRequest = {

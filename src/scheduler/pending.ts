@@ -19,6 +19,7 @@ export class PendingRequest {
   readonly #delivered: TokenFrame[] = [];
   #resolve: (outcome: Outcome) => void = () => {};
   #reject: (error: Error) => void = () => {};
+  #refuse: ((error: Error) => void) | undefined;
   /** Frames are taken one after the other: filling a gap waits for Redis. */
   #work: Promise<void> = Promise.resolve();
   #busy = 0;
@@ -55,9 +56,15 @@ export class PendingRequest {
   }
 
   end(frame: EndFrame): void {
-    if (this.#busy === 0 && frame.tail === undefined && this.#complete(frame.outcome)) {
-      this.#finish(frame.outcome);
-      return;
+    if (this.#busy === 0) {
+      if (frame.tail !== undefined) {
+        const assembled = this.#assembler.accept(frame.tail);
+        if (assembled.kind === 'deliver') this.#deliver(assembled.frame);
+      }
+      if (this.#complete(frame.outcome)) {
+        this.#finish(frame.outcome);
+        return;
+      }
     }
     this.#queue(async () => {
       if (frame.tail !== undefined) await this.#takeFrame(frame.tail);
@@ -71,7 +78,24 @@ export class PendingRequest {
     this.#queue(() => this.#fill());
   }
 
+  /** Resolves with the work that makes the request durable; rejects with its error or with that of `fail`. */
+  accepting(work: Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#refuse = reject;
+      work.then(() => {
+        this.#refuse = undefined;
+        resolve();
+      }, reject);
+    });
+  }
+
+  /** Not durable yet. */
+  get isAccepting(): boolean {
+    return this.#refuse !== undefined;
+  }
+
   fail(error: Error): void {
+    this.#refuse?.(error);
     if (this.#ended) return;
     this.#ended = true;
     this.#reject(error);
