@@ -48,6 +48,8 @@ export async function assertRedis(url: string, timeoutMs = 5000): Promise<void> 
     ]);
   } catch (error) {
     const cause = error instanceof Error ? error.message : String(error);
+    // A server that can write no more answers a PING like this; what writes hears of it by `redisError`.
+    if (cause.startsWith('MISCONF')) return;
     throw new SluiceError(
       'no_redis',
       `expected a Redis server at ${redactUrl(url)}, got: ${cause}. Start one, or unset REDIS_URL and let \`sluice up\` start its own.`,
@@ -57,6 +59,19 @@ export async function assertRedis(url: string, timeoutMs = 5000): Promise<void> 
     clearTimeout(timer);
     redis.disconnect();
   }
+}
+
+/** What a failed command means for a user: `redis_full` when the server refuses writes. */
+export function redisError(error: unknown): SluiceError {
+  const message = error instanceof Error ? error.message : String(error);
+  if (/MISCONF|OOM|No space left/.test(message)) {
+    return new SluiceError(
+      'redis_full',
+      `Redis refuses writes, so the request was not accepted; free disk or memory there and send it again. Redis said: ${message}`,
+      { cause: error },
+    );
+  }
+  return SluiceError.from(error);
 }
 
 /** The address without user and password. */

@@ -15,8 +15,19 @@ import type { SluiceError } from '../contract/errors.js';
  * own `resume()` does it.
  */
 export class PullWorker extends Worker {
+  /** Called when this worker is done with a job, however that came, also when it could not tell Redis of its end. */
+  onSettled: (job: Job) => void = () => {};
+
   constructor(name: string, processor: Processor, options: WorkerOptions & { connection: Redis }) {
     super(name, processor, options);
+  }
+
+  override async processJob(job: Job, token: string, fetchNext?: () => boolean): Promise<Job | void> {
+    try {
+      return await super.processJob(job, token, fetchNext);
+    } finally {
+      this.onSettled(job);
+    }
   }
 
   /** Sets how many jobs more than the `held` ones may be taken; one at least is taken when none is held. */

@@ -4,7 +4,7 @@ import type { Config } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
 import { parseReply } from '../contract/reply.js';
 import type { Outcome, RoutedRequest, Submission } from '../contract/request.js';
-import { assertRedis, connect } from '../queues/connection.js';
+import { assertRedis, connect, redisError } from '../queues/connection.js';
 import { readJournal } from '../queues/journal.js';
 import { Keys } from '../queues/keys.js';
 import { Recorder } from '../telemetry/recorder.js';
@@ -95,10 +95,12 @@ export class SluiceClient {
     pending.listen(handlers);
     this.#pending.set(routed.id, pending);
     try {
-      await pending.accepting(router.dispatch(routed, routed.acceptedAtMs));
+      await withLimit(router.dispatch(routed, routed.acceptedAtMs), routed.id);
     } catch (error) {
       this.#pending.delete(routed.id);
-      throw redisError(error);
+      const refused = SluiceError.from(error);
+      pending.fail(refused); // for who submitted the same id meanwhile
+      throw refused;
     }
     if (again) void this.#lookUp(pending).catch(() => {});
     this.scheduler.routed(routed.pool);
@@ -192,10 +194,6 @@ export class SluiceClient {
     const now = Date.now();
     let looked = 0;
     for (const pending of this.#pending.values()) {
-      if (pending.isAccepting) {
-        if (now - pending.routed.acceptedAtMs > ACCEPT_LIMIT_MS) pending.fail(notTaken(pending.routed.id));
-        continue;
-      }
       if (now - pending.lastHeardMs < SILENCE_MS) continue;
       if (++looked > LOOKUPS_PER_SWEEP) break;
       pending.lastHeardMs = now;
@@ -265,35 +263,25 @@ function handleOf(pending: PendingRequest): RequestHandle {
   return { id, pool, level, acceptedAtMs, deadlineMs, done: pending.done };
 }
 
-/** Errors: `no_redis` when Redis does not answer in a minute. */
+/** Errors: `redis_full` when Redis refuses it, `no_redis` when it does not take the request in a minute. */
 async function withLimit<T>(work: Promise<T>, id: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(notTaken(id)), ACCEPT_LIMIT_MS);
+    timer = setTimeout(() => {
+      const waited = `Redis has not taken request ${id} in ${ACCEPT_LIMIT_MS / 1000} s`;
+      reject(
+        new SluiceError(
+          'no_redis',
+          `${waited}; it may still run: look it up by its id before sending it again`,
+        ),
+      );
+    }, ACCEPT_LIMIT_MS);
   });
   try {
     return await Promise.race([work, limit]);
+  } catch (error) {
+    throw redisError(error);
   } finally {
     clearTimeout(timer);
   }
-}
-
-/** Redis did not take a request in time; whether it will is not known. */
-function notTaken(id: string): SluiceError {
-  const waited = `Redis has not taken request ${id} in ${ACCEPT_LIMIT_MS / 1000} s`;
-  return new SluiceError(
-    'no_redis',
-    `${waited}; it may still run: look it up by its id before sending it again`,
-  );
-}
-
-function redisError(error: unknown): SluiceError {
-  const message = error instanceof Error ? error.message : String(error);
-  if (/MISCONF|OOM|No space left/.test(message)) {
-    return new SluiceError(
-      'redis_full',
-      `Redis refuses writes, so the request was not accepted; free disk or memory there and send it again. Redis said: ${message}`,
-    );
-  }
-  return SluiceError.from(error);
 }

@@ -37,6 +37,7 @@ export interface PoolWorkerOptions {
 /** Pulls a pool's requests while its engine has room, runs them, and ends each exactly once. */
 export class PoolWorker {
   readonly #runs = new Map<string, Run>();
+  readonly #runOf = new WeakMap<Job, Run>();
   readonly #bull: PullWorker;
   readonly #blocking: Redis;
   readonly #control: Redis;
@@ -45,7 +46,7 @@ export class PoolWorker {
   readonly #context: RunContext;
   #draining = false;
   /** Runs that left the engine and whose end is on its way to Redis; the next request comes with the answer. */
-  #finishing = 0;
+  readonly #finishing = new Set<Run>();
   #roomChanged = false;
   #meanKvTokens: number;
 
@@ -72,6 +73,11 @@ export class PoolWorker {
     this.#bull.on('lockRenewalFailed', (ids) => {
       for (const id of ids) this.#abort(id, 'overtaken');
     });
+    // An end that Redis refused (full, or the lock had run out) comes with no event; another run will end the request.
+    this.#bull.onSettled = (job) => {
+      const run = this.#runOf.get(job);
+      if (run !== undefined) this.#forget(run);
+    };
     this.#bull.on('error', (error) => options.log(`queue ${name}: ${error.message}`));
     engine.onRoom(() => this.#adjustRoom());
   }
@@ -145,8 +151,7 @@ export class PoolWorker {
       const ending = runRequest(this.#context, run, job);
       this.#adjustRoom();
       return await ending.finally(() => {
-        run.finishing = true;
-        this.#finishing++;
+        this.#finishing.add(run);
       });
     } catch (error) {
       this.#emitter.drop(run);
@@ -172,10 +177,13 @@ export class PoolWorker {
       startedAtMs: this.options.now(),
       abort: new AbortController(),
       cause: undefined,
-      finishing: false,
-      onFenced: () => this.#abort(request.id, 'overtaken'),
+      onFenced: () => abort(run, 'overtaken'),
     };
+    // Its lock ran out while Redis was silent, and the request came back to this same worker.
+    const before = this.#runs.get(request.id);
+    if (before !== undefined) abort(before, 'overtaken');
     this.#runs.set(request.id, run);
+    this.#runOf.set(job, run);
     this.#meanKvTokens += KV_MEAN_WEIGHT * (request.isl + request.maxTokens - this.#meanKvTokens);
     return run;
   }
@@ -238,18 +246,16 @@ export class PoolWorker {
   }
 
   #forget(run: Run): void {
-    if (this.#runs.get(run.id) !== run) return;
-    this.#runs.delete(run.id);
-    if (run.finishing) this.#finishing--;
+    this.#finishing.delete(run);
     this.#emitter.drop(run);
+    // A later run of the same request may be here already.
+    if (this.#runs.get(run.id) === run) this.#runs.delete(run.id);
     this.#adjustRoom();
   }
 
   #abort(id: string, cause: AbortCause): void {
     const run = this.#runs.get(id);
-    if (run === undefined || run.cause !== undefined) return;
-    run.cause = cause;
-    run.abort.abort(new Error(cause));
+    if (run !== undefined) abort(run, cause);
   }
 
   #hear(text: string): void {
@@ -265,10 +271,16 @@ export class PoolWorker {
     this.#roomChanged = true;
     setImmediate(() => {
       this.#roomChanged = false;
-      const more = this.options.engine.room(this.#meanKvTokens) - this.#finishing;
+      const more = this.options.engine.room(this.#meanKvTokens) - this.#finishing.size;
       this.#bull.setRoom(this.#runs.size, more);
     });
   }
+}
+
+function abort(run: Run, cause: AbortCause): void {
+  if (run.cause !== undefined) return;
+  run.cause = cause;
+  run.abort.abort(new Error(cause));
 }
 
 function tailOf(run: Run): TokenFrame | undefined {

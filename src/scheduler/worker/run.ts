@@ -24,8 +24,6 @@ export interface Run extends EmittingRun {
   startedAtMs: number;
   abort: AbortController;
   cause: AbortCause | undefined;
-  /** The engine is done with it. */
-  finishing: boolean;
   /** Set when the request was generated to its end. */
   result?: RequestResult;
 }
