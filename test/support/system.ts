@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Redis } from 'ioredis';
 import { expect } from 'vitest';
@@ -47,7 +47,7 @@ export class TestSystem {
   static async start(
     name = 'system.yaml',
     change: (yaml: string) => string = (yaml) => yaml,
-    shell?: string,
+    redisServer?: string,
   ): Promise<TestSystem> {
     const dataDir = await mkdtemp(join(tmpdir(), 'sluice-system-'));
     const configFile = join(dataDir, 'test.yaml');
@@ -55,7 +55,7 @@ export class TestSystem {
     await writeFile(configFile, change(yaml));
     const config = loadConfig(configFile);
     const system = new TestSystem(dataDir, configFile, config, new Keys(config.namespace));
-    await system.up(shell);
+    await system.up(redisServer);
     return system;
   }
 
@@ -81,17 +81,15 @@ export class TestSystem {
 
   /**
    * `sluice up` on the data folder; resolves when it is at work.
-   * @param shell shell commands to run before it in the same process, such as a ulimit.
+   * @param redisServer a shell script to be found as `redis-server` on PATH
    */
-  async up(shell?: string): Promise<void> {
-    const args = ['up', '-c', this.configFile, '--data', this.dataDir];
-    const command =
-      shell === undefined
-        ? [process.execPath, SLUICE, ...args]
-        : ['/bin/sh', '-c', `${shell}; exec "$0" "$@"`, process.execPath, SLUICE, ...args];
-    const child = spawn(command[0] ?? '', command.slice(1), {
+  async up(redisServer?: string): Promise<void> {
+    const path = [this.dataDir, process.env.PATH].join(delimiter);
+    if (redisServer !== undefined)
+      await writeFile(join(this.dataDir, 'redis-server'), redisServer, { mode: 0o755 });
+    const child = spawn(process.execPath, [SLUICE, 'up', '-c', this.configFile, '--data', this.dataDir], {
       cwd: ROOT,
-      env: environment({ [MARK]: this.dataDir }),
+      env: environment({ [MARK]: this.dataDir, PATH: path }),
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     });
