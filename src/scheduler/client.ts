@@ -95,10 +95,10 @@ export class SluiceClient {
     pending.listen(handlers);
     this.#pending.set(routed.id, pending);
     try {
-      await withLimit(router.dispatch(routed, routed.acceptedAtMs), routed.id);
+      await pending.accepting(router.dispatch(routed, routed.acceptedAtMs));
     } catch (error) {
       this.#pending.delete(routed.id);
-      const refused = SluiceError.from(error);
+      const refused = redisError(error);
       pending.fail(refused); // for who submitted the same id meanwhile
       throw refused;
     }
@@ -194,6 +194,10 @@ export class SluiceClient {
     const now = Date.now();
     let looked = 0;
     for (const pending of this.#pending.values()) {
+      if (pending.isAccepting) {
+        if (now - pending.routed.acceptedAtMs > ACCEPT_LIMIT_MS) pending.fail(notTaken(pending.routed.id));
+        continue;
+      }
       if (now - pending.lastHeardMs < SILENCE_MS) continue;
       if (++looked > LOOKUPS_PER_SWEEP) break;
       pending.lastHeardMs = now;
@@ -263,19 +267,11 @@ function handleOf(pending: PendingRequest): RequestHandle {
   return { id, pool, level, acceptedAtMs, deadlineMs, done: pending.done };
 }
 
-/** Errors: `redis_full` when Redis refuses it, `no_redis` when it does not take the request in a minute. */
+/** Errors: `redis_full` when Redis refuses it, `no_redis` when it does not answer in a minute. */
 async function withLimit<T>(work: Promise<T>, id: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      const waited = `Redis has not taken request ${id} in ${ACCEPT_LIMIT_MS / 1000} s`;
-      reject(
-        new SluiceError(
-          'no_redis',
-          `${waited}; it may still run: look it up by its id before sending it again`,
-        ),
-      );
-    }, ACCEPT_LIMIT_MS);
+    timer = setTimeout(() => reject(notTaken(id)), ACCEPT_LIMIT_MS);
   });
   try {
     return await Promise.race([work, limit]);
@@ -284,4 +280,13 @@ async function withLimit<T>(work: Promise<T>, id: string): Promise<T> {
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Redis did not take a request in time; whether it will is not known. */
+function notTaken(id: string): SluiceError {
+  const waited = `Redis has not taken request ${id} in ${ACCEPT_LIMIT_MS / 1000} s`;
+  return new SluiceError(
+    'no_redis',
+    `${waited}; it may still run: look it up by its id before sending it again`,
+  );
 }
