@@ -1,8 +1,9 @@
 import type { Config, PoolConfig } from '../config/types.js';
 import type { PoolObservation } from '../contract/observation.js';
 import type { ScaleGrant } from '../contract/scale.js';
-import { attainment, type EndFigures, endedCount, meanLengths } from './figures.js';
-import type { QueueDepth } from './queue-depth.js';
+import type { Heartbeat } from '../contract/worker.js';
+import { attainment, type EndCounters, type EndFigures, endedCount, meanLengths } from './figures.js';
+import type { QueueDepth } from './depth.js';
 import {
   coldStartSeconds,
   engineWaitingTokens,
@@ -16,22 +17,29 @@ import { arrivalsAgeSeconds, knownArrivals, type Writer } from './writers.js';
 /** Arrivals are looked at this late, so that what recorders hold has been flushed. */
 const ARRIVAL_LAG_MS = 1_000;
 
-/** What was read from Redis for one observation. */
-export interface Readings {
+/** What one observation is made of. */
+export interface Sightings {
   nowMs: number;
-  /** Values of the pool's hash of heartbeats. */
-  heartbeats: readonly string[];
+  /** Workers that live. */
+  workers: readonly Heartbeat[];
   depth: QueueDepth;
   writers: readonly Writer[];
   /** Unix second -> requests. */
   arrivals: ReadonlyMap<number, number>;
   /** Requests that ended within the window. */
-  ended: EndFigures;
+  ended: EndCounters & Record<'ttft' | 'itl', { quantile(q: number): number | null }>;
   grant: ScaleGrant | null;
   /** Unix ms; null: never heard. */
   allocatorBeatMs: number | null;
   /** Cold start measured before, seconds, for a pool that has no worker to measure now. */
   knownColdStartSeconds: number | null;
+}
+
+/** What was read from Redis for one observation. */
+export interface Readings extends Omit<Sightings, 'workers' | 'ended'> {
+  /** Values of the pool's hash of heartbeats. */
+  heartbeats: readonly string[];
+  ended: EndFigures;
 }
 
 /** First and last whole second whose arrivals an observation holds. */
@@ -42,9 +50,14 @@ export function arrivalRange(nowMs: number, windowSeconds: number): { first: num
 
 /** Builds what a planner sees from what was read. What is not known is null, never zero. */
 export function buildObservation(pool: PoolConfig, config: Config, readings: Readings): PoolObservation {
-  const { nowMs, depth, ended, writers, grant, allocatorBeatMs } = readings;
-  const { planner, worker } = config;
-  const workers = livingWorkers(readings.heartbeats, nowMs, worker.leaseSeconds);
+  const workers = livingWorkers(readings.heartbeats, readings.nowMs, config.worker.leaseSeconds);
+  return observationOf(pool, config, { ...readings, workers });
+}
+
+/** The same from values: live and simulated planners see by this arithmetic. */
+export function observationOf(pool: PoolConfig, config: Config, seen: Sightings): PoolObservation {
+  const { nowMs, workers, depth, ended, writers, grant, allocatorBeatMs } = seen;
+  const { planner } = config;
   // Loads older than the limit are missing; the workers still count until their lease has run out.
   const telling = workers.filter((beat) => nowMs - beat.atMs <= planner.telemetryStaleSeconds * 1000);
   const silent = workers.length > 0 && telling.length < workers.length;
@@ -65,7 +78,7 @@ export function buildObservation(pool: PoolConfig, config: Config, readings: Rea
     },
     workers: { prefill: roleCounts(workers, 'prefill'), decode: roleCounts(workers, 'vllm') },
     load: {
-      arrivals: knownArrivals(writers, readings.arrivals, first, last, nowMs),
+      arrivals: knownArrivals(writers, seen.arrivals, first, last, nowMs),
       running: depth.active,
       kvUsage: kvUsage(telling, depth.waitingKvTokens),
       ...meanLengths(ended),
@@ -78,7 +91,7 @@ export function buildObservation(pool: PoolConfig, config: Config, readings: Rea
     },
     grant:
       grant === null ? null : { generation: grant.generation, ...grant.granted, shortage: grant.shortage },
-    coldStartSeconds: coldStartSeconds(workers) ?? readings.knownColdStartSeconds,
+    coldStartSeconds: coldStartSeconds(workers) ?? seen.knownColdStartSeconds,
   };
 }
 

@@ -2,9 +2,13 @@ import type { LatencyFigures } from '../contract/report.js';
 import { QuantileSketch } from './sketch.js';
 import { COUNTERS, type Counter, SKETCH_FIELDS } from './slots.js';
 
-/** What is known of the requests that ended in a time, or in the whole run. */
-export interface EndFigures {
+/** Counts of the requests that ended in a time. */
+export interface EndCounters {
   counters: Record<Counter, number>;
+}
+
+/** What is known of the requests that ended in a time, or in the whole run. */
+export interface EndFigures extends EndCounters {
   ttft: QuantileSketch;
   itl: QuantileSketch;
 }
@@ -29,18 +33,18 @@ export function endFigures(hashes: readonly Record<string, string>[]): EndFigure
 }
 
 /** Requests that ended, however they did. */
-export function endedCount({ counters }: EndFigures): number {
+export function endedCount({ counters }: EndCounters): number {
   return counters.completed + counters.failed + counters.expired + counters.cancelled;
 }
 
 /** 0..1 of all ended requests that met their SLO; null: none ended. */
-export function attainment(figures: EndFigures): number | null {
+export function attainment(figures: EndCounters): number | null {
   const ended = endedCount(figures);
   return ended === 0 ? null : Math.min(1, figures.counters.attained / ended);
 }
 
 /** Mean ISL and OSL of completed requests, tokens; null: none completed. */
-export function meanLengths({ counters }: EndFigures): { isl: number | null; osl: number | null } {
+export function meanLengths({ counters }: EndCounters): { isl: number | null; osl: number | null } {
   const { completed, isl, osl } = counters;
   return completed === 0 ? { isl: null, osl: null } : { isl: isl / completed, osl: osl / completed };
 }

@@ -2,22 +2,7 @@ import type { Job } from 'bullmq';
 import type { PoolConfig } from '../config/types.js';
 import { type RoutedRequest, routedRequestSchema } from '../contract/request.js';
 import type { PoolQueues } from '../queues/pool-queues.js';
-
-/** What waits in a pool's queues and what its workers hold. */
-export interface QueueDepth {
-  /** Waiting for prefill, or for an aggregated worker. */
-  prefillWaiting: number;
-  /** Prefilled elsewhere, waiting for a decode worker. */
-  decodeWaiting: number;
-  /** Requests at workers. */
-  active: number;
-  /** Prompt tokens that wait for prefill. */
-  waitingTokens: number;
-  /** KV tokens (prompt and expected output) that wait for room at a decode or aggregated worker. */
-  waitingKvTokens: number;
-  /** Seconds; null: nothing waits. */
-  oldestWaitSeconds: number | null;
-}
+import type { QueueDepth } from './depth.js';
 
 /** Jobs at the head of a queue that are looked at; beyond them their mean stands for the rest. */
 const SAMPLE = 32;

@@ -12,11 +12,18 @@ export interface RoleCounts {
  * @param stored JSON texts; what does not parse is left out.
  */
 export function livingWorkers(stored: readonly string[], nowMs: number, leaseSeconds: number): Heartbeat[] {
-  return stored
-    .flatMap((text) => parseStored(heartbeatSchema, text) ?? [])
-    .filter(
-      ({ state, atMs }) => state !== 'stopped' && state !== 'failed' && nowMs - atMs <= leaseSeconds * 1000,
-    );
+  return living(
+    stored.flatMap((text) => parseStored(heartbeatSchema, text) ?? []),
+    nowMs,
+    leaseSeconds,
+  );
+}
+
+/** Those of the heartbeats that are of living workers. */
+export function living(beats: readonly Heartbeat[], nowMs: number, leaseSeconds: number): Heartbeat[] {
+  return beats.filter(
+    ({ state, atMs }) => state !== 'stopped' && state !== 'failed' && nowMs - atMs <= leaseSeconds * 1000,
+  );
 }
 
 export function roleCounts(workers: readonly Heartbeat[], role: WorkerRole): RoleCounts {

@@ -1,6 +1,6 @@
 import type { Config, PoolConfig } from '../../config/types.js';
-import type { PoolReport, RunReport } from '../../contract/report.js';
-import type { RequestRecord } from '../../simulator/load/record.js';
+import type { LatencyFigures, PoolReport, RunReport } from '../../contract/report.js';
+import type { RequestRecord, TokenCount } from '../../simulator/load/record.js';
 import {
   type PlannerStart,
   type PlannerStep,
@@ -35,8 +35,22 @@ function share(count: number, all: number): number {
   return all === 0 ? 1 : count / all;
 }
 
+/** What became of the requests of one pool. */
+export interface PoolTally {
+  requests: number;
+  completed: number;
+  failed: number;
+  expired: number;
+  cancelled: number;
+  lost: number;
+  attained: number;
+  ttftSeconds: LatencyFigures;
+  itlSeconds: LatencyFigures;
+  tokens: TokenCount;
+}
+
 /**
- * The report of a run; docs/report.md defines each figure.
+ * The report of a run from the records of its requests; docs/report.md defines each figure.
  * @param wallSeconds from the load's start to its last end.
  */
 export function buildReport(
@@ -46,20 +60,59 @@ export function buildReport(
   wallSeconds: number,
 ): RunReport {
   const byPool = new Map<string, RequestRecord[]>(Object.keys(config.pools).map((name) => [name, []]));
+  const nowhere: RequestRecord[] = [];
   for (const record of records) {
     const name = poolOf(config, record);
-    if (name !== undefined) byPool.get(name)?.push(record);
+    ((name === undefined ? undefined : byPool.get(name)) ?? nowhere).push(record);
   }
+  const tallies: Record<string, PoolTally> = {};
+  for (const [name, own] of byPool) tallies[name] = tally(own);
+  return reportOf(config, tallies, tally(nowhere), figures, wallSeconds);
+}
+
+/** The same from what became of the requests by pool; `nowhere`: of those that belong to none. */
+export function reportOf(
+  config: Config,
+  tallies: Readonly<Record<string, PoolTally>>,
+  nowhere: PoolTally,
+  figures: RunFigures,
+  wallSeconds: number,
+): RunReport {
   const pools: Record<string, PoolReport> = {};
   let gpuHours = 0;
   let staticGpus = 0;
   for (const pool of Object.values(config.pools)) {
-    const report = poolReport(config, pool, byPool.get(pool.name) ?? [], figures.pools[pool.name]);
+    const report = poolReport(config, pool, tallies[pool.name] ?? tally([]), figures.pools[pool.name]);
     pools[pool.name] = report;
     gpuHours += report.gpuHours;
     staticGpus += pool.gpuBudget.ceiling;
   }
-  const attained = records.filter((record) => record.attained).length;
+  const all = [...Object.values(tallies), nowhere];
+  const sum = (of: (tally: PoolTally) => number) => all.reduce((total, one) => total + of(one), 0);
+  const requests = sum((one) => one.requests);
+  const attained = sum((one) => one.attained);
+  return {
+    pools,
+    total: {
+      requests,
+      completed: sum((one) => one.completed),
+      lost: sum((one) => one.lost),
+      attainment: share(attained, requests),
+      goodputRps: wallSeconds > 0 ? attained / wallSeconds : 0,
+      gpuHours,
+      staticGpuHours: (staticGpus * wallSeconds) / 3600,
+      maxGpus: figures.maxGpus,
+      wallSeconds,
+      tokens: {
+        delivered: sum((one) => one.tokens.delivered),
+        duplicated: sum((one) => one.tokens.duplicated),
+        missing: sum((one) => one.tokens.missing),
+      },
+    },
+  };
+}
+
+function tally(records: readonly RequestRecord[]): PoolTally {
   const tokens = { delivered: 0, duplicated: 0, missing: 0 };
   for (const record of records) {
     tokens.delivered += record.tokens.delivered;
@@ -67,41 +120,38 @@ export function buildReport(
     tokens.missing += record.tokens.missing;
   }
   return {
-    pools,
-    total: {
-      requests: records.length,
-      completed: count(records, 'completed'),
-      lost: count(records, 'lost'),
-      attainment: share(attained, records.length),
-      goodputRps: wallSeconds > 0 ? attained / wallSeconds : 0,
-      gpuHours,
-      staticGpuHours: (staticGpus * wallSeconds) / 3600,
-      maxGpus: figures.maxGpus,
-      wallSeconds,
-      tokens,
-    },
-  };
-}
-
-function poolReport(
-  config: Config,
-  pool: PoolConfig,
-  records: readonly RequestRecord[],
-  figures: PoolFigures | undefined,
-): PoolReport {
-  const gpuHours = (figures?.gpuSeconds ?? 0) / 3600;
-  const start = figures?.start ?? { state: null, ordered: null };
-  return {
     requests: records.length,
     completed: count(records, 'completed'),
     failed: count(records, 'failed'),
     expired: count(records, 'expired'),
     cancelled: count(records, 'cancelled'),
     lost: count(records, 'lost'),
-    attainment: share(records.filter((record) => record.attained).length, records.length),
-    violationsAllowed: pool.violationsAllowed,
+    attained: records.filter((record) => record.attained).length,
     ttftSeconds: latencyFigures(samples(records, 'ttftSeconds')),
     itlSeconds: latencyFigures(samples(records, 'itlSeconds')),
+    tokens,
+  };
+}
+
+function poolReport(
+  config: Config,
+  pool: PoolConfig,
+  tallied: PoolTally,
+  figures: PoolFigures | undefined,
+): PoolReport {
+  const gpuHours = (figures?.gpuSeconds ?? 0) / 3600;
+  const start = figures?.start ?? { state: null, ordered: null };
+  return {
+    requests: tallied.requests,
+    completed: tallied.completed,
+    failed: tallied.failed,
+    expired: tallied.expired,
+    cancelled: tallied.cancelled,
+    lost: tallied.lost,
+    attainment: share(tallied.attained, tallied.requests),
+    violationsAllowed: pool.violationsAllowed,
+    ttftSeconds: tallied.ttftSeconds,
+    itlSeconds: tallied.itlSeconds,
     gpuHours,
     costUsd: gpuHours * config.pricing.usdPerGpuHour,
     ...plannerActivity(start, figures?.steps ?? [], reversalSeconds(config, pool)),

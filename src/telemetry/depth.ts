@@ -1,0 +1,15 @@
+/** What waits in a pool's queues and what its workers hold. */
+export interface QueueDepth {
+  /** Waiting for prefill, or for an aggregated worker. */
+  prefillWaiting: number;
+  /** Prefilled elsewhere, waiting for a decode worker. */
+  decodeWaiting: number;
+  /** Requests at workers. */
+  active: number;
+  /** Prompt tokens that wait for prefill. */
+  waitingTokens: number;
+  /** KV tokens (prompt and expected output) that wait for room at a decode or aggregated worker. */
+  waitingKvTokens: number;
+  /** Seconds; null: nothing waits. */
+  oldestWaitSeconds: number | null;
+}
