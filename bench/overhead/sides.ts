@@ -17,7 +17,8 @@ export interface Side {
 /** Bare BullMQ: add, no-op processor, `waitUntilFinished`. */
 export async function bareSide(redisUrl: string, queueName = BARE_QUEUE): Promise<Side> {
   const connection: Redis = connect(redisUrl, 'producer');
-  const queue = new Queue(queueName, { connection });
+  // BullMQ's own limit of 10,000 events can trim an end away before a busy client has read it.
+  const queue = new Queue(queueName, { connection, streams: { events: { maxLen: 1_000_000 } } });
   const events = new QueueEvents(queueName, { connection: connect(redisUrl, 'subscriber') });
   events.setMaxListeners(0);
   await events.waitUntilReady();
@@ -26,7 +27,7 @@ export async function bareSide(redisUrl: string, queueName = BARE_QUEUE): Promis
     name: 'bare BullMQ',
     async ask(prompt) {
       const job = await queue.add('request', data(prompt));
-      await job.waitUntilFinished(events);
+      await job.waitUntilFinished(events, 60_000);
     },
     async add(prompt) {
       await queue.add('request', data(prompt));
