@@ -14,8 +14,8 @@ import { type CapacityFacts, policyOf } from '../../src/planning/policy.js';
 import { loadProfile } from '../../src/profile/load.js';
 import { capacityFacts } from '../../src/scheduler/planner-loop/facts.js';
 import { buildObservation, type Readings } from '../../src/telemetry/build-observation.js';
-import { endFigures } from '../../src/telemetry/figures.js';
 import type { QueueDepth } from '../../src/telemetry/depth.js';
+import { endFigures } from '../../src/telemetry/figures.js';
 import { observation, T } from '../planning/support.js';
 import { poolOf } from './knob.js';
 

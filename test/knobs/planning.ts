@@ -96,6 +96,21 @@ export const PLANNING: Knob[] = [
     see: (config) => Number(planOf(config, busy(1, { arrivals: ramp(10) })).numbers.forecastRps),
     show: (before, after) => expect(after).toBeGreaterThan(before),
   }),
+  poolKnob('load_predictor', {
+    says: 'eight seconds after the last arrival, linear still forecasts requests and keeps the worker, arima does not',
+    given: {
+      'pools.p.cost_optimization': true,
+      'pools.p.min_workers': 0,
+      'pools.p.load_predictor': 'linear',
+    },
+    to: 'arima',
+    see: (config) => {
+      const grant = { generation: 1, prefill: 0, decode: 1, shortage: 'none' as const };
+      const arrivals = [...Array(52).fill(5), ...Array(8).fill(0)];
+      return planOf(config, observation({ ready: 1, arrivals, grant })).fewer?.replicas ?? null;
+    },
+    show: (before, after) => expect([before, after]).toEqual([null, decode(0)]),
+  }),
   poolKnob('burst_protection', {
     says: 'a spike far over what the worker carries surges at once',
     to: true,

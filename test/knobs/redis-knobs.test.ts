@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, test, vi } from 'vitest';
-import { type TestRedis, startTestRedis } from '../support/redis.js';
+import { startTestRedis, type TestRedis } from '../support/redis.js';
 import { QUEUES } from './queues.js';
 import { closeAll } from './redis.js';
 import { WORKERS } from './workers.js';
