@@ -56,7 +56,9 @@ function kvEvidence({ policy, load }: SizingInput): Evidence | null {
 function latencyEvidence(input: SizingInput): { ttft: Evidence | null; itl: Evidence | null } {
   const { observation, policy, load, settled } = input;
   const { requests, ttftSeconds, itlSeconds, violationShare } = observation.latency;
-  if (!settled || requests < samplesFor(policy.latencyPercentile)) return { ttft: null, itl: null };
+  // Without a ready worker, what ended is the past's; only what waits can ask for one.
+  const known = settled && load.ready.decode > 0 && requests >= samplesFor(policy.latencyPercentile);
+  if (!known) return { ttft: null, itl: null };
   const prefillers = policy.disaggregated ? load.ready.prefill : load.ready.decode;
   const over = (value: number | null, target: number) =>
     value === null ? 0 : value / (target * policy.buffer);

@@ -29,6 +29,13 @@ describe('saturation', () => {
     expect(plan(seen, memory(2, fast)).more?.replicas.decode).toBe(3);
   });
 
+  test('bad latency of the past asks for nothing where no worker is ready', () => {
+    const latency = { requests: 100, ttftSeconds: 9, itlSeconds: 0.01, violationShare: 1 };
+    const bad = (ready: number) => observation({ ready, latency, grant: granted(ready) });
+    expect(plan(bad(1), memory(1, fast)).more?.replicas.decode).toBe(2);
+    expect(plan(bad(0), memory(0, fast)).more).toBeNull();
+  });
+
   test('what is already on its way is not ordered again', () => {
     const seen = observation({ ready: 1, waitingTokens: 1600, waiting: 1, grant: granted(4) });
     expect(plan(seen, memory(4, fast)).more).toBeNull();
