@@ -1,11 +1,12 @@
-import { createReadStream } from 'node:fs';
+import { closeSync, createReadStream, openSync, readSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { SluiceError, unreachable } from '../../contract/errors.js';
 import { azureParser } from './azure.js';
+import { burstGptParser, vidurParser } from './columns.js';
 import { jsonlParser, mooncakeParser } from './json.js';
 import { BadRow, type RowParser, type TraceRow } from './row.js';
 
-export const TRACE_FORMATS = ['azure', 'mooncake', 'jsonl'] as const;
+export const TRACE_FORMATS = ['azure', 'mooncake', 'jsonl', 'burstgpt', 'vidur'] as const;
 export type TraceFormat = (typeof TRACE_FORMATS)[number];
 
 export interface TraceOptions {
@@ -34,8 +35,74 @@ function parserOf(format: TraceFormat): RowParser {
       return mooncakeParser();
     case 'jsonl':
       return jsonlParser();
+    case 'burstgpt':
+      return burstGptParser();
+    case 'vidur':
+      return vidurParser();
     default:
       return unreachable(format);
+  }
+}
+
+/** Reads the lines of one trace in order: parses, checks the order of time, counts what is left out. */
+class RowReader {
+  readonly #parse: RowParser;
+  readonly #name: string;
+  #line = 0;
+  #rows = 0;
+  #origin: number | null = null;
+  #last = 0;
+  skipped = 0;
+  firstBad: string | null = null;
+
+  constructor(
+    private readonly format: TraceFormat,
+    private readonly options: TraceOptions,
+  ) {
+    this.#parse = parserOf(format);
+    this.#name = options.name ?? 'trace';
+  }
+
+  /** A row, null for a line that is none, `end` beyond the time wanted. */
+  read(text: string): TraceRow | null | 'end' {
+    this.#line++;
+    if (text.trim() === '') return null;
+    try {
+      const row = this.#parse(text);
+      if (row === null) return null;
+      this.#origin ??= row.atSeconds;
+      const atSeconds = row.atSeconds - this.#origin;
+      if (atSeconds < this.#last)
+        throw new BadRow(
+          `expected rows in order of time, got one ${(this.#last - atSeconds).toFixed(3)} s before the last`,
+        );
+      if (this.options.maxSeconds !== undefined && atSeconds >= this.options.maxSeconds) return 'end';
+      this.#last = atSeconds;
+      this.#rows++;
+      return { ...row, atSeconds };
+    } catch (error) {
+      if (!(error instanceof BadRow)) throw error;
+      const what = `${this.#name}:${this.#line}: ${error.message}`;
+      if (!this.options.skipBad)
+        throw new SluiceError(
+          'invalid_request',
+          `${what}; correct the row, or leave such rows out with --skip-bad`,
+        );
+      this.skipped++;
+      this.firstBad ??= what;
+      return null;
+    }
+  }
+
+  /** Throws `invalid_request` when there was no row. */
+  finish(): void {
+    if (this.#rows > 0) return;
+    const left =
+      this.firstBad === null ? '' : `; ${this.skipped} rows were left out, the first: ${this.firstBad}`;
+    throw new SluiceError(
+      'invalid_request',
+      `${this.#name}: expected at least one ${this.format} row, got none${left}`,
+    );
   }
 }
 
@@ -48,43 +115,79 @@ export async function parseTrace(
   format: TraceFormat,
   options: TraceOptions = {},
 ): Promise<Trace> {
-  const name = options.name ?? 'trace';
-  const parse = parserOf(format);
-  const trace: Trace = { rows: [], skipped: 0, firstBad: null };
-  let line = 0;
-  let origin: number | null = null;
-  let last = 0;
+  const reader = new RowReader(format, options);
+  const rows: TraceRow[] = [];
   for await (const text of lines) {
-    line++;
-    if (text.trim() === '') continue;
+    const row = reader.read(text);
+    if (row === 'end') break;
+    if (row !== null) rows.push(row);
+  }
+  reader.finish();
+  return { rows, skipped: reader.skipped, firstBad: reader.firstBad };
+}
+
+/** A trace that is read as its rows are asked for; the counts are those of the rows read so far. */
+export interface TraceStream {
+  rows: Iterable<TraceRow>;
+  readonly skipped: number;
+  readonly firstBad: string | null;
+}
+
+/**
+ * Opens a trace file whose rows are never all in memory. Errors as `readTrace`: `not_found` at once, those of rows
+ * when they are asked for.
+ */
+export function streamTrace(path: string, format: TraceFormat, options: TraceOptions = {}): TraceStream {
+  const reader = new RowReader(format, { name: path, ...options });
+  const file = openFile(path);
+  function* rows(): Generator<TraceRow> {
     try {
-      const row = parse(text);
-      if (row === null) continue;
-      origin ??= row.atSeconds;
-      const atSeconds = row.atSeconds - origin;
-      if (atSeconds < last)
-        throw new BadRow(
-          `expected rows in order of time, got one ${(last - atSeconds).toFixed(3)} s before the last`,
-        );
-      if (options.maxSeconds !== undefined && atSeconds >= options.maxSeconds) break;
-      last = atSeconds;
-      trace.rows.push({ ...row, atSeconds });
-    } catch (error) {
-      if (!(error instanceof BadRow)) throw error;
-      const what = `${name}:${line}: ${error.message}`;
-      if (!options.skipBad)
-        throw new SluiceError(
-          'invalid_request',
-          `${what}; correct the row, or leave such rows out with --skip-bad`,
-        );
-      trace.skipped++;
-      trace.firstBad ??= what;
+      for (const text of linesOf(file)) {
+        const row = reader.read(text);
+        if (row === 'end') break;
+        if (row !== null) yield row;
+      }
+      reader.finish();
+    } finally {
+      closeSync(file);
     }
   }
-  if (trace.rows.length > 0) return trace;
-  const left =
-    trace.firstBad === null ? '' : `; ${trace.skipped} rows were left out, the first: ${trace.firstBad}`;
-  throw new SluiceError('invalid_request', `${name}: expected at least one ${format} row, got none${left}`);
+  return {
+    rows: rows(),
+    get skipped() {
+      return reader.skipped;
+    },
+    get firstBad() {
+      return reader.firstBad;
+    },
+  };
+}
+
+function openFile(path: string): number {
+  try {
+    const file = openSync(path, 'r');
+    readSync(file, new Uint8Array(1), 0, 1, 0);
+    return file;
+  } catch (error) {
+    throw notReadable(path, error);
+  }
+}
+
+const CHUNK_BYTES = 1 << 20;
+
+function* linesOf(file: number): Generator<string> {
+  const chunk = new Uint8Array(CHUNK_BYTES);
+  const decoder = new TextDecoder();
+  let rest = '';
+  for (;;) {
+    const read = readSync(file, chunk, 0, CHUNK_BYTES, null);
+    const lines = (rest + decoder.decode(chunk.subarray(0, read), { stream: read > 0 })).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) yield line.endsWith('\r') ? line.slice(0, -1) : line;
+    if (read > 0) continue;
+    if (rest !== '') yield rest;
+    return;
+  }
 }
 
 /** Reads a trace file line by line. Throws `invalid_request` as `parseTrace`, `not_found` when there is no such file. */
@@ -102,9 +205,13 @@ export async function readTrace(
     return await Promise.race([parseTrace(lines, format, { name: path, ...options }), failed]);
   } catch (error) {
     if (error instanceof SluiceError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new SluiceError('not_found', `expected a trace file at ${path}: ${reason}`, { cause: error });
+    throw notReadable(path, error);
   } finally {
     stream.destroy();
   }
+}
+
+function notReadable(path: string, error: unknown): SluiceError {
+  const reason = error instanceof Error ? error.message : String(error);
+  return new SluiceError('not_found', `expected a trace file at ${path}: ${reason}`, { cause: error });
 }

@@ -3,8 +3,8 @@ import type { TraceRow } from '../traces/row.js';
 import type { PromptWriter } from './prompts.js';
 import { type Random, seededRandom } from './random.js';
 
-/** One request of a workload, at its time. */
-export interface Arrival {
+/** One request of a workload, at its time, without its text. */
+export interface TimedRequest {
   /** Seconds from the start of the load. */
   atSeconds: number;
   isl: number;
@@ -13,6 +13,12 @@ export interface Arrival {
   level?: string;
   /** Part of the request id that the trace chose. */
   id?: string;
+  /** The row it comes from, where it comes from a trace. */
+  row?: TraceRow;
+}
+
+/** A request with its text. */
+export interface Arrival extends Omit<TimedRequest, 'row'> {
   /** Writes the prompt; called once, when the request is submitted. */
   prompt(): string;
 }
@@ -61,35 +67,39 @@ function drawLevel(mix: Mix, random: Random): string {
 }
 
 /**
- * The workload of a trace: rows thinned or multiplied by seed, levels drawn by seed, time divided by speed. Never
- * shuffled; a level that the row names goes before the mix. The same seed gives the same arrivals.
+ * The workload of a trace, row by row: thinned or multiplied by seed, levels drawn by seed, time divided by speed. Never
+ * shuffled; a level that the row names goes before the mix. The same seed gives the same requests.
  */
+export function* requestsOf(rows: Iterable<TraceRow>, options: ArrivalOptions): Generator<TimedRequest> {
+  const { seed, mix, rateScale = 1, speed = 1 } = options;
+  const copies = seededRandom(seed, 'rate');
+  const levels = seededRandom(seed, 'levels');
+  for (const row of rows) {
+    const draw = copies();
+    const count = Math.floor(rateScale) + (draw < rateScale - Math.floor(rateScale) ? 1 : 0);
+    for (let copy = 0; copy < count; copy++) {
+      const level = row.level ?? (mix ? drawLevel(mix, levels) : undefined);
+      const request: TimedRequest = { atSeconds: row.atSeconds / speed, isl: row.isl, osl: row.osl, row };
+      if (level !== undefined) request.level = level;
+      if (row.id !== undefined) request.id = copy === 0 ? row.id : `${row.id}.${copy}`;
+      yield request;
+    }
+  }
+}
+
+/** `requestsOf` with their prompts. */
 export function arrivalsOf(
   rows: readonly TraceRow[],
   options: ArrivalOptions,
   prompts: PromptWriter,
 ): Arrival[] {
-  const { seed, mix, rateScale = 1, speed = 1 } = options;
-  const copies = seededRandom(seed, 'rate');
-  const levels = seededRandom(seed, 'levels');
   const arrivals: Arrival[] = [];
-  for (const row of rows) {
-    const draw = copies();
-    const count = Math.floor(rateScale) + (draw < rateScale - Math.floor(rateScale) ? 1 : 0);
-    for (let copy = 0; copy < count; copy++) {
-      const key = arrivals.length;
-      const level = row.level ?? (mix ? drawLevel(mix, levels) : undefined);
-      const id = row.id === undefined ? undefined : copy === 0 ? row.id : `${row.id}.${copy}`;
-      const { isl, osl, prompt, blocks } = row;
-      arrivals.push({
-        atSeconds: row.atSeconds / speed,
-        isl,
-        osl,
-        ...(level === undefined ? {} : { level }),
-        ...(id === undefined ? {} : { id }),
-        prompt: () => prompt ?? (blocks ? prompts.blocks(blocks, isl) : prompts.prompt(key, isl)),
-      });
-    }
+  for (const { row, ...request } of requestsOf(rows, options)) {
+    const key = arrivals.length;
+    const { isl } = request;
+    const write = () =>
+      row?.prompt ?? (row?.blocks ? prompts.blocks(row.blocks, isl) : prompts.prompt(key, isl));
+    arrivals.push({ ...request, prompt: write });
   }
   return arrivals;
 }

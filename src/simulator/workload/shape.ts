@@ -1,4 +1,4 @@
-import type { Arrival } from './arrivals.js';
+import type { Arrival, TimedRequest } from './arrivals.js';
 import type { PromptWriter } from './prompts.js';
 import { exponential, logNormal, seededRandom } from './random.js';
 
@@ -40,30 +40,32 @@ export function rateAt(rate: readonly RatePoint[], atSeconds: number): number {
 }
 
 /**
- * Poisson arrivals whose rate follows each level's curve, merged in order of time. Drawn by thinning (Lewis and
- * Shedler 1979): candidates at the peak rate, each kept with probability rate / peak. Curve times are
- * multiplied by `stretch`: a longer run has the same rates for longer.
+ * Poisson arrivals whose rate follows one level's curve, drawn by thinning (Lewis and Shedler 1979): candidates at the
+ * peak rate, each kept with probability rate / peak. Curve times are multiplied by `stretch`: a longer run has
+ * the same rates for longer.
  */
+export function* shapeRequests(shape: LevelShape, seed: number, stretch = 1): Generator<TimedRequest> {
+  const random = seededRandom(seed, `shape:${shape.level}`);
+  const curve = shape.rate.map((point) => ({ ...point, atSeconds: point.atSeconds * stretch }));
+  const peak = Math.max(0, ...curve.map((point) => point.rps));
+  const end = curve.at(-1)?.atSeconds ?? 0;
+  if (peak === 0) return;
+  for (let at = exponential(random, 1 / peak); at < end; at += exponential(random, 1 / peak)) {
+    if (random() >= rateAt(curve, at) / peak) continue;
+    const isl = length(shape.isl, logNormal(random, shape.isl.median, shape.isl.sigma));
+    const osl = length(shape.osl, logNormal(random, shape.osl.median, shape.osl.sigma));
+    yield { atSeconds: at, isl, osl, level: shape.level };
+  }
+}
+
+/** The load of all levels with prompts, in order of time. */
 export function shapedArrivals(
   shapes: readonly LevelShape[],
   seed: number,
   prompts: PromptWriter,
   stretch = 1,
 ): Arrival[] {
-  const drawn: Omit<Arrival, 'prompt'>[] = [];
-  for (const shape of shapes) {
-    const random = seededRandom(seed, `shape:${shape.level}`);
-    const curve = shape.rate.map((point) => ({ ...point, atSeconds: point.atSeconds * stretch }));
-    const peak = Math.max(0, ...curve.map((point) => point.rps));
-    const end = curve.at(-1)?.atSeconds ?? 0;
-    if (peak === 0) continue;
-    for (let at = exponential(random, 1 / peak); at < end; at += exponential(random, 1 / peak)) {
-      if (random() >= rateAt(curve, at) / peak) continue;
-      const isl = length(shape.isl, logNormal(random, shape.isl.median, shape.isl.sigma));
-      const osl = length(shape.osl, logNormal(random, shape.osl.median, shape.osl.sigma));
-      drawn.push({ atSeconds: at, isl, osl, level: shape.level });
-    }
-  }
+  const drawn = shapes.flatMap((shape) => [...shapeRequests(shape, seed, stretch)]);
   drawn.sort((a, b) => a.atSeconds - b.atSeconds);
   return drawn.map((arrival, key) => ({ ...arrival, prompt: () => prompts.prompt(key, arrival.isl) }));
 }
