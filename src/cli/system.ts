@@ -12,7 +12,7 @@ import { readRunFile } from './up/run-file.js';
 import { Supervisor } from './up/supervisor.js';
 
 /** Where a system lives, unless --data or SLUICE_DATA says otherwise. */
-export const DEFAULT_DATA_DIR = '.sluice';
+const DEFAULT_DATA_DIR = '.sluice';
 
 /** A role that wrote its beat within so long is at work. */
 const BEAT_FRESH_MS = 5_000;

@@ -8,7 +8,7 @@ const claimScript = luaScript(new URL('./lua/claim.lua', import.meta.url));
 const emitScript = luaScript(new URL('./lua/emit.lua', import.meta.url));
 
 /** A journal outlives the longest request, then goes; it is shortened when the request ends. */
-export const JOURNAL_TTL_MS = 24 * 3600_000;
+const JOURNAL_TTL_MS = 24 * 3600_000;
 
 /** What earlier runs of a request left behind. */
 export interface Claimed {

@@ -5,7 +5,7 @@ import type { RoutedRequest } from '../contract/request.js';
 import type { Keys } from './keys.js';
 
 /** Job name on the pools' queues; shown on queue boards. */
-export const REQUEST_JOB = 'request';
+const REQUEST_JOB = 'request';
 
 /** Runs of a request that may end in an engine failure before the request fails. */
 const ATTEMPTS = 3;

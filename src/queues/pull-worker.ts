@@ -22,11 +22,11 @@ export class PullWorker extends Worker {
     super(name, processor, options);
   }
 
-  override async processJob(job: Job, token: string, fetchNext?: () => boolean): Promise<Job | void> {
+  override async processJob(...args: Parameters<Worker['processJob']>): ReturnType<Worker['processJob']> {
     try {
-      return await super.processJob(job, token, fetchNext);
+      return await super.processJob(...args);
     } finally {
-      this.onSettled(job);
+      this.onSettled(args[0]);
     }
   }
 

@@ -161,7 +161,7 @@ export class PoolRouter {
 }
 
 /** How a job ended; undefined while it has not. */
-export function outcomeOf(job: Job): Outcome | undefined {
+function outcomeOf(job: Job): Outcome | undefined {
   if (job.finishedOn === undefined) return undefined;
   if (job.failedReason !== undefined && job.failedReason !== '') return failureOf(job.failedReason);
   const result = resultSchema.safeParse(job.returnvalue);

@@ -15,7 +15,7 @@ export function testConfig(change: (config: Config) => void = () => {}): Config 
   return config;
 }
 
-export function poolOf(config: Config, name: string): PoolConfig {
+function poolOf(config: Config, name: string): PoolConfig {
   const pool = config.pools[name];
   if (pool === undefined) throw new Error(`no pool ${name}`);
   return pool;

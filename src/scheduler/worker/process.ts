@@ -19,7 +19,7 @@ import { Recorder } from '../../telemetry/recorder.js';
 import { PoolWorker } from './pool-worker.js';
 
 /** Reads `--spec JSON` of a worker's command line. Errors: `invalid_job`, naming each wrong field. */
-export function parseSpec(argv: readonly string[]): WorkerSpec {
+function parseSpec(argv: readonly string[]): WorkerSpec {
   const at = argv.indexOf('--spec');
   const text = at >= 0 ? argv[at + 1] : undefined;
   let value: unknown;
