@@ -25,6 +25,9 @@ export interface RoleContext {
   log: Logger;
 }
 
+/** A role that has not ended so long after it was told to waits for something that is gone, such as its Redis. */
+const STOP_LIMIT_MS = 10_000;
+
 /** Ends a role: called once, on the first SIGTERM or SIGINT. */
 export type StopRole = () => Promise<void>;
 
@@ -46,6 +49,8 @@ export async function roleMain(
     const end = (why: string) => {
       if (stopping) process.exit(1);
       stopping = true;
+      const drainMs = context.stopWorkers ? context.config.worker.drainSeconds * 1000 + 2 * STOP_LIMIT_MS : 0;
+      setTimeout(() => process.exit(1), drainMs + STOP_LIMIT_MS);
       context.log.info({ role: name, why }, 'stopping');
       stop().then(
         () => process.exit(0),

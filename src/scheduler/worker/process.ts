@@ -18,6 +18,9 @@ import { createLogger } from '../../telemetry/log.js';
 import { Recorder } from '../../telemetry/recorder.js';
 import { PoolWorker } from './pool-worker.js';
 
+/** Beyond its drain deadline, to put its requests back and say goodbye. */
+const ORPHAN_GRACE_MS = 10_000;
+
 /** Reads `--spec JSON` of a worker's command line. Errors: `invalid_job`, naming each wrong field. */
 function parseSpec(argv: readonly string[]): WorkerSpec {
   const at = argv.indexOf('--spec');
@@ -85,7 +88,7 @@ export class WorkerProcess {
     process.on('SIGTERM', () => this.drain('SIGTERM'));
     process.on('SIGINT', () => this.drain('SIGINT'));
     process.on('SIGUSR2', () => this.takeDrainBack());
-    if (spec.ownerPid !== null) watchOwner(spec.ownerPid, () => this.drain('the supervisor is gone'));
+    if (spec.ownerPid !== null) watchOwner(spec.ownerPid, () => this.#orphaned());
     if (!(await this.#beat())) return this.#end('the lease was gone before the worker began');
     this.#beatTimer = setInterval(() => {
       this.#beat().then(
@@ -131,6 +134,12 @@ export class WorkerProcess {
     this.#ending = this.#drainOut();
   }
 
+  /** Drains, and ends in any case: Redis may be gone with the supervisor, and the allocator that would kill this. */
+  #orphaned(): void {
+    setTimeout(() => process.exit(1), this.config.worker.drainSeconds * 1000 + ORPHAN_GRACE_MS);
+    this.drain('the supervisor is gone');
+  }
+
   takeDrainBack(): void {
     if (this.#life.value !== 'draining' || this.#stopping.signal.aborted) return;
     this.#log.info({ worker: this.spec.workerId }, 'drain taken back');
@@ -153,7 +162,7 @@ export class WorkerProcess {
   async #drainOut(): Promise<void> {
     const resumed = () => this.#life.value !== 'draining';
     await this.#worker.drain();
-    await this.#beat().catch(() => false);
+    void this.#beat().catch(() => false);
     const ended = await this.#worker.emptied(this.#drainDeadlineMs, resumed);
     if (ended === 'resumed') {
       this.#ending = undefined;
