@@ -22,15 +22,7 @@ export class PullWorker extends Worker {
     super(name, processor, options);
   }
 
-<<<<<<< Updated upstream
   override async processJob(...args: Parameters<Worker['processJob']>): ReturnType<Worker['processJob']> {
-=======
-  override async processJob(
-    job: Job,
-    token: string,
-    fetchNext?: () => boolean,
-  ): ReturnType<Worker['processJob']> {
->>>>>>> Stashed changes
     try {
       return await super.processJob(...args);
     } finally {
