@@ -33,7 +33,7 @@ export class PoolRouter {
   readonly #ends: EndPublisher;
   #scale: DeadlineScale | undefined;
   #scaleReadAtMs = 0;
-  #prefillReady = false;
+  #prefillReady: Promise<boolean> = Promise.resolve(false);
   #prefillReadAtMs = 0;
 
   constructor(
@@ -148,15 +148,19 @@ export class PoolRouter {
     if (!enabled || request.isl < minPromptTokens) return false;
     if (nowMs - this.#prefillReadAtMs > PREFILL_MAX_AGE_MS) {
       this.#prefillReadAtMs = nowMs;
-      const beats = await this.redis.hvals(this.keys.heartbeats(this.pool.name));
-      this.#prefillReady = beats.some((text) => {
-        const beat = heartbeatSchema.safeParse(parseJson(text));
-        if (!beat.success) return false;
-        const fresh = nowMs - beat.data.atMs < this.config.worker.leaseSeconds * 1000;
-        return fresh && beat.data.role === 'prefill' && beat.data.state === 'ready';
-      });
+      this.#prefillReady = this.#readPrefillReady(nowMs);
     }
     return this.#prefillReady;
+  }
+
+  async #readPrefillReady(nowMs: number): Promise<boolean> {
+    const beats = await this.redis.hvals(this.keys.heartbeats(this.pool.name));
+    return beats.some((text) => {
+      const beat = heartbeatSchema.safeParse(parseJson(text));
+      if (!beat.success) return false;
+      const fresh = nowMs - beat.data.atMs < this.config.worker.leaseSeconds * 1000;
+      return fresh && beat.data.role === 'prefill' && beat.data.state === 'ready';
+    });
   }
 }
 
