@@ -1,0 +1,68 @@
+import { SluiceError } from '../../contract/errors.js';
+import type { MeasuredTable } from './types.js';
+
+/** An `invalid_config` error that names the file and the place in it. */
+export function badTable(source: string, place: string, problem: string): SluiceError {
+  return new SluiceError('invalid_config', `${source}: ${place}: ${problem}`);
+}
+
+/**
+ * Checks what no later step could repair: columns of equal length that are not empty, finite numbers >= 0, ISL
+ * strictly rising, latencies and throughputs above 0, KV usage within 0..1.
+ * @throws SluiceError invalid_config that names the file, the column and the index.
+ */
+export function checkTable(table: MeasuredTable): MeasuredTable {
+  const { source, prefill, decode } = table;
+  checkColumns(source, 'prefill', {
+    isl: prefill.isl,
+    ttft: prefill.ttftMs,
+    thpt_per_gpu: prefill.recordedThroughputPerGpu,
+    thpt_per_gpu_corrected: prefill.throughputPerGpu,
+  });
+  checkColumns(source, 'decode', {
+    kv_usage: decode.kvUsage,
+    context_length: decode.contextLength,
+    itl: decode.itlMs,
+    thpt_per_gpu: decode.recordedThroughputPerGpu,
+    thpt_per_gpu_corrected: decode.throughputPerGpu,
+  });
+  prefill.isl.forEach((isl, i) => {
+    const before = prefill.isl[i - 1];
+    if (before !== undefined && isl <= before) {
+      throw badTable(source, `prefill.isl[${i}]`, `expected more than ${before} before it, got ${isl}`);
+    }
+  });
+  decode.kvUsage.forEach((usage, i) => {
+    if (usage > 1) throw badTable(source, `decode.kv_usage[${i}]`, `expected at most 1, got ${usage}`);
+  });
+  if (!(Number.isFinite(decode.maxKvTokens) && decode.maxKvTokens > 0)) {
+    throw badTable(source, 'decode.max_kv_tokens', `expected more than 0, got ${decode.maxKvTokens}`);
+  }
+  return table;
+}
+
+/** Zero is a measurement only for the KV usage of an idle engine. */
+const MAY_BE_ZERO = new Set(['kv_usage']);
+
+function checkColumns(source: string, role: string, columns: Record<string, readonly number[]>): void {
+  const [first] = Object.entries(columns);
+  if (first === undefined) return;
+  const [firstName, { length }] = first;
+  if (length === 0) throw badTable(source, `${role}.${firstName}`, 'expected at least one point, got none');
+  for (const [name, values] of Object.entries(columns)) {
+    if (values.length !== length) {
+      throw badTable(
+        source,
+        `${role}.${name}`,
+        `expected ${length} values as in ${firstName}, got ${values.length}`,
+      );
+    }
+    values.forEach((value, i) => {
+      const place = `${role}.${name}[${i}]`;
+      if (!Number.isFinite(value)) throw badTable(source, place, `expected a finite number, got ${value}`);
+      if (value > 0 || (value === 0 && MAY_BE_ZERO.has(name))) return;
+      const least = MAY_BE_ZERO.has(name) ? '0 or more' : 'more than 0';
+      throw badTable(source, place, `expected ${least}, got ${value}`);
+    });
+  }
+}
