@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis';
 import { describeIssues } from '../../admission/limits.js';
 import type { Config, PoolConfig } from '../../config/types.js';
 import { SluiceError } from '../../contract/errors.js';
-import { parseControl, type TokenFrame } from '../../contract/reply.js';
+import { parseControl } from '../../contract/reply.js';
 import { type RoutedRequest, routedRequestSchema } from '../../contract/request.js';
 import type { WorkerRole } from '../../contract/worker.js';
 import type { Engine } from '../../engines/engine.js';
@@ -15,7 +15,7 @@ import { retention } from '../../queues/pool-queues.js';
 import { finalFailure, PullWorker, putBack } from '../../queues/pull-worker.js';
 import type { Recorder } from '../../telemetry/recorder.js';
 import { failureOf } from '../pool-router.js';
-import { type AbortCause, refusal, type Run, type RunContext, runRequest } from './run.js';
+import { type AbortCause, abort, type Run, type RunContext, refusal, runRequest, tailOf } from './run.js';
 
 /** Weight of a new request in the running mean of KV tokens a request needs. */
 const KV_MEAN_WEIGHT = 0.05;
@@ -139,10 +139,11 @@ export class PoolWorker {
   async #process(job: Job, token: string | undefined): Promise<unknown> {
     const { options } = this;
     const parsed = routedRequestSchema.safeParse(job.data);
-    if (!parsed.success) {
-      const wrong = `not a routed request: ${describeIssues(parsed.error)}; submit through the requests queue or the API`;
-      throw finalFailure(new SluiceError('invalid_job', wrong));
-    }
+    if (!parsed.success) throw notRouted(describeIssues(parsed.error));
+    const { id, pool } = parsed.data;
+    // Another id or pool would write into another request's journal.
+    if (id !== job.id) throw notRouted(`id: expected the job's own id ${job.id}, got ${id}`);
+    if (pool !== options.pool.name) throw notRouted(`pool: expected ${options.pool.name}, got ${pool}`);
     if (this.#draining) return putBack(job, token);
     const run = this.#begin(parsed.data, job);
     const refused = refusal(parsed.data, run.startedAtMs);
@@ -277,21 +278,7 @@ export class PoolWorker {
   }
 }
 
-function abort(run: Run, cause: AbortCause): void {
-  if (run.cause !== undefined) return;
-  run.cause = cause;
-  run.abort.abort(new Error(cause));
-}
-
-function tailOf(run: Run): TokenFrame | undefined {
-  if (run.journaled >= run.tokens.length) return undefined;
-  const index = run.journaled;
-  return {
-    type: 'tokens',
-    id: run.id,
-    index,
-    tokens: run.tokens.slice(index),
-    atMs: run.atMs.slice(index),
-    workerId: run.workerId,
-  };
+function notRouted(what: string): Error {
+  const hint = 'submit through the requests queue or the API';
+  return finalFailure(new SluiceError('invalid_job', `not a routed request: ${what}; ${hint}`));
 }

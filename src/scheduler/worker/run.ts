@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import type { PoolConfig } from '../../config/types.js';
 import { SluiceError } from '../../contract/errors.js';
+import type { TokenFrame } from '../../contract/reply.js';
 import {
   type KvHandle,
   kvHandleSchema,
@@ -155,5 +156,26 @@ function resultOf(context: RunContext, run: Run): RequestResult {
     ttftSeconds,
     itlSeconds,
     attained: ttftSeconds <= targets.ttftSeconds && (itlSeconds === null || itlSeconds <= targets.itlSeconds),
+  };
+}
+
+/** Ends a run early; the first cause counts. */
+export function abort(run: Run, cause: AbortCause): void {
+  if (run.cause !== undefined) return;
+  run.cause = cause;
+  run.abort.abort(new Error(cause));
+}
+
+/** The tokens that are in no journal and travel with the end; undefined: there are none. */
+export function tailOf(run: Run): TokenFrame | undefined {
+  if (run.journaled >= run.tokens.length) return undefined;
+  const index = run.journaled;
+  return {
+    type: 'tokens',
+    id: run.id,
+    index,
+    tokens: run.tokens.slice(index),
+    atMs: run.atMs.slice(index),
+    workerId: run.workerId,
   };
 }
