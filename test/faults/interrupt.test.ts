@@ -1,7 +1,7 @@
 import { afterEach, expect, it } from 'vitest';
 import { readLeases } from '../../src/gpu/state.js';
-import { startRedis } from '../../src/queues/provision/server.js';
 import { connect } from '../../src/queues/connection.js';
+import { startRedis } from '../../src/queues/provision/server.js';
 import { until } from '../support/pool.js';
 import { askMany, expectComplete } from '../support/requests.js';
 import { TestSystem } from '../support/system.js';
