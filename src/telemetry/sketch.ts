@@ -4,8 +4,8 @@ export const RELATIVE_ACCURACY = 0.01;
 const GAMMA = (1 + RELATIVE_ACCURACY) / (1 - RELATIVE_ACCURACY);
 const LOG_GAMMA = Math.log(GAMMA);
 /** Seconds; beyond them a value counts as the bound, which keeps the number of buckets below 1,400. */
-const SMALLEST = 1e-6;
-const LARGEST = 1e6;
+export const SMALLEST = 1e-6;
+export const LARGEST = 1e6;
 
 /** The bucket of a value in seconds: i = ceil(log_gamma(value)), gamma = (1 + accuracy) / (1 - accuracy). */
 export function bucketOf(value: number): number {
@@ -13,7 +13,7 @@ export function bucketOf(value: number): number {
 }
 
 /** The value that stands for a bucket: 2 gamma^i / (gamma + 1), within the accuracy of each value in it. */
-function bucketValue(bucket: number): number {
+export function bucketValue(bucket: number): number {
   return (2 * Math.exp(bucket * LOG_GAMMA)) / (GAMMA + 1);
 }
 

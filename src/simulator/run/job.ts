@@ -1,0 +1,57 @@
+import type { SimHandle } from '../../engines/sim/sequence.js';
+import type { SimRequest } from '../../engines/sim/types.js';
+import type { IntervalTally } from './series.js';
+
+const NO_HASHES: readonly number[] = [];
+
+/**
+ * One simulated request, from its acceptance to its end: what the engine core needs of it and what the system keeps.
+ * Jobs are used again after their end, so that a run of millions leaves nothing behind. Times are virtual ms.
+ */
+export class SimJob implements SimRequest {
+  isl = 0;
+  maxTokens = 0;
+  emitted = 0;
+  phase: SimRequest['phase'] = 'whole';
+  hashes: readonly number[] = NO_HASHES;
+
+  acceptedMs = 0;
+  /** When its first token is due: the key of its place in the queue. */
+  deadlineMs = 0;
+  /** When it expires if it still waits; Infinity: never. */
+  expiresMs = Number.POSITIVE_INFINITY;
+  /** NaN: none yet. */
+  firstTokenMs = Number.NaN;
+  /** BullMQ priority and order of arrival in its queue. */
+  priority = 0;
+  order = 0;
+  handle: SimHandle<SimJob> | null = null;
+  /** Place in its worker's list. */
+  place = -1;
+  /** Open from acceptance to end. */
+  open = false;
+  /** The interval in which it came. */
+  interval: IntervalTally | null = null;
+}
+
+/** Lends jobs and takes them back. */
+export class JobPool {
+  readonly #free: SimJob[] = [];
+
+  take(): SimJob {
+    const job = this.#free.pop() ?? new SimJob();
+    job.emitted = 0;
+    job.phase = 'whole';
+    job.hashes = NO_HASHES;
+    job.expiresMs = Number.POSITIVE_INFINITY;
+    job.firstTokenMs = Number.NaN;
+    job.open = true;
+    return job;
+  }
+
+  give(job: SimJob): void {
+    job.handle = null;
+    job.interval = null;
+    this.#free.push(job);
+  }
+}

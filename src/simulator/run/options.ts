@@ -1,0 +1,43 @@
+import type { Config } from '../../config/types.js';
+import type { TransitionRecord } from '../../contract/transition.js';
+import type { WorkerRole } from '../../contract/worker.js';
+import type { Profile } from '../../profile/types.js';
+import type { TimedRequest } from '../workload/arrivals.js';
+import type { Fault } from './faults.js';
+import type { Scaler, ScalerInput } from './planner.js';
+
+/** What of a pool cannot be known without reading files: its engine's profile and its GPUs per worker. */
+export interface PoolEngine {
+  profile: Profile;
+  tp: Record<WorkerRole, number>;
+}
+
+export interface SimulateOptions {
+  config: Config;
+  engines: Readonly<Record<string, PoolEngine>>;
+  /** In order of time; read as virtual time comes to them. */
+  requests: Iterable<TimedRequest>;
+  faults?: readonly Fault[];
+  /** Run at least so long, seconds; requests that come later are left out. Absent: to the end of the requests. */
+  durationSeconds?: number | undefined;
+  /** From acceptance until a worker in line has the request, seconds: what queue and network take live. Default 0. */
+  dispatchSeconds?: number;
+  /** The floors start together with the load, instead of being ready when it begins. */
+  coldBegin?: boolean;
+  /** Length of an interval of the time series, seconds. Default 60. */
+  intervalSeconds?: number;
+  /** So long without a sign after the last request, and what is open counts as lost, seconds. Default 600. */
+  graceSeconds?: number;
+  /** Who scales each pool; default: Sluice's planner. */
+  scaler?: (input: ScalerInput) => Scaler;
+  onRecord?: (record: TransitionRecord) => void;
+  /** Called about once for each interval of the series. */
+  onProgress?: (progress: SimProgress) => void;
+}
+
+export interface SimProgress {
+  /** Since the load's start, virtual seconds. */
+  atSeconds: number;
+  requests: number;
+  open: number;
+}

@@ -1,0 +1,64 @@
+import type { PoolConfig } from '../../config/types.js';
+import type { PoolObservation } from '../../contract/observation.js';
+import type { ScaleOrder } from '../../contract/scale.js';
+import type { PlannerState, TransitionRecord } from '../../contract/transition.js';
+import { freshMemory } from '../../planning/memory.js';
+import type { PoolPolicy } from '../../planning/policy.js';
+import { NONE } from '../../planning/replicas.js';
+import type { Profile } from '../../profile/types.js';
+import { capacityFacts } from '../../scheduler/planner-loop/facts.js';
+import { beginning, type PlannerSnapshot } from '../../scheduler/planner-loop/snapshot.js';
+import { type Step, step, tick } from '../../scheduler/planner-loop/step.js';
+import { type PlannerStep, stepOf } from '../../telemetry/activity.js';
+
+/** Who scales a pool: Sluice's planner, or a policy to compare it with. */
+export interface Scaler {
+  /** Looks once; returns the order that the allocator has not answered yet, null: none. */
+  tick(observation: PoolObservation, nowMs: number): ScaleOrder | null;
+  readonly state: PlannerState;
+  /** What it has done, in order. */
+  readonly steps: readonly PlannerStep[];
+}
+
+/** What a scaler is made from. */
+export interface ScalerInput {
+  pool: PoolConfig;
+  policy: PoolPolicy;
+  profile: Profile;
+  nowMs: number;
+  /** Wants each transition record; absent: nobody does. */
+  onRecord?: ((record: TransitionRecord) => void) | undefined;
+}
+
+/** Sluice's planner: the live machine and the live decision, fed as the live loop feeds them. */
+export class SluicePlanner implements Scaler {
+  readonly steps: PlannerStep[] = [];
+  #snapshot: PlannerSnapshot;
+
+  constructor(private readonly input: ScalerInput) {
+    const { pool, nowMs } = input;
+    this.#snapshot = beginning(pool.name, freshMemory(NONE, 0, nowMs), 0, nowMs);
+  }
+
+  get state(): PlannerState {
+    return this.#snapshot.state;
+  }
+
+  tick(observation: PoolObservation, now: number): ScaleOrder | null {
+    const { pool, policy, profile } = this.input;
+    const generation = observation.grant?.generation ?? 0;
+    const pending = this.#snapshot.memory.order;
+    if (pending !== null && generation >= pending.generation)
+      this.#take(step(this.#snapshot, { type: 'ORDER_CONFIRMED', now, generation }));
+    const facts = capacityFacts(pool, policy.tp, profile, observation.load);
+    this.#take(tick(this.#snapshot, { observation, policy, facts, now }));
+    return this.#snapshot.memory.order;
+  }
+
+  #take({ snapshot, record }: Step): void {
+    this.#snapshot = snapshot;
+    if (record === null) return;
+    this.steps.push(stepOf(record));
+    this.input.onRecord?.(record);
+  }
+}

@@ -1,0 +1,286 @@
+import { deadlinesOf } from '../../admission/limits.js';
+import type { Config, PoolConfig } from '../../config/types.js';
+import { SluiceError } from '../../contract/errors.js';
+import type { PoolObservation } from '../../contract/observation.js';
+import type { ScaleGrant } from '../../contract/scale.js';
+import type { Heartbeat, WorkerRole } from '../../contract/worker.js';
+import type { SimOptions } from '../../engines/sim/types.js';
+import { observationOf } from '../../telemetry/build-observation.js';
+import type { QueueDepth } from '../../telemetry/depth.js';
+import { meanLengths } from '../../telemetry/figures.js';
+import { living } from '../../telemetry/workers.js';
+import type { TimedRequest } from '../workload/arrivals.js';
+import { placeOf } from './count-sketch.js';
+import type { EventHeap } from './event-heap.js';
+import { checkOpen } from './invariants.js';
+import type { JobPool, SimJob } from './job.js';
+import type { Scaler } from './planner.js';
+import { PoolRecorder } from './recorder.js';
+import { PoolSeries } from './series.js';
+import { Station } from './station.js';
+import { type JobEnd, RunTally } from './tally.js';
+import type { SimWorker } from './worker.js';
+
+/** Tokens of a block of the traces that name their prompts' blocks. */
+const HASH_SPAN_TOKENS = 512;
+
+/** What the pools of one run share. */
+export interface SharedParts {
+  config: Config;
+  heap: EventHeap;
+  jobs: JobPool;
+  /** A draining worker has nothing left to do. */
+  onEmpty(worker: SimWorker, nowMs: number): void;
+}
+
+/** One pool: its queues, its workers, what becomes of its requests, and what its planner sees of it. */
+export class SimPool {
+  readonly decode: Station;
+  readonly prefill: Station;
+  readonly workers: SimWorker[] = [];
+  readonly tally = new RunTally();
+  readonly series: PoolSeries;
+  readonly #recorder: PoolRecorder;
+  readonly #offsets: { deadlineMs: number; expiresAtMs: number | undefined };
+  readonly #end: JobEnd = {
+    kind: 'completed',
+    attained: false,
+    atMs: 0,
+    isl: 0,
+    osl: 0,
+    ttftSeconds: 0,
+    ttftPlace: 0,
+    itlSeconds: 0,
+    itlPlace: -1,
+  };
+  /** Requests that have not ended, and those of them at workers. */
+  open = 0;
+  active = 0;
+  /** When a request last ended or had its first token. */
+  lastSignMs = 0;
+  nextTickMs = 0;
+  /** Workers started before this time die at the end of their cold start. */
+  failingUntilMs = 0;
+  #coldStartSeconds: number | null = null;
+  /** Heartbeats as they stood when a telemetry gap began. */
+  #frozenBeats: Heartbeat[] | null = null;
+
+  constructor(
+    readonly config: PoolConfig,
+    private readonly options: Record<WorkerRole, SimOptions>,
+    readonly scaler: Scaler,
+    private readonly shared: SharedParts,
+    nowMs: number,
+  ) {
+    const { planner, queues } = shared.config;
+    this.#recorder = new PoolRecorder(nowMs, planner.windowSeconds);
+    this.series = new PoolSeries(config.name, config.latencyPercentile / 100);
+    this.#offsets = deadlinesOf({ prompt: 'x', max_tokens: 1 }, config, 0);
+    const take = (worker: SimWorker, job: SimJob, atMs: number) => this.#take(worker, job, atMs);
+    this.decode = new Station(queues.deadlineResolutionMs, nowMs, take);
+    this.prefill = new Station(queues.deadlineResolutionMs, nowMs, take);
+  }
+
+  optionsOf(role: WorkerRole): SimOptions {
+    return { ...this.options[role], hashSpanTokens: HASH_SPAN_TOKENS };
+  }
+
+  /** A request is accepted at `acceptedMs` and reaches the queue at `nowMs`. */
+  accept(request: TimedRequest, acceptedMs: number, nowMs: number): void {
+    const job = this.shared.jobs.take();
+    const { isl, osl } = request;
+    job.isl = isl;
+    job.maxTokens = osl;
+    job.acceptedMs = acceptedMs;
+    job.deadlineMs = acceptedMs + this.#offsets.deadlineMs;
+    if (this.#offsets.expiresAtMs !== undefined) job.expiresMs = acceptedMs + this.#offsets.expiresAtMs;
+    const blocks = request.row?.blocks;
+    if (blocks !== undefined && this.config.engine.kind === 'sim' && this.config.engine.prefixCache)
+      job.hashes = isl % HASH_SPAN_TOKENS === 0 ? blocks : blocks.slice(0, -1);
+    job.interval = this.series.arrival();
+    this.tally.requests++;
+    this.open++;
+    const { limits } = this.shared.config;
+    if (isl > limits.maxPromptTokens || osl > limits.maxOutputTokens) {
+      this.#ended(job, 'failed', acceptedMs, false);
+      return;
+    }
+    this.#recorder.arrival(acceptedMs);
+    const { enabled, minPromptTokens } = this.config.disaggregation;
+    if (enabled && isl >= minPromptTokens && this.#prefillReady()) job.phase = 'prefill';
+    this.dispatch(job, nowMs);
+  }
+
+  /** Puts a request, new or taken back from a worker, where a worker of its kind finds it. */
+  dispatch(job: SimJob, nowMs: number): void {
+    (job.phase === 'prefill' ? this.prefill : this.decode).dispatch(job, nowMs);
+  }
+
+  /** The worker may have more room than before. */
+  offer(worker: SimWorker, nowMs: number): void {
+    (worker.lease.role === 'prefill' ? this.prefill : this.decode).offer(worker, nowMs);
+    this.schedule(worker);
+  }
+
+  /** What happens at a worker's next moment. */
+  step(worker: SimWorker, nowMs: number): void {
+    this.#settle(worker, nowMs);
+    if (worker.dead) return;
+    const { roomChanges } = worker.core;
+    const news = worker.changed || worker.roomChanges !== roomChanges;
+    worker.changed = false;
+    worker.roomChanges = roomChanges;
+    if (worker.state === 'draining') {
+      if (worker.held.length === 0) this.shared.onEmpty(worker, nowMs);
+    } else if (news) (worker.lease.role === 'prefill' ? this.prefill : this.decode).offer(worker, nowMs);
+    this.schedule(worker);
+  }
+
+  /** Takes all requests from a worker that ends. */
+  takeBack(worker: SimWorker, nowMs: number): SimJob[] {
+    this.#settle(worker, nowMs);
+    const jobs = worker.takeBack(nowMs);
+    this.active -= jobs.length;
+    return jobs;
+  }
+
+  schedule(worker: SimWorker): void {
+    if (!worker.dead) this.shared.heap.set(worker.slot, worker.nextMs());
+  }
+
+  /** From now on until `thaw` the planner sees no new telemetry. */
+  freeze(nowMs: number): void {
+    this.#recorder.freeze(nowMs);
+    this.#frozenBeats = this.#beats();
+  }
+
+  thaw(): void {
+    this.#recorder.thaw();
+    this.#frozenBeats = null;
+  }
+
+  /** What the pool's planner sees now. */
+  observe(nowMs: number, grant: ScaleGrant | null, allocatorBeatMs: number): PoolObservation {
+    const { config } = this.shared;
+    const { writers, arrivals, ended } = this.#recorder.recorded(nowMs);
+    const osl = meanLengths(ended).osl ?? this.config.expected.osl;
+    const observation = observationOf(this.config, config, {
+      nowMs,
+      workers: living(this.#frozenBeats ?? this.#beats(), nowMs, config.worker.leaseSeconds),
+      depth: this.#depth(osl, nowMs),
+      writers,
+      arrivals,
+      ended,
+      grant,
+      allocatorBeatMs,
+      knownColdStartSeconds: this.#coldStartSeconds,
+    });
+    this.#coldStartSeconds = observation.coldStartSeconds;
+    return observation;
+  }
+
+  #beats(): Heartbeat[] {
+    return this.workers.flatMap((worker) => worker.beat ?? []);
+  }
+
+  #depth(osl: number, nowMs: number): QueueDepth {
+    const decode = this.decode.queue;
+    const prefill = this.prefill.queue;
+    const first = Math.min(
+      decode.first?.acceptedMs ?? Number.POSITIVE_INFINITY,
+      prefill.first?.acceptedMs ?? Number.POSITIVE_INFINITY,
+    );
+    return {
+      prefillWaiting: prefill.size + decode.size - decode.prefilled,
+      decodeWaiting: decode.prefilled,
+      active: this.active,
+      waitingTokens: prefill.tokens + decode.tokens - decode.prefilledTokens,
+      waitingKvTokens: decode.tokens + decode.size * osl,
+      oldestWaitSeconds: first === Number.POSITIVE_INFINITY ? null : Math.max(0, nowMs - first) / 1000,
+    };
+  }
+
+  #prefillReady(): boolean {
+    return this.workers.some((worker) => worker.lease.role === 'prefill' && worker.serves);
+  }
+
+  #take(worker: SimWorker, job: SimJob, nowMs: number): void {
+    worker.taken(job);
+    if (nowMs > job.expiresMs) {
+      this.#ended(job, 'expired', nowMs, true);
+      return;
+    }
+    // A request of one token is done with its prefill; the decode half only hands over the answer.
+    if (job.emitted >= job.maxTokens) {
+      this.#ended(job, 'completed', nowMs, true);
+      return;
+    }
+    try {
+      worker.submit(job, nowMs);
+    } catch (error) {
+      if (!(error instanceof SluiceError) || error.code === 'internal') throw error;
+      this.#ended(job, 'failed', nowMs, true);
+      return;
+    }
+    this.active++;
+    this.schedule(worker);
+  }
+
+  #settle(worker: SimWorker, nowMs: number): void {
+    for (const event of worker.advance(nowMs)) {
+      const job = event.request;
+      switch (event.type) {
+        case 'token':
+          if (Number.isNaN(job.firstTokenMs)) job.firstTokenMs = worker.timeOf(event);
+          this.lastSignMs = nowMs;
+          break;
+        case 'finished':
+          worker.release(job);
+          worker.changed = true;
+          this.active--;
+          if (job.phase === 'prefill') {
+            job.phase = 'decode';
+            job.emitted = 1;
+            this.dispatch(job, nowMs);
+          } else this.#ended(job, 'completed', worker.timeOf(event), true);
+          break;
+        case 'preempted':
+          break;
+      }
+    }
+  }
+
+  /** Ends a request: once, and in every count. `recorded`: it was accepted, so telemetry hears of it. */
+  #ended(job: SimJob, kind: JobEnd['kind'], atMs: number, recorded: boolean): void {
+    checkOpen(job);
+    job.open = false;
+    const end = this.#end;
+    end.kind = kind;
+    end.atMs = atMs;
+    end.isl = job.isl;
+    end.osl = job.maxTokens;
+    end.attained = false;
+    end.ttftPlace = -1;
+    end.itlPlace = -1;
+    if (kind === 'completed') {
+      const { targets } = this.config;
+      const gaps = job.maxTokens - 1;
+      const ttft = Math.max(0, job.firstTokenMs - job.acceptedMs) / 1000;
+      end.ttftSeconds = ttft;
+      end.ttftPlace = placeOf(ttft);
+      end.attained = ttft <= targets.ttftSeconds;
+      if (gaps > 0) {
+        const itl = Math.max(0, atMs - job.firstTokenMs) / 1000 / gaps;
+        end.itlSeconds = itl;
+        end.itlPlace = placeOf(itl);
+        end.attained = end.attained && itl <= targets.itlSeconds;
+      }
+    }
+    this.tally.end(end);
+    if (recorded) this.#recorder.ended(end);
+    if (job.interval !== null) this.series.ended(job.interval, end.attained, end.ttftPlace);
+    this.open--;
+    this.lastSignMs = atMs;
+    this.shared.jobs.give(job);
+  }
+}

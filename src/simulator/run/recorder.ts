@@ -1,0 +1,157 @@
+import { COUNTERS, type Counter, LATENCY_SLOT_SECONDS, slotStart } from '../../telemetry/slots.js';
+import type { Writer } from '../../telemetry/writers.js';
+import { CountSketch } from './count-sketch.js';
+import type { JobEnd } from './tally.js';
+
+/** Recorders flush so often: what happened since is not yet seen. */
+const FLUSH_MS = 250;
+
+interface Slot {
+  startSecond: number;
+  counters: Record<Counter, number>;
+  ttft: CountSketch;
+  itl: CountSketch;
+}
+
+/** What an observation takes from here. */
+export interface Recorded {
+  writers: readonly Writer[];
+  arrivals: ReadonlyMap<number, number>;
+  ended: {
+    counters: Record<Counter, number>;
+    ttft: { quantile(q: number): number | null };
+    itl: { quantile(q: number): number | null };
+  };
+}
+
+/**
+ * The recorders' counts of one pool as Redis would hold them: arrivals by second, ends in slots of ten seconds. Of
+ * both only what the window can still show is kept. A gap hides what comes after its begin until it is over.
+ */
+export class PoolRecorder {
+  readonly #arrivals = new Map<number, number>();
+  #second = Number.NaN;
+  #inSecond = 0;
+  readonly #slots: Slot[] = [];
+  readonly #window: Omit<Slot, 'startSecond'> = emptySlot();
+  readonly #spare: Slot[] = [];
+  #frozen: Recorded | null = null;
+
+  constructor(
+    private readonly sinceMs: number,
+    private readonly windowSeconds: number,
+  ) {}
+
+  arrival(atMs: number): void {
+    const second = Math.floor(atMs / 1000);
+    if (second !== this.#second) {
+      this.#arrivals.set(this.#second, this.#inSecond);
+      this.#second = second;
+      this.#inSecond = this.#arrivals.get(second) ?? 0;
+    }
+    this.#inSecond++;
+  }
+
+  ended(end: JobEnd): void {
+    const slot = this.#slotAt(slotStart(end.atMs, LATENCY_SLOT_SECONDS));
+    count(slot, end);
+    count(this.#window, end);
+  }
+
+  /** From now on observations see only what was recorded before. */
+  freeze(nowMs: number): void {
+    const { writers, arrivals, ended } = this.recorded(nowMs);
+    const { counters, ttft, itl } = ended;
+    const quantiles = (sketch: typeof ttft) => {
+      const known = new Map<number, number | null>();
+      for (let percent = 1; percent <= 100; percent++) known.set(percent, sketch.quantile(percent / 100));
+      return { quantile: (q: number) => known.get(Math.max(1, Math.round(q * 100))) ?? null };
+    };
+    this.#frozen = {
+      writers,
+      arrivals: new Map(arrivals),
+      ended: { counters: { ...counters }, ttft: quantiles(ttft), itl: quantiles(itl) },
+    };
+  }
+
+  /** The gap is over; recorders have kept what they counted in it. */
+  thaw(): void {
+    this.#frozen = null;
+  }
+
+  recorded(nowMs: number): Recorded {
+    if (this.#frozen !== null) return this.#frozen;
+    this.#arrivals.set(this.#second, this.#inSecond);
+    this.#forget(nowMs);
+    const flushedMs = Math.floor(nowMs / FLUSH_MS) * FLUSH_MS;
+    const writer: Writer = {
+      seq: 0,
+      sinceMs: this.sinceMs,
+      throughMs: flushedMs,
+      atMs: flushedMs,
+      arrivals: true,
+      closed: false,
+    };
+    return { writers: [writer], arrivals: this.#arrivals, ended: this.#window };
+  }
+
+  #slotAt(startSecond: number): Slot {
+    // Ends come in order of time but for those of one step, so the slot is the last one or a new one.
+    const last = this.#slots.at(-1);
+    if (last !== undefined && startSecond <= last.startSecond) return last;
+    const slot = this.#spare.pop() ?? { startSecond, ...emptySlot() };
+    slot.startSecond = startSecond;
+    this.#slots.push(slot);
+    return slot;
+  }
+
+  #forget(nowMs: number): void {
+    const from = slotStart(nowMs - this.windowSeconds * 1000, LATENCY_SLOT_SECONDS);
+    for (let slot = this.#slots[0]; slot !== undefined && slot.startSecond < from; slot = this.#slots[0]) {
+      this.#slots.shift();
+      for (const name of COUNTERS) {
+        this.#window.counters[name] -= slot.counters[name];
+        slot.counters[name] = 0;
+      }
+      this.#window.ttft.subtract(slot.ttft);
+      this.#window.itl.subtract(slot.itl);
+      slot.ttft.clear();
+      slot.itl.clear();
+      this.#spare.push(slot);
+    }
+    const oldest = Math.floor(nowMs / 1000) - this.windowSeconds - 5;
+    for (const second of this.#arrivals.keys()) {
+      if (second >= oldest) break;
+      this.#arrivals.delete(second);
+    }
+  }
+}
+
+function count(into: Omit<Slot, 'startSecond'>, end: JobEnd): void {
+  const { counters } = into;
+  counters[end.kind]++;
+  if (end.attained) counters.attained++;
+  if (end.kind !== 'completed') return;
+  counters.isl += end.isl;
+  counters.osl += end.osl;
+  counters.ttftUs += Math.round(end.ttftSeconds * 1e6);
+  into.ttft.addAt(end.ttftPlace);
+  if (end.itlPlace < 0) return;
+  counters.itlUs += Math.round(end.itlSeconds * 1e6);
+  into.itl.addAt(end.itlPlace);
+}
+
+function emptySlot(): Omit<Slot, 'startSecond'> {
+  const counters = {
+    completed: 0,
+    failed: 0,
+    expired: 0,
+    cancelled: 0,
+    attained: 0,
+    isl: 0,
+    osl: 0,
+    ttftUs: 0,
+    itlUs: 0,
+  };
+  return { counters, ttft: new CountSketch(), itl: new CountSketch() };
+}
