@@ -20,7 +20,7 @@ const PURE = [
   '^src/gpu/core/',
   '^machines/',
   '^src/engines/sim/',
-  '^src/simulator/(?!traces/read\\.ts$|load/)',
+  '^src/simulator/(?!traces/read\\.ts$|load/|open/)',
 ];
 const IO =
   '^(node:)?(fs|net|tls|dns|dgram|http|https|http2|child_process|cluster|worker_threads|os|process|readline|repl|stream|timers|perf_hooks|inspector|v8|vm)(/|$)|(^|/)node_modules/(ioredis|bullmq|pino)/';

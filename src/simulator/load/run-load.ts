@@ -1,4 +1,4 @@
-import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { SluiceError } from '../../contract/errors.js';
 import type { TokenFrame } from '../../contract/reply.js';
 import type { Outcome, Submission } from '../../contract/request.js';

@@ -260,7 +260,7 @@ export class SimSystem {
         pool.failingUntilMs = nowMs + fault.forSeconds * 1000;
         return;
       default:
-        return unreachable(fault);
+        unreachable(fault);
     }
   }
 

@@ -1,0 +1,142 @@
+import { writeFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { loadConfig } from '../config/load.js';
+import { SluiceError } from '../contract/errors.js';
+import { type OpenScenario, openScenario, scenarioOf } from '../simulator/open/scenario.js';
+import { scenarioSchema } from '../simulator/open/scenario-schema.js';
+import { simulate } from '../simulator/run/simulate.js';
+import { TRACE_FORMATS } from '../simulator/traces/read.js';
+import { numberOption, seedOption } from './report/options.js';
+import { renderReport } from './report/render.js';
+import { seriesText, simulatedReport } from './report/simulated.js';
+
+interface SimulateFlags {
+  format?: string;
+  slo?: string;
+  mix?: string;
+  speed: string;
+  rateScale: string;
+  minutes?: string;
+  seed?: string;
+  config?: string;
+  coldStart?: string;
+  skipBad?: boolean;
+  json?: boolean;
+  series?: string;
+}
+
+/** A progress line at most so often, ms. */
+const PROGRESS_MS = 2000;
+
+/** `sluice simulate TRACE|SCENARIO.yaml`: what the system would have done, in virtual time. */
+export function simulateCommand(): Command {
+  return new Command('simulate')
+    .description(
+      'simulate the whole system on a trace or a scenario, in virtual time, and report as replay does',
+    )
+    .argument('<file>', 'trace file (with --format), or scenario (.yaml; docs/simulator.md)')
+    .option('--format <format>', `of a trace: one of ${TRACE_FORMATS.join(', ')}`)
+    .option('--slo <level>', 'SLO level of requests that name none')
+    .option('--mix <shares>', 'draw the level by seed, as in high=.5,medium=.3,low=.2')
+    .option('--speed <x>', 'divide time by x', '1')
+    .option('--rate-scale <x>', 'thin (below 1) or multiply (above 1) arrivals by seed, times unchanged', '1')
+    .option('--minutes <n>', 'take only the first n minutes of the trace')
+    .option('--seed <n>', "seed of levels, thinning and drawn arrivals (default: 1, or the scenario's)")
+    .option('-c, --config <file>', 'configuration file')
+    .option('--cold-start <seconds>', 'cold start of every engine, instead of the configured one')
+    .option('--skip-bad', 'leave broken rows out and count them')
+    .option('--series <file>', 'write the time series there: CSV, or JSON for a name that ends in .json')
+    .option('--json', 'print the report as JSON (docs/report.md)')
+    .action((file: string, flags: SimulateFlags) => {
+      process.exitCode = run(file, flags);
+    });
+}
+
+/** @returns the exit code: 0 if no request was lost. */
+function run(file: string, flags: SimulateFlags): number {
+  const { options, traces } = /\.ya?ml$/.test(file) ? openFile(file, flags) : openTrace(file, flags);
+  const startedMs = Date.now();
+  let toldMs = startedMs;
+  const note = (line: string) => process.stderr.write(`simulate: ${line}\n`);
+  const result = simulate({
+    ...options,
+    onProgress: ({ atSeconds, requests, open }) => {
+      if (Date.now() - toldMs < PROGRESS_MS) return;
+      toldMs = Date.now();
+      const rate = (requests / (toldMs - startedMs)) * 1000;
+      note(
+        `${(atSeconds / 3600).toFixed(2)} h, ${requests} requests, ${open} open, ${rate.toFixed(0)} requests/s`,
+      );
+    },
+  });
+  const seconds = (Date.now() - startedMs) / 1000;
+  for (const { skipped, firstBad } of traces)
+    if (skipped > 0) note(`left out ${skipped} broken rows, the first: ${firstBad}`);
+  const report = simulatedReport(options.config, result);
+  if (report.total.requests === 0)
+    throw new SluiceError('invalid_request', `${file}: expected at least one request, got none`);
+  note(`${report.total.requests} requests in ${seconds.toFixed(1)} s, ${result.events} events`);
+  if (flags.series !== undefined) writeSeries(flags.series, seriesText(result, flags.series));
+  const text =
+    flags.json === true ? `${JSON.stringify(report, null, 2)}\n` : renderReport(report, options.config);
+  process.stdout.write(text);
+  return report.total.lost === 0 ? 0 : 1;
+}
+
+function openFile(file: string, flags: SimulateFlags): OpenScenario {
+  for (const name of ['format', 'slo', 'mix', 'minutes', 'coldStart', 'skipBad'] as const)
+    if (flags[name] !== undefined) throw onlyForTraces(name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`));
+  for (const name of ['speed', 'rateScale'] as const)
+    if (flags[name] !== '1') throw onlyForTraces(name === 'speed' ? name : 'rate-scale');
+  return openScenario(file, {
+    ...(flags.config === undefined ? {} : { config: loadConfig(flags.config) }),
+    ...(flags.seed === undefined ? {} : { seed: seedOption(flags.seed) }),
+  });
+}
+
+function onlyForTraces(flag: string): SluiceError {
+  return new SluiceError('invalid_request', `expected no --${flag} beside a scenario, which says so itself`);
+}
+
+function openTrace(file: string, flags: SimulateFlags): OpenScenario {
+  const format = TRACE_FORMATS.find((name) => name === flags.format);
+  if (format === undefined) {
+    const got = flags.format === undefined ? 'none' : JSON.stringify(flags.format);
+    const message = `expected --format to be one of ${TRACE_FORMATS.join(', ')} (or a scenario .yaml), got ${got}`;
+    throw new SluiceError('invalid_request', message);
+  }
+  if (flags.slo !== undefined && flags.mix !== undefined)
+    throw new SluiceError('invalid_request', 'expected --slo or --mix, got both');
+  const fields = scenarioSchema.parse({
+    arrivals: [
+      {
+        trace: file,
+        format,
+        ...(flags.slo === undefined ? {} : { level: flags.slo }),
+        ...(flags.mix === undefined ? {} : { mix: flags.mix }),
+        ...(flags.skipBad === true ? { skip_bad: true } : {}),
+        ...(flags.minutes === undefined ? {} : { minutes: numberOption('--minutes', flags.minutes) }),
+        speed: numberOption('--speed', flags.speed),
+        rate_scale: numberOption('--rate-scale', flags.rateScale),
+      },
+    ],
+    seed: flags.seed === undefined ? 1 : seedOption(flags.seed),
+    ...(flags.coldStart === undefined
+      ? {}
+      : { cold_start_seconds: numberOption('--cold-start', flags.coldStart) }),
+  });
+  return scenarioOf(
+    fields,
+    'simulate',
+    flags.config === undefined ? {} : { config: loadConfig(flags.config) },
+  );
+}
+
+function writeSeries(file: string, text: string): void {
+  try {
+    writeFileSync(file, text);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new SluiceError('invalid_request', `expected a file that can be written at ${file}: ${reason}`);
+  }
+}

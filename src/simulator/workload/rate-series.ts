@@ -1,0 +1,114 @@
+import { SluiceError } from '../../contract/errors.js';
+import type { TimedRequest } from './arrivals.js';
+import { exponential, type Random, seededRandom } from './random.js';
+import type { RatePoint } from './shape.js';
+import type { TokenTable } from './token-cdf.js';
+
+/** Columns that hold seconds, and those that hold a rate, with what makes it requests per second. */
+const TIMES = ['t_seconds', 'at_seconds', 'seconds'];
+const RATES: Readonly<Record<string, number>> = { rps: 1, rpm: 1 / 60, rpm_mid: 1 / 60 };
+
+/**
+ * Reads a rate series: CSV with a header that names a time (`t_seconds`) and a rate (`rps`, `rpm`, `rpm_mid`).
+ * Errors: `invalid_request` with the line number of a broken or unsorted row, or when fewer than two points are there.
+ */
+export function parseRateSeries(text: string, name: string): RatePoint[] {
+  const fail = (line: number, what: string) =>
+    new SluiceError('invalid_request', `${name}:${line}: ${what}; correct the row`);
+  const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/);
+  const header = (lines[0] ?? '').split(',').map((cell) => cell.trim());
+  const timeAt = header.findIndex((cell) => TIMES.includes(cell));
+  const rateAt = header.findIndex((cell) => Object.hasOwn(RATES, cell));
+  const unit = RATES[header[rateAt] ?? ''];
+  if (timeAt < 0 || unit === undefined)
+    throw fail(
+      1,
+      `expected a header with one of ${TIMES.join(', ')} and one of ${Object.keys(RATES).join(', ')}`,
+    );
+  const points: RatePoint[] = [];
+  for (const [index, line] of lines.entries()) {
+    if (index === 0 || line.trim() === '') continue;
+    const cells = line.split(',').map((cell) => cell.trim());
+    const atSeconds = number(cells[timeAt]);
+    const rate = number(cells[rateAt]);
+    if (!(atSeconds >= (points.at(-1)?.atSeconds ?? 0)))
+      throw fail(
+        index + 1,
+        `expected a time of at least 0, in order, got ${JSON.stringify(cells[timeAt] ?? '')}`,
+      );
+    if (!(rate >= 0) || rate === Number.POSITIVE_INFINITY)
+      throw fail(index + 1, `expected a rate of at least 0, got ${JSON.stringify(cells[rateAt] ?? '')}`);
+    points.push({ atSeconds, rps: rate * unit });
+  }
+  if (points.length < 2) throw fail(lines.length, `expected at least two points, got ${points.length}`);
+  return points;
+}
+
+function number(text: string | undefined): number {
+  return text === undefined || text === '' ? Number.NaN : Number(text);
+}
+
+export interface SeriesLoad {
+  level: string;
+  rate: readonly RatePoint[];
+  tokens: { isl: TokenTable; osl: TokenTable };
+  seed: number;
+  /** Rates multiplied, times divided. */
+  rateScale?: number;
+  speed?: number;
+  /** Index of dispersion of the counts of one second, 1 or more; 1: Poisson. */
+  dispersion?: number;
+}
+
+/**
+ * Requests drawn from a rate that changes evenly from point to point. Poisson by thinning within each second (Lewis and
+ * Shedler 1979). With an index of dispersion D above 1 each second's rate r is multiplied by a draw of a gamma
+ * distribution of mean 1 and variance (D - 1) / r, so that its count is negative binomial of mean r and variance D r.
+ */
+export function* seriesRequests(load: SeriesLoad): Generator<TimedRequest> {
+  const { level, rate, tokens, seed, rateScale = 1, speed = 1, dispersion = 1 } = load;
+  const random = seededRandom(seed, `series:${level}`);
+  const lengths = seededRandom(seed, `lengths:${level}`);
+  const beginSeconds = rate[0]?.atSeconds ?? 0;
+  for (let k = 1; k < rate.length; k++) {
+    const from = rate[k - 1];
+    const to = rate[k];
+    if (!from || !to || to.atSeconds <= from.atSeconds) continue;
+    const span = to.atSeconds - from.atSeconds;
+    const rateOf = (at: number) =>
+      rateScale * (from.rps + ((to.rps - from.rps) * (at - from.atSeconds)) / span);
+    for (
+      let start = from.atSeconds;
+      start < to.atSeconds;
+      start = Math.min(to.atSeconds, Math.floor(start) + 1)
+    ) {
+      const end = Math.min(to.atSeconds, Math.floor(start) + 1);
+      const mean = rateOf((start + end) / 2);
+      const factor = dispersion > 1 && mean > 0 ? gamma(random, mean / (dispersion - 1)) : 1;
+      const peak = Math.max(rateOf(start), rateOf(end)) * factor;
+      if (peak <= 0) continue;
+      for (let at = start + exponential(random, 1 / peak); at < end; at += exponential(random, 1 / peak)) {
+        if (random() * peak >= rateOf(at) * factor) continue;
+        yield {
+          atSeconds: (at - beginSeconds) / speed,
+          isl: tokens.isl.draw(lengths),
+          osl: tokens.osl.draw(lengths),
+          level,
+        };
+      }
+    }
+  }
+}
+
+/** A draw from the gamma distribution of the given shape and mean 1. Marsaglia and Tsang 2000. */
+function gamma(random: Random, shape: number): number {
+  if (shape < 1) return (gamma(random, shape + 1) * (shape + 1) * random() ** (1 / shape)) / shape;
+  const d = shape - 1 / 3;
+  const c = 1 / Math.sqrt(9 * d);
+  for (;;) {
+    const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+    const v = (1 + c * normal) ** 3;
+    if (v <= 0) continue;
+    if (Math.log(1 - random()) < 0.5 * normal * normal + d - d * v + d * Math.log(v)) return (d * v) / shape;
+  }
+}
