@@ -2,9 +2,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import type { ClassicProfile } from '../../src/planning/classic/replicas.js';
+import { loadMeasuredTable } from '../../src/profile/load.js';
 import { decodeGrid } from '../../src/profile/tables/grid.js';
 import { interpolatePrefill } from '../../src/profile/tables/prefill.js';
-import { readTable } from '../../src/profile/tables/read.js';
 import type { DecodeGrid, DecodeTable } from '../../src/profile/tables/types.js';
 import { problemOf } from './cases.js';
 
@@ -38,7 +38,7 @@ export class Profiles {
 
 function readProfile(file: string): ClassicProfile {
   const name = basename(file, '.json');
-  const table = readTable(name, [{ name: file, bytes: readFileSync(file) }]);
+  const table = loadMeasuredTable(file);
   const recorded = join(dirname(file), 'grids', `${name}_grid.json`);
   const grid = existsSync(recorded) ? readGrid(recorded) : classicGrid(table.decode);
   return { prefill: interpolatePrefill(table.prefill), grid };

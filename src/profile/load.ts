@@ -1,8 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { basename, dirname, extname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { SluiceError } from '../contract/errors.js';
+import { type ReadTableOptions, readTable } from './tables/read.js';
+import type { MeasuredTable } from './tables/types.js';
 import type { Profile } from './types.js';
 
 const coefficient = z.number().min(0);
@@ -57,6 +59,36 @@ function parseProfile(text: string, file: string): Profile {
   if (parsed.success) return parsed.data;
   const problems = parsed.error.issues.map((issue) => `${issue.path.join('.') || '(top)'}: ${issue.message}`);
   throw new SluiceError('invalid_config', `${file}: not a valid profile: ${problems.join('; ')}`);
+}
+
+/** The two files of a profile of NVIDIA Dynamo in its folder, as its profiler, its ConfigMap and its repository have them. */
+const DYNAMO_FILES = [
+  ['selected_prefill_interpolation/raw_data.npz', 'selected_decode_interpolation/raw_data.npz'],
+  ['prefill_raw_data.json', 'decode_raw_data.json'],
+  ['prefill.npz', 'decode.npz'],
+] as const;
+
+/**
+ * Loads measured tables: our JSON, a file with both halves of Dynamo's raw data, or the folder that holds its two files.
+ * @throws SluiceError invalid_config that names the file and the place in it.
+ */
+export function loadMeasuredTable(path: string, options: ReadTableOptions = {}): MeasuredTable {
+  const files = tableFiles(path).map((file) => {
+    try {
+      return { name: file, bytes: readFileSync(file) };
+    } catch (error) {
+      throw new SluiceError('invalid_config', `${file}: cannot read the profile (${reasonOf(error)})`);
+    }
+  });
+  return readTable(basename(path, extname(path)), files, options);
+}
+
+function tableFiles(path: string): string[] {
+  if (!existsSync(path) || !statSync(path).isDirectory()) return [path];
+  const pair = DYNAMO_FILES.find((files) => files.every((file) => existsSync(join(path, file))));
+  if (pair !== undefined) return pair.map((file) => join(path, file));
+  const known = DYNAMO_FILES.map((files) => files.join(' and ')).join('; or ');
+  throw new SluiceError('invalid_config', `${path}: expected a folder with ${known}`);
 }
 
 /** The package root differs between the sources and the build (dist/src), so it is found by walking up. */

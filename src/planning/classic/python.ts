@@ -1,9 +1,11 @@
 /** Python's min and max of two numbers, which keep the first where a comparison with NaN fails. */
 export function pythonMin(a: number, b: number): number {
+  // biome-ignore lint/complexity/useMathMinMax: Math.min answers NaN where Python keeps the first
   return b < a ? b : a;
 }
 
 export function pythonMax(a: number, b: number): number {
+  // biome-ignore lint/complexity/useMathMinMax: as above
   return b > a ? b : a;
 }
 

@@ -11,6 +11,11 @@ export interface Triangulation {
 
 /** The tie-break's size: far above rounding, far below any distance between measured points. */
 const TIE_BREAK = 1e-7;
+/**
+ * Twice the area below which a triangle counts as flat, relative to the points' bounding box: points on one line (each
+ * context length at one request, say) whose digits were rounded have no triangles between them.
+ */
+const FLAT = 1e-8;
 
 /**
  * Delaunay triangulation by wrapping: from an edge of the hull, each edge gets the point whose circle is empty. O(n^2).
@@ -68,6 +73,7 @@ function hullEdge(circles: Circles, points: readonly Point[]): [number, number] 
 class Circles {
   readonly #points: readonly Point[];
   readonly #weight: readonly number[];
+  readonly #flat: number;
 
   constructor(points: readonly Point[]) {
     this.#points = points;
@@ -75,6 +81,7 @@ class Circles {
       const values = points.map((point) => point[axis]);
       return Math.max(...values) - Math.min(...values);
     };
+    this.#flat = FLAT * range(0) * range(1);
     const size = TIE_BREAK * Math.min(range(0), range(1)) ** 2;
     // The fractional parts of multiples of the golden ratio: fixed, and no two alike.
     this.#weight = points.map((_, i) => size * ((i * 0.6180339887498949) % 1));
@@ -99,7 +106,7 @@ class Circles {
   emptiest(a: number, b: number): number | null {
     let best: number | null = null;
     for (let i = 0; i < this.#points.length; i++) {
-      if (i === a || i === b || this.turn(a, b, i) <= 0) continue;
+      if (i === a || i === b || this.turn(a, b, i) <= this.#flat) continue;
       if (best === null || this.#inCircle(a, b, best, i) > 0) best = i;
     }
     return best;

@@ -1,3 +1,4 @@
+import { badTable } from './check.js';
 import { nonNegativeLeastSquares } from './nnls.js';
 import type { MeasuredTable } from './types.js';
 
@@ -27,6 +28,7 @@ export interface FitOptions {
 /**
  * Fits the law to the relative errors, robustly, coefficients >= 0. A decode point's batch is
  * kvTokens / contextLength, its kvTokens = kvUsage x maxKvTokens.
+ * @throws SluiceError invalid_config where `maxBatch` leaves no decode point.
  */
 export function fitLaw(table: MeasuredTable, options: FitOptions = {}): FittedLaw {
   const { prefill, decode } = table;
@@ -44,6 +46,9 @@ export function fitLaw(table: MeasuredTable, options: FitOptions = {}): FittedLa
     rows.push([1, batch, kvTokens]);
     itlMs.push(decode.itlMs[i] ?? 0);
   });
+  if (rows.length === 0) {
+    throw badTable(table.source, 'decode', `expected a point of batch ${options.maxBatch} or less, got none`);
+  }
   const itl = relativeFit(rows, itlMs);
   return {
     ttft: inSeconds(ttft.coefficients),
@@ -89,7 +94,7 @@ function errorOf(misses: readonly number[]): FitError {
   const total = misses.reduce((sum, miss) => sum + miss, 0);
   return {
     points: misses.length,
-    meanAbsolute: misses.length === 0 ? 0 : total / misses.length,
+    meanAbsolute: total / misses.length,
     worst: misses.reduce((most, miss) => Math.max(most, miss), 0),
   };
 }
