@@ -1,6 +1,5 @@
 import { Queue, QueueEvents } from 'bullmq';
-import type { Redis } from 'ioredis';
-import { connect } from '../../src/queues/connection.js';
+import { Redis } from 'ioredis';
 import { SluiceClient } from '../../src/scheduler/client.js';
 import { BARE_QUEUE, benchConfig, POOL } from './setup.js';
 
@@ -16,10 +15,11 @@ export interface Side {
 
 /** Bare BullMQ: add, no-op processor, `waitUntilFinished`. */
 export async function bareSide(redisUrl: string, queueName = BARE_QUEUE): Promise<Side> {
-  const connection: Redis = connect(redisUrl, 'producer');
+  const plain = () => new Redis(redisUrl, { maxRetriesPerRequest: null });
+  const connection = plain();
   // BullMQ's own limit of 10,000 events can trim an end away before a busy client has read it.
   const queue = new Queue(queueName, { connection, streams: { events: { maxLen: 1_000_000 } } });
-  const events = new QueueEvents(queueName, { connection: connect(redisUrl, 'subscriber') });
+  const events = new QueueEvents(queueName, { connection: plain() });
   events.setMaxListeners(0);
   await events.waitUntilReady();
   const data = (prompt: string) => ({ prompt, max_tokens: 16, slo_level: 'high' });

@@ -1,4 +1,5 @@
 import { Worker } from 'bullmq';
+import { Redis } from 'ioredis';
 import { createNoopEngine } from '../../src/engines/noop.js';
 import { connect } from '../../src/queues/connection.js';
 import { Keys } from '../../src/queues/keys.js';
@@ -15,7 +16,7 @@ const config = benchConfig();
 
 if (kind === 'bare') {
   const worker = new Worker(BARE_QUEUE, async () => 'ok', {
-    connection: connect(redisUrl, 'worker'),
+    connection: new Redis(redisUrl, { maxRetriesPerRequest: null }),
     concurrency: 100,
     ...retentionOfBoth(config),
   });

@@ -62,7 +62,8 @@ export class TokenEmitter {
   #schedule(): void {
     if (this.#scheduled || this.#flushing) return;
     this.#scheduled = true;
-    setImmediate(() => {
+    // After all that the current callback sets off: a request that ends in it needs no flush of its own.
+    process.nextTick(() => {
       this.#scheduled = false;
       void this.#flush();
     });
@@ -132,9 +133,18 @@ function frameOf(run: EmittingRun, tokens: string[]): TokenFrame {
   };
 }
 
-/** Publishes ends of requests, those of one turn of the event loop in one message for each channel. */
+/** Ends that follow each other faster than this go together. */
+const GATHER_MS = 2;
+
+/**
+ * Publishes ends of requests: at once when the last message is some time ago, else those that gather in two
+ * milliseconds in one message for each channel. Under load a client then wakes for many ends, not for each, and what it
+ * submits next comes in one go too.
+ */
 export class EndPublisher {
-  readonly #byChannel = new Map<string, EndFrame[]>();
+  #byChannel = new Map<string, EndFrame[]>();
+  #scheduled = false;
+  #lastMs = 0;
 
   constructor(private readonly redis: Redis) {}
 
@@ -142,19 +152,24 @@ export class EndPublisher {
     for (const channel of channels) {
       let frames = this.#byChannel.get(channel);
       if (frames === undefined) {
-        if (this.#byChannel.size === 0) setImmediate(() => this.#flush());
         frames = [];
         this.#byChannel.set(channel, frames);
       }
       frames.push(tail === undefined ? { type: 'end', id, outcome } : { type: 'end', id, outcome, tail });
     }
+    if (this.#scheduled || this.#byChannel.size === 0) return;
+    this.#scheduled = true;
+    if (performance.now() - this.#lastMs > GATHER_MS) setImmediate(() => this.#flush());
+    else setTimeout(() => this.#flush(), GATHER_MS);
   }
 
   #flush(): void {
+    this.#scheduled = false;
+    this.#lastMs = performance.now();
     for (const [channel, frames] of this.#byChannel) {
-      // Clients look the end up by themselves when this message is lost.
+      // Clients look up by themselves what a lost message would have told.
       this.redis.publish(channel, JSON.stringify(frames)).catch(() => {});
     }
-    this.#byChannel.clear();
+    this.#byChannel = new Map();
   }
 }

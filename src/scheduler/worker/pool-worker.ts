@@ -39,7 +39,6 @@ export class PoolWorker {
   readonly #runs = new Map<string, Run>();
   readonly #runOf = new WeakMap<Job, Run>();
   readonly #bull: PullWorker;
-  readonly #blocking: Redis;
   readonly #control: Redis;
   readonly #emitter: TokenEmitter;
   readonly #ends: EndPublisher;
@@ -56,13 +55,12 @@ export class PoolWorker {
     this.#ends = new EndPublisher(redis);
     this.#context = { pool, role, engine, emitter: this.#emitter, redis, keys, now: options.now };
     this.#meanKvTokens = pool.expected.isl + pool.expected.osl;
-    this.#blocking = connect(redisUrl, 'worker');
     this.#control = connect(redisUrl, 'subscriber');
     const name = role === 'prefill' ? keys.prefillQueue(pool.name) : keys.decodeQueue(pool.name);
     this.#bull = new PullWorker(name, (job, token) => this.#process(job, token), {
       ...workerOptions(config.queues),
       ...retention(config),
-      connection: this.#blocking,
+      connection: redis,
       prefix: keys.poolPrefix(pool.name),
       name: options.workerId,
       autorun: false,
@@ -79,7 +77,7 @@ export class PoolWorker {
       if (run !== undefined) this.#forget(run);
     };
     this.#bull.on('error', (error) => options.log(`queue ${name}: ${error.message}`));
-    engine.onRoom(() => this.#adjustRoom());
+    engine.onRoom(() => this.#adjustRoomSoon());
   }
 
   /** Requests held now. */
@@ -133,7 +131,6 @@ export class PoolWorker {
   async close(): Promise<void> {
     await this.#bull.close();
     this.#control.disconnect();
-    this.#blocking.disconnect();
   }
 
   async #process(job: Job, token: string | undefined): Promise<unknown> {
@@ -266,14 +263,18 @@ export class PoolWorker {
     else this.#runs.get(message.id)?.channels.add(message.replyTo);
   }
 
-  /** Once for each turn of the event loop: what a turn changes belongs together. */
   #adjustRoom(): void {
+    const more = this.options.engine.room(this.#meanKvTokens) - this.#finishing.size;
+    this.#bull.setRoom(this.#runs.size, more);
+  }
+
+  /** An engine tells of room before the run that left it is known to be finishing. */
+  #adjustRoomSoon(): void {
     if (this.#roomChanged) return;
     this.#roomChanged = true;
     setImmediate(() => {
       this.#roomChanged = false;
-      const more = this.options.engine.room(this.#meanKvTokens) - this.#finishing.size;
-      this.#bull.setRoom(this.#runs.size, more);
+      this.#adjustRoom();
     });
   }
 }
