@@ -15,6 +15,8 @@ const PURE = [
   'src/admission',
   'src/gpu/core',
   'src/engines/sim',
+  'src/simulator/run',
+  'src/simulator/workload',
 ];
 /** The edges of the live sim engine: timers, and the clock that is given to the rest. */
 const EDGES = ['src/engines/sim/live.ts', 'src/engines/sim/wall-clock.ts'];

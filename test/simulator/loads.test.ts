@@ -1,0 +1,230 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { openScenario } from '../../src/simulator/open/scenario.js';
+import { simulate } from '../../src/simulator/run/simulate.js';
+import { parseTrace, streamTrace } from '../../src/simulator/traces/read.js';
+import { mergeRequests } from '../../src/simulator/workload/merge.js';
+import { seededRandom } from '../../src/simulator/workload/random.js';
+import { parseRateSeries, seriesRequests } from '../../src/simulator/workload/rate-series.js';
+import { parseTokenCdfs, TokenTable } from '../../src/simulator/workload/token-cdf.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'sluice-loads-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const write = (name: string, text: string) => {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+};
+
+const ten = new TokenTable([[1, 10]]);
+
+describe('traces by columns', () => {
+  it('BurstGPT: seconds, request and response tokens, whatever else stands there', async () => {
+    const { rows } = await parseTrace(
+      [
+        'Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type',
+        '5,ChatGPT,472,18,490,Conversation log',
+        '45.5,GPT-4,1087,230,1317,API log',
+      ],
+      'burstgpt',
+    );
+    expect(rows).toEqual([
+      { atSeconds: 0, isl: 472, osl: 18 },
+      { atSeconds: 40.5, isl: 1087, osl: 230 },
+    ]);
+  });
+
+  it('BurstGPT: answers of no token, as failed ones have, are named or counted', async () => {
+    const lines = ['Timestamp,Request tokens,Response tokens', '1,5,0', '2,5,6'];
+    await expect(parseTrace(lines, 'burstgpt')).rejects.toThrow(
+      /trace:2: expected Response tokens to be at least 1 token, got "0"/,
+    );
+    expect(await parseTrace(lines, 'burstgpt', { skipBad: true })).toMatchObject({ skipped: 1 });
+  });
+
+  it('Vidur: arrived_at and both lengths, in any order of columns', async () => {
+    const lines = ['num_prefill_tokens,num_decode_tokens,arrived_at', '100,20,0.5', '200,30,1.75'];
+    const { rows } = await parseTrace(lines, 'vidur');
+    expect(rows.at(-1)).toEqual({ atSeconds: 1.25, isl: 200, osl: 30 });
+    await expect(parseTrace(['a,b', '1,2'], 'vidur')).rejects.toThrow(
+      /trace:1: expected a Vidur header with a column "arrived_at", got "a,b"/,
+    );
+    await expect(parseTrace([...lines, '1,2'], 'vidur')).rejects.toThrow(
+      /trace:4: expected 3 columns, got 2/,
+    );
+  });
+
+  it('stream the same rows as they read, with the same errors', async () => {
+    const lines = ['num_prefill_tokens,num_decode_tokens,arrived_at', '100,20,0.5', '200,30,x', '7,8,3'];
+    const path = write('v.csv', lines.join('\r\n'));
+    const stream = streamTrace(path, 'vidur', { skipBad: true });
+    const read = await parseTrace(lines, 'vidur', { skipBad: true });
+    expect([...stream.rows]).toEqual(read.rows);
+    expect(stream.skipped).toBe(1);
+    expect(() => [...streamTrace(path, 'vidur').rows]).toThrow(/v\.csv:3: expected arrived_at .* got "x"/);
+    expect(() => streamTrace(join(folder, 'none'), 'vidur')).toThrow(/expected a trace file at/);
+    expect(() => streamTrace(folder, 'vidur')).toThrow(/expected a trace file at/);
+  });
+});
+
+describe('a rate series', () => {
+  const draw = (options: { dispersion?: number; seed?: number; speed?: number } = {}) => {
+    const rate = [
+      { atSeconds: 100, rps: 20 },
+      { atSeconds: 1100, rps: 60 },
+    ];
+    return [...seriesRequests({ level: 'high', rate, tokens: { isl: ten, osl: ten }, seed: 1, ...options })];
+  };
+  const perSecond = (at: readonly number[]) => {
+    const counts = new Array<number>(1000).fill(0);
+    for (const seconds of at) counts[Math.floor(seconds)]!++;
+    return counts;
+  };
+  /** Mean of (count - rate)^2 / rate: the index of dispersion about the known rate. */
+  const dispersionOf = (counts: readonly number[]) =>
+    counts.reduce((sum, count, k) => sum + (count - 20.02 - 0.04 * k) ** 2 / (20.02 + 0.04 * k), 0) /
+    counts.length;
+
+  it('draws its rate by seed, from its first point on', () => {
+    const at = draw().map(({ atSeconds }) => atSeconds);
+    // 40 requests/s on average over 1,000 s: 40,000, of deviation 200.
+    expect(Math.abs(at.length - 40_000)).toBeLessThan(1000);
+    expect(at.filter((seconds) => seconds < 500).length / at.length).toBeCloseTo(15 / 40, 1);
+    expect(at).toEqual([...at].sort((a, b) => a - b));
+    expect(draw()).toEqual(draw());
+    expect(draw({ seed: 2 })).not.toEqual(draw());
+    expect(draw({ speed: 10 }).at(-1)!.atSeconds).toBeLessThanOrEqual(100);
+    expect(dispersionOf(perSecond(at))).toBeGreaterThan(0.85);
+    expect(dispersionOf(perSecond(at))).toBeLessThan(1.15);
+  });
+
+  it('is as bursty as its index of dispersion says, at the same mean', () => {
+    const at = draw({ dispersion: 13 }).map(({ atSeconds }) => atSeconds);
+    expect(dispersionOf(perSecond(at))).toBeGreaterThan(10);
+    expect(dispersionOf(perSecond(at))).toBeLessThan(16);
+    // The deviation of the count grows by the root of 13.
+    expect(Math.abs(at.length - 40_000)).toBeLessThan(3600);
+  });
+
+  it.each([
+    ['a,b\n1,2', /s:1: expected a header with one of t_seconds/],
+    ['t_seconds,rpm\n0,5', /expected at least two points, got 1/],
+    ['t_seconds,rpm\n0,5\n-1,5', /s:3: expected a time of at least 0, in order, got "-1"/],
+    ['t_seconds,rps\n0,5\n1,x', /s:3: expected a rate of at least 0, got "x"/],
+  ])('refuses %j with line and reason', (text, message) => {
+    expect(() => parseRateSeries(text, 's')).toThrow(message);
+  });
+
+  it('reads requests per minute as per second', () => {
+    expect(parseRateSeries('t_seconds,rpm_mid,rpm_lo\n217,120,0\n650,60,0\n', 's')).toEqual([
+      { atSeconds: 217, rps: 2 },
+      { atSeconds: 650, rps: 1 },
+    ]);
+  });
+});
+
+describe('token CDFs', () => {
+  it('draw lengths between their points', () => {
+    const text = JSON.stringify({
+      input: {
+        code: [
+          [0, 100, 0, 0],
+          [50, 200, 0, 0],
+          [100, 1000, 0, 0],
+        ],
+      },
+      output: {
+        code: [
+          [50, 10],
+          [100, 10],
+        ],
+      },
+    });
+    const { isl, osl } = parseTokenCdfs(text, 't', 'code');
+    // Half of them evenly from 100 to 200, half from 200 to 1000.
+    expect(isl.mean).toBeCloseTo((150 + 600) / 2, -1);
+    const random = seededRandom(1);
+    const draws = Array.from({ length: 1000 }, () => isl.draw(random));
+    expect(Math.min(...draws)).toBeGreaterThanOrEqual(100);
+    expect(Math.max(...draws)).toBeLessThanOrEqual(1000);
+    expect(osl.draw(random)).toBeGreaterThanOrEqual(1);
+  });
+
+  it.each([
+    ['x', /t: expected JSON/],
+    ['{}', /t: input: /],
+    [
+      '{"input":{"chat":[[0,1],[100,2]]},"output":{"chat":[[0,1],[100,2]]}}',
+      /t: expected a kind of chat, got "code"/,
+    ],
+    [
+      '{"input":{"code":[[50,1],[10,2]]},"output":{"code":[[0,1],[1,2]]}}',
+      /input\.code: expected rising percents/,
+    ],
+  ])('refuse %s', (text, message) => {
+    expect(() => parseTokenCdfs(text, 't', 'code')).toThrow(message);
+  });
+});
+
+it('loads are merged by time, and none is read further than needed', () => {
+  let read = 0;
+  function* endless() {
+    for (;;) yield { atSeconds: read++, isl: 1, osl: 1, level: 'a' };
+  }
+  const merged = mergeRequests([endless(), [{ atSeconds: 1.5, isl: 1, osl: 1, level: 'b' }]]);
+  const levels: (string | undefined)[] = [];
+  for (const { level } of merged) {
+    levels.push(level);
+    if (levels.length === 4) break;
+  }
+  expect(levels).toEqual(['a', 'a', 'b', 'a']);
+  expect(read).toBeLessThan(6);
+});
+
+describe('a scenario', () => {
+  const scenario = `
+config: {pools: {medium: {cost_optimization: true}, high: {}}}
+seed: 3
+duration_seconds: 60
+cold_start_seconds: 7
+arrivals:
+  - {level: medium, rate: [[0, 2], [60, 4]], isl: {median: 500}, osl: {median: 20}}
+  - {trace: v.csv, format: vidur, mix: high=1, rate_scale: 2}
+faults:
+  - {kind: worker_death, pool: medium, at_seconds: 30}
+`;
+
+  it('opens what it names and runs', () => {
+    write('v.csv', 'num_prefill_tokens,num_decode_tokens,arrived_at\n100,20,0.5\n200,30,1.75\n');
+    const { options } = openScenario(write('s.yaml', scenario));
+    expect(options.config.pools.medium).toMatchObject({
+      costOptimization: true,
+      engine: { coldStartSeconds: 7 },
+    });
+    expect(options.faults).toEqual([{ kind: 'worker_death', atSeconds: 30, pool: 'medium', noticed: false }]);
+    const { pools, wallSeconds } = simulate(options);
+    expect(wallSeconds).toBeGreaterThanOrEqual(60);
+    expect(pools.high?.tally).toMatchObject({ requests: 4, completed: 4 });
+    expect(pools.medium?.tally.requests).toBeGreaterThan(120);
+    expect(pools.medium?.tally.lost).toBe(0);
+  });
+
+  it.each([
+    ['arrivals: []', /s\.yaml:1:1: arrivals: /],
+    [
+      'seed: 1\narrivals:\n  - {level: high}',
+      /s\.yaml:3:\d+: arrivals\[0\]: expected one of trace, rate and series/,
+    ],
+    ['arrivals:\n  - {trace: v.csv}', /arrivals\[0\]: expected format beside trace/],
+    [`${scenario}  - {kind: fire, pool: medium, at_seconds: 1}`, /s\.yaml:11:\d+: faults\[1\]\.kind: /],
+    [
+      `${scenario}  - {kind: worker_death, pool: gold, at_seconds: 1}`,
+      /expected a pool of medium, high, got gold/,
+    ],
+    [scenario.replace('high: {}', 'high: {minworkers: 1}'), /s\.yaml:config/],
+  ])('that is wrong is refused with file, line and path: %#', (text, message) => {
+    expect(() => openScenario(write('s.yaml', text))).toThrow(message);
+  });
+});
