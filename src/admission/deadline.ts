@@ -37,7 +37,10 @@ export function needsRebase(scale: DeadlineScale, nowMs: number): boolean {
   return nowMs - scale.epochMs > (TICKS * scale.resolutionMs) / 2;
 }
 
-/** A fresh epoch: an eighth of the span back, so that requests already overdue keep their order. */
+/**
+ * A fresh epoch: an eighth of the span back, so that requests already overdue keep their order. Epochs are whole ticks
+ * apart, so that two deadlines of one tick share one under every epoch.
+ */
 export function freshEpoch(resolutionMs: number, nowMs: number): number {
-  return Math.floor(nowMs - (TICKS * resolutionMs) / 8);
+  return Math.floor(nowMs / resolutionMs - TICKS / 8) * resolutionMs;
 }
