@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { forecastLoss } from '../../../src/planning/classic/forecast-loss.js';
-import { mockDecodeMs, mockPrefillMs } from '../../../src/planning/classic/mock-engine.js';
 import { makePredictor } from '../../../src/planning/classic/make-predictor.js';
+import { mockDecodeMs, mockPrefillMs } from '../../../src/planning/classic/mock-engine.js';
 import type { ClassicPredictor } from '../../../src/planning/classic/predictors.js';
 import { ClassicTraffic } from '../../../src/planning/classic/traffic.js';
 import { number } from '../cases.js';

@@ -6,8 +6,8 @@ import {
   roundBudget,
 } from '../../../src/planning/classic/budget.js';
 import {
-  classicReplicas,
   type ClassicLoad,
+  classicReplicas,
   profiledReplicas,
 } from '../../../src/planning/classic/replicas.js';
 import { number } from '../cases.js';
