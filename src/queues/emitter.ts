@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
-import type { Outcome } from '../contract/request.js';
 import type { EndFrame, TokenFrame } from '../contract/reply.js';
+import type { Outcome } from '../contract/request.js';
 import { type Emission, emit } from './journal.js';
 import type { Keys } from './keys.js';
 

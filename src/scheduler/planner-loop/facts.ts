@@ -1,6 +1,6 @@
 import type { PoolConfig } from '../../config/types.js';
-import type { PoolObservation } from '../../contract/observation.js';
 import { unreachable } from '../../contract/errors.js';
+import type { PoolObservation } from '../../contract/observation.js';
 import type { CapacityFacts } from '../../planning/policy.js';
 import type { Replicas } from '../../planning/replicas.js';
 import { workerCapacityRps } from '../../profile/capacity.js';
