@@ -3,6 +3,7 @@ import { cancelCommand } from './cancel.js';
 import { demoCommand } from './demo/command.js';
 import { doctorCommand } from './doctor.js';
 import { configCommand, machinesCliCommand, scaleCliCommand, statusCommand } from './operate.js';
+import { profileCommand } from './profile.js';
 import { replayCommand } from './replay.js';
 import { roleCommands } from './roles.js';
 import { submitCommand } from './submit.js';
@@ -23,6 +24,7 @@ export async function main(argv: readonly string[], version: string): Promise<vo
     scaleCliCommand(),
     demoCommand(),
     replayCommand(),
+    profileCommand(),
     machinesCliCommand(),
     configCommand(),
     doctorCommand(),
