@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { overhead } from './overhead/run.js';
+import { simulator } from './simulator.js';
 
 /** `npm run bench -- NAME`: each benchmark prints ratios against a reference measured in the same run. */
 const program = new Command('bench').description(
@@ -19,6 +20,23 @@ program
       rounds: Number(flags.rounds),
       jobs: Number(flags.jobs),
       backlog: Number(flags.backlog),
+      note: (line) => process.stderr.write(`${line}\n`),
+    });
+    process.stdout.write(`${flags.json === true ? JSON.stringify(rows, null, 2) : text}\n`);
+    process.exitCode = rows.every((row) => row.reached) ? 0 : 1;
+  });
+
+program
+  .command('simulator')
+  .description('the simulator on the diurnal week: requests per second and memory against a bare event loop')
+  .option('--json', 'print JSON')
+  .option('--rounds <n>', 'rounds of each size', '1')
+  .option('--requests <n>', 'leave out sizes of more requests', '44000000')
+  .addHelpText('after', '\nExit codes: 0 every figure reached, 1 one was missed.')
+  .action(async (flags: { json?: boolean; rounds: string; requests: string }) => {
+    const { rows, text } = await simulator({
+      rounds: Number(flags.rounds),
+      requests: Number(flags.requests),
       note: (line) => process.stderr.write(`${line}\n`),
     });
     process.stdout.write(`${flags.json === true ? JSON.stringify(rows, null, 2) : text}\n`);

@@ -1,7 +1,7 @@
 import type { Config } from '../../config/types.js';
 import type { RunReport } from '../../contract/report.js';
+import type { SimResult } from '../../simulator/run/result.js';
 import type { SeriesRow } from '../../simulator/run/series.js';
-import type { SimResult } from '../../simulator/run/simulate.js';
 import { type PoolTally, reportOf } from './build.js';
 
 const NOTHING: PoolTally = {

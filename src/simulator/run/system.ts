@@ -12,7 +12,7 @@ import { JobPool } from './job.js';
 import type { PoolEngine, SimulateOptions } from './options.js';
 import { SluicePlanner } from './planner.js';
 import { SimPool } from './pool.js';
-import type { PoolResult, SimResult } from './simulate.js';
+import type { PoolResult, SimResult } from './result.js';
 import type { SimWorker } from './worker.js';
 
 /** Virtual time begins here, Unix ms: midnight, and small enough that fractions of a microsecond count. */

@@ -2,7 +2,8 @@ import { defaultConfig } from '../../../src/config/load.js';
 import type { Config, PoolConfig } from '../../../src/config/types.js';
 import type { TransitionRecord } from '../../../src/contract/transition.js';
 import type { SimulateOptions } from '../../../src/simulator/run/options.js';
-import { type SimResult, simulate } from '../../../src/simulator/run/simulate.js';
+import type { SimResult } from '../../../src/simulator/run/result.js';
+import { simulate } from '../../../src/simulator/run/simulate.js';
 import type { TimedRequest } from '../../../src/simulator/workload/arrivals.js';
 import { shapeRequests } from '../../../src/simulator/workload/shape.js';
 import { roundProfile } from '../../support/profiles.js';
@@ -25,7 +26,7 @@ export function onePool(
   return { ...config, pools: { medium: pool } };
 }
 
-export const ENGINES = { medium: { profile: roundProfile, tp: { vllm: 1, prefill: 1 } } };
+const ENGINES = { medium: { profile: roundProfile, tp: { vllm: 1, prefill: 1 } } };
 
 export function run(
   config: Config,

@@ -1,0 +1,22 @@
+import type { PlannerStart, PlannerStep } from '../../telemetry/activity.js';
+import type { SeriesRow } from './series.js';
+import type { RunTally } from './tally.js';
+
+/** What came of one pool. */
+export interface PoolResult {
+  tally: ReturnType<RunTally['result']>;
+  /** Goodput weighed by tokens: 0..1 of all prompt and output tokens that belong to requests within their SLO. */
+  tokenAttainment: number;
+  figures: { gpuSeconds: number; maxGpus: number; start: PlannerStart; steps: readonly PlannerStep[] };
+  series: SeriesRow[];
+}
+
+export interface SimResult {
+  pools: Record<string, PoolResult>;
+  /** Most GPUs leased at one moment over all pools. */
+  maxGpus: number;
+  /** Virtual seconds from the load's start to its end. */
+  wallSeconds: number;
+  /** Events that the run took. */
+  events: number;
+}
