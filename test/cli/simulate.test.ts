@@ -1,0 +1,74 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
+import { simulateCommand } from '../../src/cli/simulate.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'sluice-simulate-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterEach(() => {
+  vi.restoreAllMocks();
+  process.exitCode = 0;
+});
+
+const trace = join(folder, 'trace.jsonl');
+const rows = Array.from({ length: 120 }, (_, k) =>
+  JSON.stringify({ at_seconds: k, isl: 500, osl: 20, ...(k % 3 === 0 ? { slo_level: 'low' } : {}) }),
+);
+writeFileSync(trace, rows.join('\n'));
+
+async function simulate(...args: string[]): Promise<{ out: string; code: unknown }> {
+  let out = '';
+  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    out += String(text);
+    return true;
+  });
+  vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+  await simulateCommand().parseAsync(['node', 'simulate', ...args]);
+  return { out, code: process.exitCode };
+}
+
+describe('sluice simulate', () => {
+  it('prints the report of a replay for a trace, the same each time', async () => {
+    const once = () => simulate(trace, '--format', 'jsonl', '--slo', 'high', '--minutes', '1', '--json');
+    const { out, code } = await once();
+    const report = JSON.parse(out);
+    expect(code).toBe(0);
+    expect(report.total).toMatchObject({ requests: 60, completed: 60, lost: 0 });
+    expect(report.pools.low).toMatchObject({ requests: 20, completed: 20 });
+    expect(report.pools.high).toMatchObject({ requests: 40, attainment: 1 });
+    expect(report.pools.medium).toMatchObject({ requests: 0, scaleUps: 0 });
+    expect(report.total.wallSeconds).toBeGreaterThan(59);
+    expect(out).not.toMatch(/NaN|Infinity/);
+    expect((await once()).out).toBe(out);
+  });
+
+  it('runs a scenario with its series, and tells a reader what came of it', async () => {
+    const scenario = join(folder, 's.yaml');
+    writeFileSync(
+      scenario,
+      'duration_seconds: 120\ninterval_seconds: 30\narrivals: [{trace: trace.jsonl, format: jsonl}]\n',
+    );
+    const series = join(folder, 's.csv');
+    const { out } = await simulate(scenario, '--series', series);
+    expect(out).toMatch(/medium: kept its promise: 0.0 % of 80 requests/);
+    const [header, ...lines] = readFileSync(series, 'utf8').trim().split('\n');
+    expect(header).toMatch(/^atSeconds,pool,arrivals,attained,attainment,ttftSeconds,/);
+    // Four intervals and what is left after the last, for three pools.
+    expect(lines.length).toBeGreaterThanOrEqual(12);
+    expect(lines.filter((line) => line.startsWith('30,medium,20,20,1,'))).toHaveLength(1);
+  });
+
+  it.each([
+    [[trace], /expected --format to be one of azure, .* got none/],
+    [[trace, '--format', 'csv'], /got "csv"/],
+    [[trace, '--format', 'jsonl', '--slo', 'gold'], /expected an SLO level of high, medium, low, got "gold"/],
+    [[trace, '--format', 'jsonl', '--slo', 'low', '--mix', 'low=1'], /expected --slo or --mix, got both/],
+    [[trace, '--format', 'azure'], /trace\.jsonl:1: expected the header/],
+    [['none.yaml'], /none\.yaml: cannot read this file/],
+    [['none.yaml', '--speed', '2'], /expected no --speed beside a scenario/],
+    [['none.csv', '--format', 'azure'], /expected a trace file at .*none\.csv/],
+  ])('refuses %j in words', async (args, message) => {
+    await expect(simulate(...args)).rejects.toThrow(message);
+  });
+});
