@@ -76,7 +76,8 @@ export function* weekRequests(seconds: number, seed: number): Generator<TimedReq
   const from = seconds < DAY ? 6 * 3600 : 0;
   for (const request of mergeRequests(loads)) {
     if (request.atSeconds >= from + seconds) return;
-    if (request.atSeconds >= from) yield { ...request, atSeconds: request.atSeconds - from };
+    request.atSeconds -= from;
+    if (request.atSeconds >= 0) yield request;
   }
 }
 

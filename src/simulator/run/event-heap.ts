@@ -13,6 +13,8 @@ export class EventHeap {
   readonly #places: number[] = [];
   readonly #heap: number[] = [];
   readonly #free: number[] = [];
+  /** Whose handler runs and has not set it anew; it keeps its place at the top meanwhile. */
+  #fired = -1;
 
   /** A slot that waits for nothing yet. */
   slot(handler: Handler): number {
@@ -45,6 +47,7 @@ export class EventHeap {
 
   /** Moves a slot; Infinity: it waits for nothing. */
   set(slot: number, atMs: number): void {
+    if (slot === this.#fired) this.#fired = -1;
     const before = this.#times[slot] ?? Number.POSITIVE_INFINITY;
     if (before === atMs) return;
     this.#times[slot] = atMs;
@@ -68,10 +71,9 @@ export class EventHeap {
   fire(): void {
     const slot = this.#heap[0];
     if (slot === undefined) return;
-    const atMs = this.#times[slot] ?? 0;
-    this.#remove(slot, 0);
-    this.#times[slot] = Number.POSITIVE_INFINITY;
-    this.#handlers[slot]?.(atMs);
+    this.#fired = slot;
+    this.#handlers[slot]?.(this.#times[slot] ?? 0);
+    if (this.#fired === slot) this.set(slot, Number.POSITIVE_INFINITY);
   }
 
   #remove(slot: number, place: number): void {

@@ -38,9 +38,10 @@ export class Station {
       if (job !== undefined) this.#give(worker, job, nowMs);
       room = worker.hasRoom;
     }
-    if (!room || worker.inLine) return;
-    worker.inLine = true;
-    this.#line.push(worker);
+    if (room === worker.inLine) return;
+    worker.inLine = room;
+    if (room) this.#line.push(worker);
+    else this.#line.splice(this.#line.indexOf(worker), 1);
   }
 
   #give(worker: SimWorker, job: SimJob, nowMs: number): void {
@@ -51,7 +52,7 @@ export class Station {
   #first(): SimWorker | undefined {
     for (let worker = this.#line.shift(); worker !== undefined; worker = this.#line.shift()) {
       worker.inLine = false;
-      if (worker.hasRoom) return worker;
+      if (worker.serves) return worker;
     }
     return undefined;
   }
