@@ -26,6 +26,7 @@ export async function simulator(
     const own: number[] = [];
     let peakMegabytes = 0;
     let events = 0;
+    let requests = 0;
     for (let round = 0; round < options.rounds; round++) {
       options.note(`simulator: ${size.name}, round ${round + 1} of ${options.rounds}`);
       const reference = await side('bare', size.name);
@@ -34,12 +35,13 @@ export async function simulator(
       own.push(simulated.requests / simulated.seconds);
       peakMegabytes = Math.max(peakMegabytes, simulated.peakMegabytes);
       events = simulated.events / simulated.requests;
+      requests = simulated.requests;
     }
     const best = Math.max(...own);
     const big = size.judged;
     rows.push({
       size: size.name,
-      requests: size.requests,
+      requests,
       bareRequestsPerSecond: median(bare),
       requestsPerSecond: median(own),
       ratio: median(own) / median(bare),

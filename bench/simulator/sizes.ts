@@ -29,7 +29,7 @@ export interface SimulatorRow {
 
 const DAY = 86_400;
 
-/** Of the diurnal week: 44 million requests in seven days. */
+/** Of the diurnal week: 44 million requests in seven days. `requests` is about how many. */
 export const SIZES = [
   { name: 'hour', requests: 262_000, seconds: 3600, judged: false },
   { name: 'day', requests: 6_290_000, seconds: DAY, judged: false },
