@@ -6,6 +6,7 @@ import { configCommand, machinesCliCommand, scaleCliCommand, statusCommand } fro
 import { profileCommand } from './profile.js';
 import { replayCommand } from './replay.js';
 import { roleCommands } from './roles.js';
+import { simulateCommand } from './simulate.js';
 import { submitCommand } from './submit.js';
 import { guarded, upCommand } from './up.js';
 
@@ -24,6 +25,7 @@ export async function main(argv: readonly string[], version: string): Promise<vo
     scaleCliCommand(),
     demoCommand(),
     replayCommand(),
+    simulateCommand(),
     profileCommand(),
     machinesCliCommand(),
     configCommand(),
