@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Queue, QueueEvents } from 'bullmq';
 import { Redis } from 'ioredis';
 import { SluiceClient } from '../../src/scheduler/client.js';
@@ -22,6 +23,8 @@ export async function bareSide(redisUrl: string, queueName = BARE_QUEUE): Promis
   const events = new QueueEvents(queueName, { connection: plain() });
   events.setMaxListeners(0);
   await events.waitUntilReady();
+  // Its first read begins after it says that it is ready, and ends before that read would go unheard.
+  await sleep(500);
   const data = (prompt: string) => ({ prompt, max_tokens: 16, slo_level: 'high' });
   return {
     name: 'bare BullMQ',
