@@ -1,4 +1,3 @@
-import { Socket } from 'node:net';
 import type { WorkerOptions } from 'bullmq';
 import { Redis } from 'ioredis';
 import type { QueueConfig } from '../config/types.js';
@@ -12,26 +11,11 @@ import { SluiceError } from '../contract/errors.js';
 export type ConnectionKind = 'plain' | 'producer' | 'worker' | 'subscriber';
 
 /**
- * Sends the commands of one turn of the event loop in one write. ioredis writes each at once, and under load the
- * system call costs more than the command; its own pipelining costs more than it saves for scripts.
- */
-class BatchingRedis extends Redis {
-  override sendCommand(...args: Parameters<Redis['sendCommand']>): unknown {
-    const socket: unknown = this.stream;
-    if (socket instanceof Socket && socket.writableCorked === 0) {
-      socket.cork();
-      setImmediate(() => socket.uncork());
-    }
-    return super.sendCommand(...args);
-  }
-}
-
-/**
  * Opens a connection that reconnects for ever, at most a second apart. Never throws for an absent server: use
  * `assertRedis` first where a user should hear of it.
  */
 export function connect(url: string, kind: ConnectionKind): Redis {
-  const redis = new BatchingRedis(url, {
+  const redis = new Redis(url, {
     maxRetriesPerRequest: null,
     enableOfflineQueue: true,
     autoResubscribe: true,

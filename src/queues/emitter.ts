@@ -133,18 +133,20 @@ function frameOf(run: EmittingRun, tokens: string[]): TokenFrame {
   };
 }
 
-/** Ends that follow each other faster than this go together. */
+/** Under load, ends go together that follow each other faster than this. */
 const GATHER_MS = 2;
+/** So many ends in one message are load. */
+const LOAD_ENDS = 4;
 
 /**
- * Publishes ends of requests: at once when the last message is some time ago, else those that gather in two
- * milliseconds in one message for each channel. Under load a client then wakes for many ends, not for each, and what it
- * submits next comes in one go too.
+ * Publishes ends of requests: at once, or under load those that gather in two milliseconds in one message for each
+ * channel. A client then wakes for many ends, not for each, and what it submits next comes in one go too.
  */
 export class EndPublisher {
   #byChannel = new Map<string, EndFrame[]>();
   #scheduled = false;
   #lastMs = 0;
+  #lastEnds = 0;
 
   constructor(private readonly redis: Redis) {}
 
@@ -159,14 +161,17 @@ export class EndPublisher {
     }
     if (this.#scheduled || this.#byChannel.size === 0) return;
     this.#scheduled = true;
-    if (performance.now() - this.#lastMs > GATHER_MS) setImmediate(() => this.#flush());
+    const atOnce = this.#lastEnds < LOAD_ENDS || performance.now() - this.#lastMs > GATHER_MS;
+    if (atOnce) setImmediate(() => this.#flush());
     else setTimeout(() => this.#flush(), GATHER_MS);
   }
 
   #flush(): void {
     this.#scheduled = false;
     this.#lastMs = performance.now();
+    this.#lastEnds = 0;
     for (const [channel, frames] of this.#byChannel) {
+      this.#lastEnds += frames.length;
       // Clients look up by themselves what a lost message would have told.
       this.redis.publish(channel, JSON.stringify(frames)).catch(() => {});
     }

@@ -37,7 +37,7 @@ export interface PoolWorkerOptions {
 /** Pulls a pool's requests while its engine has room, runs them, and ends each exactly once. */
 export class PoolWorker {
   readonly #runs = new Map<string, Run>();
-  readonly #runOf = new WeakMap<Job, Run>();
+  readonly #runOf = new Map<Job, Run>();
   readonly #bull: PullWorker;
   readonly #control: Redis;
   readonly #emitter: TokenEmitter;
@@ -74,6 +74,7 @@ export class PoolWorker {
     // An end that Redis refused (full, or the lock had run out) comes with no event; another run will end the request.
     this.#bull.onSettled = (job) => {
       const run = this.#runOf.get(job);
+      this.#runOf.delete(job);
       if (run !== undefined) this.#forget(run);
     };
     this.#bull.on('error', (error) => options.log(`queue ${name}: ${error.message}`));
