@@ -23,8 +23,6 @@ const endFrameSchema = z.object({
   type: z.literal('end'),
   id: z.string(),
   outcome: outcomeSchema,
-  /** Tokens that were made so shortly before the end that they travel with it. */
-  tail: tokenFrameSchema.optional(),
 });
 /** The end of one request. Published only after the end is durable in Redis. */
 export type EndFrame = z.output<typeof endFrameSchema>;

@@ -1,4 +1,5 @@
 import type { EngineLoad } from '../contract/worker.js';
+import type { CancelSignal } from './cancellation.js';
 
 /** What an engine is asked to generate. */
 export interface EngineRequest {
@@ -34,7 +35,7 @@ export interface Engine {
    * `prompt_too_long` where it can never fit the engine's memory, `invalid_request` on counts out of range: not
    * retryable, the worker fails the request at once.
    */
-  generate(request: EngineRequest, signal: AbortSignal): AsyncIterable<TokenBatch>;
+  generate(request: EngineRequest, signal: CancelSignal): AsyncIterable<TokenBatch>;
   load(): EngineLoad;
   /**
    * Requests of about `tokens` KV tokens that the engine could take now, beyond those it has; an idle engine says 1 or

@@ -150,14 +150,14 @@ export class EndPublisher {
 
   constructor(private readonly redis: Redis) {}
 
-  publish(channels: Iterable<string>, id: string, outcome: Outcome, tail?: TokenFrame): void {
+  publish(channels: Iterable<string>, id: string, outcome: Outcome): void {
     for (const channel of channels) {
       let frames = this.#byChannel.get(channel);
       if (frames === undefined) {
         frames = [];
         this.#byChannel.set(channel, frames);
       }
-      frames.push(tail === undefined ? { type: 'end', id, outcome } : { type: 'end', id, outcome, tail });
+      frames.push({ type: 'end', id, outcome });
     }
     if (this.#scheduled || this.#byChannel.size === 0) return;
     this.#scheduled = true;

@@ -57,17 +57,14 @@ export class PendingRequest {
 
   end(frame: EndFrame): void {
     if (this.#busy === 0) {
-      if (frame.tail !== undefined) {
-        const assembled = this.#assembler.accept(frame.tail);
-        if (assembled.kind === 'deliver') this.#deliver(assembled.frame);
-      }
+      this.#takeOnly(frame.outcome);
       if (this.#complete(frame.outcome)) {
         this.#finish(frame.outcome);
         return;
       }
     }
     this.#queue(async () => {
-      if (frame.tail !== undefined) await this.#takeFrame(frame.tail);
+      this.#takeOnly(frame.outcome);
       await this.#fillToEnd(frame.outcome);
       this.#finish(frame.outcome);
     });
@@ -137,6 +134,23 @@ export class PendingRequest {
       workerId: '',
     };
     const assembled = this.#assembler.accept(frame);
+    if (assembled.kind === 'deliver') this.#deliver(assembled.frame);
+  }
+
+  /** A single token is in no journal: it is the whole text. */
+  #takeOnly(outcome: Outcome): void {
+    if (outcome.kind !== 'completed' || this.#assembler.next > 0) return;
+    const { id, text, usage, firstTokenAtMs, workerId } = outcome.result;
+    if (usage.completionTokens !== 1) return;
+    const only: TokenFrame = {
+      type: 'tokens',
+      id,
+      index: 0,
+      tokens: [text],
+      atMs: [firstTokenAtMs],
+      workerId,
+    };
+    const assembled = this.#assembler.accept(only);
     if (assembled.kind === 'deliver') this.#deliver(assembled.frame);
   }
 

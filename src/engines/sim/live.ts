@@ -2,6 +2,7 @@ import type { EngineConfig } from '../../config/types.js';
 import { SluiceError } from '../../contract/errors.js';
 import type { EngineLoad } from '../../contract/worker.js';
 import type { Profile } from '../../profile/types.js';
+import type { CancelSignal } from '../cancellation.js';
 import type { Engine, EngineRequest, TokenBatch } from '../engine.js';
 import { SimCore } from './core.js';
 import type { SimHandle } from './sequence.js';
@@ -74,7 +75,7 @@ class SimEngine implements Engine {
     if (this.#state === 'cold') this.#state = 'ready';
   }
 
-  generate(request: EngineRequest, signal: AbortSignal): AsyncIterable<TokenBatch> {
+  generate(request: EngineRequest, signal: CancelSignal): AsyncIterable<TokenBatch> {
     return { [Symbol.asyncIterator]: () => this.#open(request, signal) };
   }
 
@@ -99,7 +100,7 @@ class SimEngine implements Engine {
     this.#streams.clear();
   }
 
-  #open(request: EngineRequest, signal: AbortSignal): TokenStream {
+  #open(request: EngineRequest, signal: CancelSignal): TokenStream {
     const onAbort = () => this.#drop(stream, signal.reason);
     const stream = new TokenStream(request, this.#config.seed, this.#config.prefixCache, () =>
       this.#drop(stream, undefined),

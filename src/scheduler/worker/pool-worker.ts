@@ -6,6 +6,7 @@ import { SluiceError } from '../../contract/errors.js';
 import { parseControl } from '../../contract/reply.js';
 import { type RoutedRequest, routedRequestSchema } from '../../contract/request.js';
 import type { WorkerRole } from '../../contract/worker.js';
+import { Cancellation } from '../../engines/cancellation.js';
 import type { Engine } from '../../engines/engine.js';
 import { connect, workerOptions } from '../../queues/connection.js';
 import { EndPublisher, TokenEmitter } from '../../queues/emitter.js';
@@ -15,7 +16,7 @@ import { retention } from '../../queues/pool-queues.js';
 import { finalFailure, PullWorker, putBack } from '../../queues/pull-worker.js';
 import type { Recorder } from '../../telemetry/recorder.js';
 import { failureOf } from '../pool-router.js';
-import { type AbortCause, abort, type Run, type RunContext, refusal, runRequest, tailOf } from './run.js';
+import { type AbortCause, abort, type Run, type RunContext, refusal, runRequest } from './run.js';
 
 /** Weight of a new request in the running mean of KV tokens a request needs. */
 const KV_MEAN_WEIGHT = 0.05;
@@ -174,7 +175,7 @@ export class PoolWorker {
       journaled: 0,
       firstTokenAtMs: null,
       startedAtMs: this.options.now(),
-      abort: new AbortController(),
+      abort: new Cancellation(),
       cause: undefined,
       onFenced: () => abort(run, 'overtaken'),
     };
@@ -209,7 +210,7 @@ export class PoolWorker {
     const result = run?.result;
     if (run === undefined || result === undefined) return;
     this.#forget(run);
-    this.#ends.publish(run.channels, run.id, { kind: 'completed', result }, tailOf(run));
+    this.#ends.publish(run.channels, run.id, { kind: 'completed', result });
     const { ttftSeconds, itlSeconds, attained, usage, finishedAtMs } = result;
     this.options.recorder.ended(run.pool, {
       kind: 'completed',

@@ -3,7 +3,6 @@ import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import type { PoolConfig } from '../../config/types.js';
 import { SluiceError } from '../../contract/errors.js';
-import type { TokenFrame } from '../../contract/reply.js';
 import {
   type KvHandle,
   kvHandleSchema,
@@ -11,6 +10,7 @@ import {
   type RoutedRequest,
 } from '../../contract/request.js';
 import type { WorkerRole } from '../../contract/worker.js';
+import type { Cancellation } from '../../engines/cancellation.js';
 import type { Engine, EngineRequest } from '../../engines/engine.js';
 import type { EmittingRun, TokenEmitter } from '../../queues/emitter.js';
 import { claimJournal } from '../../queues/journal.js';
@@ -23,7 +23,7 @@ export type AbortCause = 'cancel' | 'requeue' | 'overtaken';
 export interface Run extends EmittingRun {
   request: RoutedRequest;
   startedAtMs: number;
-  abort: AbortController;
+  abort: Cancellation;
   cause: AbortCause | undefined;
   /** Set when the request was generated to its end. */
   result?: RequestResult;
@@ -75,11 +75,11 @@ export async function runRequest(context: RunContext, run: Run, job: Job): Promi
   }
   const most = phase === 'prefill' ? 1 : request.maxTokens;
   if (run.tokens.length < most) await generate(context, run, phase);
-  run.abort.signal.throwIfAborted();
-  // A single token travels with the end of the request; more must be in the journal before the job completes.
+  run.abort.throwIfAborted();
+  // A single token is the answer's whole text; more must be in the journal before the job completes.
   if (phase !== 'prefill' && run.tokens.length === 1) context.emitter.drop(run);
   else await context.emitter.drained(run);
-  run.abort.signal.throwIfAborted();
+  run.abort.throwIfAborted();
   if (phase === 'prefill') return kvHandle(run);
   run.result = resultOf(context, run);
   return run.result;
@@ -97,7 +97,7 @@ async function generate(context: RunContext, run: Run, phase: EngineRequest['pha
       phase,
       params: request.params,
     },
-    run.abort.signal,
+    run.abort,
   );
   for await (const batch of stream) {
     run.firstTokenAtMs ??= batch.atMs[0] ?? context.now();
@@ -164,18 +164,4 @@ export function abort(run: Run, cause: AbortCause): void {
   if (run.cause !== undefined) return;
   run.cause = cause;
   run.abort.abort(new Error(cause));
-}
-
-/** The tokens that are in no journal and travel with the end; undefined: there are none. */
-export function tailOf(run: Run): TokenFrame | undefined {
-  if (run.journaled >= run.tokens.length) return undefined;
-  const index = run.journaled;
-  return {
-    type: 'tokens',
-    id: run.id,
-    index,
-    tokens: run.tokens.slice(index),
-    atMs: run.atMs.slice(index),
-    workerId: run.workerId,
-  };
 }
