@@ -11,7 +11,7 @@ program
   .command('overhead')
   .description("Sluice's path against bare BullMQ: throughput, round trip, memory, cost of a long queue")
   .option('--json', 'print JSON')
-  .option('--rounds <n>', 'interleaved rounds', '5')
+  .option('--rounds <n>', 'interleaved rounds', '7')
   .option('--jobs <n>', 'jobs of a throughput round', '10000')
   .option('--backlog <n>', 'length of the long queue', '500000')
   .addHelpText('after', '\nExit codes: 0 every figure reached, 1 one was missed.')
