@@ -23,7 +23,12 @@ const replay = (...args: string[]) =>
 describe('sluice replay, given something wrong', () => {
   it.each<[string, string[], number, RegExp]>([
     ['a broken row', ['--format', 'jsonl'], 2, /trace\.jsonl:2: osl: .*--skip-bad/],
-    ['a wrong format', ['--format', 'csv'], 2, /--format to be one of azure, mooncake, jsonl, burstgpt, vidur, got "csv"/],
+    [
+      'a wrong format',
+      ['--format', 'csv'],
+      2,
+      /--format to be one of azure, mooncake, jsonl, burstgpt, vidur, got "csv"/,
+    ],
     [
       'two sources of levels',
       ['--format', 'jsonl', '--slo', 'high', '--mix', 'low=1'],
