@@ -4,7 +4,7 @@ import type { WorkerRole } from '../../contract/worker.js';
 import type { Profile } from '../../profile/types.js';
 import type { TimedRequest } from '../workload/arrivals.js';
 import type { Fault } from './faults.js';
-import type { Scaler, ScalerInput } from './planner.js';
+import type { Scaler, ScalerInput } from './scaler.js';
 
 /** What of a pool cannot be known without reading files: its engine's profile and its GPUs per worker. */
 export interface PoolEngine {

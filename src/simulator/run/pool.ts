@@ -14,7 +14,7 @@ import { placeOf } from './count-sketch.js';
 import type { EventHeap } from './event-heap.js';
 import { checkOpen } from './invariants.js';
 import type { JobPool, SimJob } from './job.js';
-import type { Scaler } from './planner.js';
+import type { Scaler } from './scaler.js';
 import { PoolRecorder } from './recorder.js';
 import { PoolSeries } from './series.js';
 import { Station } from './station.js';
