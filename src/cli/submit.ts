@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { SluiceError } from '../contract/errors.js';
+import { textOf } from '../contract/openai.js';
 import { plainText } from '../contract/plain-text.js';
 import type { Outcome, RequestResult, Submission } from '../contract/request.js';
 import { type RequestHandle, SluiceClient } from '../scheduler/client.js';
@@ -50,7 +51,7 @@ async function submit(prompt: string, flags: SubmitFlags): Promise<number> {
     const stream = flags.json !== true;
     const handle = await client.submit(submission, {
       onTokens: (frame) => {
-        if (stream) process.stdout.write(plainText(frame.tokens.join('')));
+        if (stream) process.stdout.write(plainText(textOf(frame.tokens)));
       },
     });
     const cancel = () => void client.cancel(handle.id).catch(() => process.exit(130));

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { finishReasonSchema } from './openai.js';
 
 /** OpenAI's `service_tier` names and the SLO levels they stand for. */
 export const SERVICE_TIERS = { priority: 'high', default: 'medium', flex: 'low' } as const;
@@ -77,8 +78,15 @@ export type KvHandle = z.output<typeof kvHandleSchema>;
 export const resultSchema = z.object({
   id: z.string(),
   text: z.string(),
-  finishReason: z.enum(['stop', 'length']),
+  finishReason: finishReasonSchema,
   usage: z.object({ promptTokens: z.number().int(), completionTokens: z.number().int() }),
+  /** Strings in the journal, where they are not `usage.completionTokens`; see `entriesOf`. */
+  entries: z.number().int().min(0).optional(),
+  /** The engine's own usage object and stop reason, where it gave them. */
+  engineUsage: z.record(z.string(), z.unknown()).optional(),
+  stopReason: z.union([z.string(), z.number(), z.null()]).optional(),
+  /** What is not text of the answer: `tool_calls`, `reasoning_content`, `logprobs`, ...; absent: nothing but text. */
+  message: z.record(z.string(), z.unknown()).optional(),
   level: z.string(),
   pool: z.string(),
   workerId: z.string(),
@@ -93,6 +101,11 @@ export const resultSchema = z.object({
   attained: z.boolean(),
 });
 export type RequestResult = z.output<typeof resultSchema>;
+
+/** Length of the answer's stream: the strings that its journal has and its client hears. */
+export function entriesOf(result: RequestResult): number {
+  return result.entries ?? result.usage.completionTokens;
+}
 
 /** How a request ended; each accepted request ends in exactly one of these. */
 export type Outcome =

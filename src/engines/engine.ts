@@ -10,15 +10,25 @@ export interface EngineRequest {
   maxTokens: number;
   /** Tokens that an earlier attempt already emitted; generation continues after them. */
   emitted: readonly string[];
-  /** `whole`; `prefill`: prompt and first token only; `decode`: KV of the prompt comes from a prefill worker. */
+  /**
+   * `whole`; `prefill`: prompt and at most the first token (an engine that leaves it to the decode half gives none);
+   * `decode`: KV of the prompt comes from a prefill worker.
+   */
   phase: 'whole' | 'prefill' | 'decode';
   params?: Record<string, unknown> | undefined;
+  /** `decode` only: what the prefill worker's engine said that fetches its KV blocks. */
+  transfer?: Record<string, unknown> | undefined;
 }
 
-/** Tokens in order; `atMs[k]` (Unix ms) is when `tokens[k]` was made. */
+/**
+ * Tokens in order; `atMs[k]` (Unix ms) is when `tokens[k]` was made. A token is text, or text with details
+ * (contract/openai.ts); an engine that knows why it ended gives that as the last one.
+ */
 export interface TokenBatch {
   tokens: string[];
   atMs: number[];
+  /** `prefill` only: what an engine of a decode worker needs to fetch the KV blocks. */
+  transfer?: Record<string, unknown>;
 }
 
 /**
@@ -29,7 +39,7 @@ export interface Engine {
   /** Resolves when the engine can serve; the cold start lies in here. Rejects when the signal aborts. */
   start(signal: AbortSignal): Promise<void>;
   /**
-   * Generates until maxTokens (counting `emitted`) or an end of the text. Ends the iteration normally at the end,
+   * Generates until maxTokens (counting `emitted`) or an end of the text (`emitted` never holds one). Ends the iteration normally at the end,
    * throws a SluiceError on failure, and stops at once, freeing everything, when the signal aborts (the iterator then
    * throws the signal's reason). Errors: `engine_failed`, after which the request may run again elsewhere;
    * `prompt_too_long` where it can never fit the engine's memory, `invalid_request` on counts out of range: not

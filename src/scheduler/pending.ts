@@ -1,5 +1,6 @@
 import type { EndFrame, TokenFrame } from '../contract/reply.js';
-import type { Outcome, RoutedRequest } from '../contract/request.js';
+import { textOf } from '../contract/openai.js';
+import { entriesOf, type Outcome, type RoutedRequest } from '../contract/request.js';
 import { TokenAssembler } from '../queues/assembler.js';
 
 export interface TokenHandlers {
@@ -140,8 +141,8 @@ export class PendingRequest {
   /** A single token is in no journal: it is the whole text. */
   #takeOnly(outcome: Outcome): void {
     if (outcome.kind !== 'completed' || this.#assembler.next > 0) return;
-    const { id, text, usage, firstTokenAtMs, workerId } = outcome.result;
-    if (usage.completionTokens !== 1) return;
+    const { id, text, firstTokenAtMs, workerId } = outcome.result;
+    if (entriesOf(outcome.result) !== 1) return;
     const only: TokenFrame = {
       type: 'tokens',
       id,
@@ -155,7 +156,7 @@ export class PendingRequest {
   }
 
   #complete(outcome: Outcome): boolean {
-    return outcome.kind !== 'completed' || this.#assembler.next >= outcome.result.usage.completionTokens;
+    return outcome.kind !== 'completed' || this.#assembler.next >= entriesOf(outcome.result);
   }
 
   async #fillToEnd(outcome: Outcome): Promise<void> {
@@ -163,8 +164,8 @@ export class PendingRequest {
     await this.#fill();
     if (this.#complete(outcome)) return;
     // The journal is gone (kept for a limited time): the rest of the text comes as one piece.
-    const heard = this.#delivered.reduce((length, frame) => length + frame.tokens.join('').length, 0);
-    const missing = outcome.result.usage.completionTokens - this.#assembler.next;
+    const heard = this.#delivered.reduce((length, frame) => length + textOf(frame.tokens).length, 0);
+    const missing = entriesOf(outcome.result) - this.#assembler.next;
     const rest = outcome.result.text.slice(heard);
     this.#take(this.#assembler.next, [rest, ...Array.from({ length: missing - 1 }, () => '')]);
   }

@@ -5,6 +5,7 @@
 //   REDIS_URL=redis://127.0.0.1:6379 node dist/examples/llm/components/simple_client.js [LEVEL] [PROMPT] [CONFIG]
 import { defaultConfig, loadConfig } from '../../../src/config/load.js';
 import { SluiceError } from '../../../src/contract/errors.js';
+import { textOf } from '../../../src/contract/openai.js';
 import { SluiceClient } from '../../../src/scheduler/client.js';
 
 const USAGE = `usage: REDIS_URL=redis://HOST:PORT node dist/examples/llm/components/simple_client.js [LEVEL] [PROMPT] [CONFIG]
@@ -26,7 +27,7 @@ async function main(): Promise<number> {
   try {
     const handle = await client.submit(
       { prompt, max_tokens: 64, slo_level: level },
-      { onTokens: ({ tokens }) => process.stdout.write(tokens.join('')) },
+      { onTokens: ({ tokens }) => process.stdout.write(textOf(tokens)) },
     );
     const outcome = await handle.done;
     if (outcome.kind !== 'completed') throw SluiceError.fromReason(`${outcome.code}: ${outcome.message}`);

@@ -3,6 +3,8 @@ import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import type { PoolConfig } from '../../config/types.js';
 import { SluiceError } from '../../contract/errors.js';
+import { endOf, type TokenEnd, textOf } from '../../contract/openai.js';
+import { assembleMessage } from '../../contract/openai-message.js';
 import {
   type KvHandle,
   kvHandleSchema,
@@ -59,10 +61,12 @@ export async function runRequest(context: RunContext, run: Run, job: Job): Promi
   const { request } = run;
   const handedOver = context.role === 'vllm' && request.disaggregated === true;
   let phase: EngineRequest['phase'] = context.role === 'prefill' ? 'prefill' : 'whole';
+  let transfer: KvHandle['transfer'];
   if (handedOver) {
     const handle = await handOver(job);
     if (handle !== undefined) {
       phase = 'decode';
+      transfer = handle.transfer;
       run.startedAtMs = handle.startedAtMs;
     }
   }
@@ -74,19 +78,27 @@ export async function runRequest(context: RunContext, run: Run, job: Job): Promi
     run.firstTokenAtMs = claimed.firstTokenAtMs;
   }
   const most = phase === 'prefill' ? 1 : request.maxTokens;
-  if (run.tokens.length < most) await generate(context, run, phase);
+  if (run.tokens.length < most && endOf(run.tokens) === undefined)
+    transfer = await generate(context, run, phase, transfer);
   run.abort.throwIfAborted();
   // A single token is the answer's whole text; more must be in the journal before the job completes.
   if (phase !== 'prefill' && run.tokens.length === 1) context.emitter.drop(run);
   else await context.emitter.drained(run);
   run.abort.throwIfAborted();
-  if (phase === 'prefill') return kvHandle(run);
+  if (phase === 'prefill') return kvHandle(run, transfer);
   run.result = resultOf(context, run);
   return run.result;
 }
 
-async function generate(context: RunContext, run: Run, phase: EngineRequest['phase']): Promise<void> {
+/** @returns what a prefill engine said for the decode worker. */
+async function generate(
+  context: RunContext,
+  run: Run,
+  phase: EngineRequest['phase'],
+  transfer: KvHandle['transfer'],
+): Promise<KvHandle['transfer']> {
   const { request } = run;
+  let handedOn: KvHandle['transfer'];
   const stream = context.engine.generate(
     {
       id: request.id,
@@ -96,15 +108,19 @@ async function generate(context: RunContext, run: Run, phase: EngineRequest['pha
       emitted: [...run.tokens],
       phase,
       params: request.params,
+      transfer,
     },
     run.abort,
   );
   for await (const batch of stream) {
+    if (batch.transfer !== undefined) handedOn = batch.transfer;
+    if (batch.tokens.length === 0) continue;
     run.firstTokenAtMs ??= batch.atMs[0] ?? context.now();
     for (const token of batch.tokens) run.tokens.push(token);
     for (const at of batch.atMs) run.atMs.push(at);
     if (request.maxTokens > 1) context.emitter.touch(run);
   }
+  return handedOn;
 }
 
 /** The KV handle of a finished prefill; undefined: the prefill failed, serve the request whole. */
@@ -121,13 +137,14 @@ async function handOver(job: Job): Promise<KvHandle | undefined> {
   return undefined;
 }
 
-function kvHandle(run: Run): KvHandle {
+function kvHandle(run: Run, transfer: KvHandle['transfer']): KvHandle {
   return {
     requestId: run.id,
     workerId: run.workerId,
     kvTokens: run.request.isl,
     startedAtMs: run.startedAtMs,
     firstTokenAtMs: run.firstTokenAtMs,
+    ...(transfer === undefined ? {} : { transfer }),
   };
 }
 
@@ -136,16 +153,21 @@ function resultOf(context: RunContext, run: Run): RequestResult {
   const { request } = run;
   const finishedAtMs = context.now();
   const firstTokenAtMs = run.firstTokenAtMs ?? finishedAtMs;
-  const lastTokenAtMs = run.atMs.at(-1) || finishedAtMs;
+  const end = endOf(run.tokens);
+  const made = end === undefined ? run.tokens.length : run.tokens.length - 1;
+  const usage = end?.usage ?? { promptTokens: request.isl, completionTokens: made };
+  const lastTokenAtMs = run.atMs[made - 1] || finishedAtMs;
   const ttftSeconds = Math.max(0, firstTokenAtMs - request.acceptedAtMs) / 1000;
-  const gaps = run.tokens.length - 1;
+  const gaps = usage.completionTokens - 1;
   const itlSeconds = gaps > 0 ? Math.max(0, lastTokenAtMs - firstTokenAtMs) / 1000 / gaps : null;
   const { targets } = context.pool;
   return {
     id: run.id,
-    text: run.tokens.join(''),
-    finishReason: run.tokens.length >= request.maxTokens ? 'length' : 'stop',
-    usage: { promptTokens: request.isl, completionTokens: run.tokens.length },
+    text: textOf(run.tokens),
+    finishReason: end?.finishReason ?? (made >= request.maxTokens ? 'length' : 'stop'),
+    usage,
+    ...(usage.completionTokens === run.tokens.length ? {} : { entries: run.tokens.length }),
+    ...(end === undefined ? {} : endFields(end, assembleMessage(run.tokens))),
     level: request.level,
     pool: request.pool,
     workerId: run.workerId,
@@ -156,6 +178,15 @@ function resultOf(context: RunContext, run: Run): RequestResult {
     ttftSeconds,
     itlSeconds,
     attained: ttftSeconds <= targets.ttftSeconds && (itlSeconds === null || itlSeconds <= targets.itlSeconds),
+  };
+}
+
+function endFields(end: TokenEnd, message: RequestResult['message']): Partial<RequestResult> {
+  const { engineUsage, stopReason } = end;
+  return {
+    ...(engineUsage === undefined ? {} : { engineUsage }),
+    ...(stopReason === undefined ? {} : { stopReason }),
+    ...(message === undefined ? {} : { message }),
   };
 }
 

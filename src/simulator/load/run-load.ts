@@ -1,7 +1,7 @@
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { SluiceError } from '../../contract/errors.js';
 import type { TokenFrame } from '../../contract/reply.js';
-import type { Outcome, Submission } from '../../contract/request.js';
+import { entriesOf, type Outcome, type Submission } from '../../contract/request.js';
 import type { Arrival } from '../workload/arrivals.js';
 import { type RequestRecord, TokenLedger } from './record.js';
 
@@ -172,7 +172,7 @@ class LoadRun {
       record.attained = result.attained;
       this.completed++;
       if (result.attained) this.attained++;
-      this.close(record, ledger, result.usage.completionTokens);
+      this.close(record, ledger, entriesOf(result));
       return;
     }
     record.code = outcome.code;
