@@ -19,7 +19,6 @@ export function openaiParamsOf(params: Record<string, unknown> | undefined): Ope
 
 /** Why an engine stopped, in OpenAI's words. */
 export const finishReasonSchema = z.enum(['stop', 'length', 'tool_calls', 'content_filter', 'function_call']);
-export type FinishReason = z.output<typeof finishReasonSchema>;
 
 const count = z.number().int().min(0);
 
