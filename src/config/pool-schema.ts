@@ -125,7 +125,7 @@ export const poolSchema = section({
     'a share from 0 to 1 (0.05 is 5 %)',
   ),
   load_predictor: choice(
-    ['constant', 'linear', 'arima'],
+    ['constant', 'linear', 'arima', 'kalman', 'seasonal', 'combined'],
     'Predictor of the arrival rate that proactive sizing uses.',
   ),
   ttft_target: number(

@@ -28,7 +28,7 @@ export interface HostConfig {
 
 export type Aggressiveness = 'aggressive' | 'balanced' | 'conservative';
 export type LookAhead = 'proactive' | 'moderate' | 'reactive';
-export type LoadPredictorName = 'constant' | 'linear' | 'arima';
+export type LoadPredictorName = 'constant' | 'linear' | 'arima' | 'kalman' | 'seasonal' | 'combined';
 
 export interface PoolConfig {
   name: string;

@@ -78,7 +78,10 @@ describe('a wrong value', () => {
     ['prefill-queue-scale-up-threshold: 2.0', 'expected a number above 0 and at most 1, got 2'],
     ['latency_percentile: 0.95', 'expected a percentile from 1 to 99.9, such as 95, got 0.95'],
     ['violations_allowed: 5', 'expected a share from 0 to 1 (0.05 is 5 %), got 5'],
-    ['load_predictor: prophet', 'expected one of constant, linear, arima, got "prophet"'],
+    [
+      'load_predictor: prophet',
+      'expected one of constant, linear, arima, kalman, seasonal, combined, got "prophet"',
+    ],
     ['slo-level: ""', 'expected a level name'],
     ['min_workers: -1', 'expected a whole number from 0 to 4096, got -1'],
     ['expected_isl: .nan', 'got NaN'],

@@ -96,6 +96,15 @@ export const PLANNING: Knob[] = [
     see: (config) => Number(planOf(config, busy(1, { arrivals: ramp(10) })).numbers.forecastRps),
     show: (before, after) => expect(after).toBeGreaterThan(before),
   }),
+  ...(['kalman', 'seasonal', 'combined'] as const).map((name) =>
+    poolKnob('load_predictor', {
+      says: `${name} sees where a rising load goes, constant does not`,
+      given: proactive,
+      to: name,
+      see: (config) => Number(planOf(config, busy(1, { arrivals: ramp(10) })).numbers.forecastRps),
+      show: (before, after) => expect(after).toBeGreaterThan(before),
+    }),
+  ),
   poolKnob('load_predictor', {
     says: 'eight seconds after the last arrival, linear still forecasts requests and keeps the worker, arima does not',
     given: {

@@ -1,0 +1,63 @@
+import type { LoadPredictorName } from '../config/types.js';
+import { Calibration, ratesOf } from './bands/calibration.js';
+import { largestBand } from './bands/largest.js';
+import type { PathModel } from './path.js';
+import { NoiseTracker } from './noise.js';
+import type { OnlineForecaster, RateQuantiles } from './online.js';
+import type { ForecasterState } from './state.js';
+
+/** What every forecaster saves besides its model. */
+export type BaseState = Pick<ForecasterState, 'version' | 'binSeconds' | 'noise' | 'calibration'>;
+
+/** A model of the mean rate with bands that have been checked against what came. */
+export class BandedForecaster implements OnlineForecaster {
+  readonly #noise: NoiseTracker;
+  readonly #calibration: Calibration;
+
+  constructor(
+    readonly name: LoadPredictorName,
+    readonly binSeconds: number,
+    private readonly model: PathModel,
+    private readonly complete: (base: BaseState) => ForecasterState,
+    state?: BaseState,
+  ) {
+    this.#noise = new NoiseTracker(binSeconds, state?.noise);
+    this.#calibration = new Calibration(state?.calibration);
+  }
+
+  push(rate: number | null): void {
+    if (rate !== null && !(rate >= 0 && Number.isFinite(rate)))
+      throw new RangeError(`expected a rate of 0 or more, or null for one that is not known, got ${rate}`);
+    this.#calibration.observe(rate);
+    this.model.push(rate, this.#noise);
+    this.#noise.push(rate);
+    this.#calibration.note((bins) => this.model.path(bins, this.#noise), this.#noise);
+  }
+
+  forecast(bins: number): RateQuantiles[] {
+    const path = this.model.path(bins, this.#noise);
+    if (path === null) return [];
+    return path.mean.map((_, h) =>
+      ratesOf(largestBand(path, this.#noise, h + 1, h + 1), this.#calibration.scores(h + 1, h + 1)),
+    );
+  }
+
+  peak(from: number, to: number): RateQuantiles | null {
+    if (!(Number.isInteger(from) && Number.isInteger(to) && from >= 1 && to >= from))
+      throw new RangeError(
+        `expected leads of 1 or more, the second not before the first, got ${from}, ${to}`,
+      );
+    const path = this.model.path(to, this.#noise);
+    if (path === null) return null;
+    return ratesOf(largestBand(path, this.#noise, from, to), this.#calibration.scores(from, to));
+  }
+
+  save(): ForecasterState {
+    return this.complete({
+      version: 1,
+      binSeconds: this.binSeconds,
+      noise: this.#noise.save(),
+      calibration: this.#calibration.save(),
+    });
+  }
+}
