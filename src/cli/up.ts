@@ -2,8 +2,8 @@ import { Command } from 'commander';
 import { readEnvironment } from '../config/environment.js';
 import { defaultConfig, loadConfig } from '../config/load.js';
 import { SluiceError } from '../contract/errors.js';
-import { parseJson } from '../contract/reply.js';
 import { plainText } from '../contract/plain-text.js';
+import { parseJson } from '../contract/reply.js';
 import { dataDirOf } from './system.js';
 import { Supervisor } from './up/supervisor.js';
 

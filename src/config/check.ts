@@ -1,5 +1,5 @@
-import type { Path, Problems } from './problems.js';
 import { workersThatFit } from './pool.js';
+import type { Path, Problems } from './problems.js';
 import type { Config, InventoryConfig, PoolConfig } from './types.js';
 
 /** Where a field of a pool stands in the file; the pool itself when the field came from its preset. */

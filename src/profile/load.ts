@@ -3,7 +3,8 @@ import { basename, dirname, extname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { SluiceError } from '../contract/errors.js';
-import { type ReadTableOptions, readTable } from './tables/read.js';
+import { measuredProfile } from './tables/profile.js';
+import { isTable, parseLoose, type ReadTableOptions, readTable } from './tables/read.js';
 import type { MeasuredTable } from './tables/types.js';
 import type { Profile } from './types.js';
 
@@ -31,12 +32,14 @@ const profileSchema = z.object({
 
 /**
  * Loads and checks a performance profile. A plain name is a built-in of the package's `profiles/` folder; anything with
- * a slash or ending in `.json` is a file's path, relative to the working directory.
+ * a slash or ending in `.json` or `.npz` is a path, relative to the working directory: a profile's file, or measured
+ * tables (all that `loadMeasuredTable` reads), to which a law is fitted.
  * @throws SluiceError invalid_config that names the file and, for a wrong value, its path within it.
  */
 export function loadProfile(nameOrPath: string): Profile {
-  const isPath = /[/\\]|\.json$/.test(nameOrPath);
+  const isPath = /[/\\]|\.(json|npz)$/.test(nameOrPath);
   const file = isPath ? resolve(nameOrPath) : join(builtInFolder(), `${nameOrPath}.json`);
+  if (isPath && (file.endsWith('.npz') || isFolder(file))) return measuredProfile([loadMeasuredTable(file)]);
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
@@ -51,10 +54,11 @@ export function loadProfile(nameOrPath: string): Profile {
 function parseProfile(text: string, file: string): Profile {
   let raw: unknown;
   try {
-    raw = JSON.parse(text);
+    raw = parseLoose(text);
   } catch (error) {
     throw new SluiceError('invalid_config', `${file}: not valid JSON (${reasonOf(error)})`);
   }
+  if (isTable(raw)) return measuredProfile([loadMeasuredTable(file)]);
   const parsed = profileSchema.safeParse(raw);
   if (parsed.success) return parsed.data;
   const problems = parsed.error.issues.map((issue) => `${issue.path.join('.') || '(top)'}: ${issue.message}`);
@@ -84,11 +88,15 @@ export function loadMeasuredTable(path: string, options: ReadTableOptions = {}):
 }
 
 function tableFiles(path: string): string[] {
-  if (!existsSync(path) || !statSync(path).isDirectory()) return [path];
+  if (!isFolder(path)) return [path];
   const pair = DYNAMO_FILES.find((files) => files.every((file) => existsSync(join(path, file))));
   if (pair !== undefined) return pair.map((file) => join(path, file));
   const known = DYNAMO_FILES.map((files) => files.join(' and ')).join('; or ');
   throw new SluiceError('invalid_config', `${path}: expected a folder with ${known}`);
+}
+
+function isFolder(path: string): boolean {
+  return existsSync(path) && statSync(path).isDirectory();
 }
 
 /** The package root differs between the sources and the build (dist/src), so it is found by walking up. */

@@ -2,8 +2,8 @@ import type { Config, PoolConfig } from '../config/types.js';
 import type { PoolObservation } from '../contract/observation.js';
 import type { ScaleGrant } from '../contract/scale.js';
 import type { Heartbeat } from '../contract/worker.js';
-import { attainment, type EndCounters, type EndFigures, endedCount, meanLengths } from './figures.js';
 import type { QueueDepth } from './depth.js';
+import { attainment, type EndCounters, type EndFigures, endedCount, meanLengths } from './figures.js';
 import {
   coldStartSeconds,
   engineWaitingTokens,

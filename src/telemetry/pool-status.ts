@@ -7,8 +7,8 @@ import type { Heartbeat } from '../contract/worker.js';
 import { tensorParallelEfficiency } from '../profile/law.js';
 import type { Profile } from '../profile/types.js';
 import { type PlannerStep, plannerActivity, reversalSeconds } from './activity.js';
-import { attainment, type EndFigures, endedCount, endFigures, latencyFigures } from './figures.js';
 import type { QueueDepth } from './depth.js';
+import { attainment, type EndFigures, endedCount, endFigures, latencyFigures } from './figures.js';
 import { gpuUse, kvUsage, livingWorkers, roleCounts } from './workers.js';
 
 /** What was read from Redis of one pool for its status. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { presetPool } from '../../src/config/presets.js';
 import { defaultConfig } from '../../src/config/load.js';
+import { presetPool } from '../../src/config/presets.js';
 import type { PoolConfig } from '../../src/config/types.js';
 import type { PoolObservation } from '../../src/contract/observation.js';
 import { workerSizes } from '../../src/gpu/worker-size.js';
@@ -10,7 +10,7 @@ import { policyOf } from '../../src/planning/policy.js';
 import { loadProfile } from '../../src/profile/load.js';
 import { capacityFacts } from '../../src/scheduler/planner-loop/facts.js';
 import { sloBlock } from '../../src/scheduler/planner-loop/slo-block.js';
-import { T, observation } from './support.js';
+import { observation, T } from './support.js';
 
 const profile = loadProfile('llama-3.1-8b-fp8-h100');
 

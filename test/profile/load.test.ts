@@ -52,7 +52,8 @@ describe('loadProfile', () => {
     expect(errorOf(JSON.stringify({ ...roundProfile, tp: {} })).message).toContain('at least one TP');
     const laws = { zero: roundProfile.tp[1] };
     expect(errorOf(JSON.stringify({ ...roundProfile, tp: laws })).message).toContain('tp.zero');
-    expect(errorOf('{"tp": NaN}').message).toContain('not valid JSON');
+    expect(errorOf('{"tp": nothing}').message).toContain('not valid JSON');
+    expect(errorOf('{"tp": NaN}').message).toContain('tp: ');
   });
 
   it('names the file it looked for when a built-in does not exist', () => {

@@ -1,4 +1,8 @@
 import { type FitError, type FitOptions, fitLaw } from '../../profile/tables/fit.js';
+import { interpolateDecode } from '../../profile/tables/grid.js';
+import { interpolatePrefill } from '../../profile/tables/prefill.js';
+import { findSuspects } from '../../profile/tables/suspects.js';
+import { type DecodeSweep, interferenceShare } from '../../profile/tables/sweep.js';
 import type { MeasuredTable } from '../../profile/tables/types.js';
 
 /** `sluice profile fit --json`. Latencies in ms where measured, in seconds in the law, as elsewhere in Sluice. */
@@ -19,6 +23,28 @@ export interface FitReport {
     /** ITL = b0 + b1 batch + b2 kvTokens, s. */
     itl: { b0: number; b1: number; b2: number; error: FitError; leftOut: number };
   };
+  /** How the decode points were measured; `promptsShare`: what of their ITL is prompts of other requests, mean, 0..1. */
+  sweep: DecodeSweep & { promptsShare: number };
+  /** Points that others speak against, in words. */
+  suspects: string[];
+  /** To `--isl`, and to `--batch` with `--context`. */
+  answers: Answer[];
+}
+
+/** What interpolation and law say of one point, seconds. */
+export interface Answer {
+  question: string;
+  interpolatedSeconds: number;
+  lawSeconds: number;
+  /** Whether points were measured around it. */
+  measured: boolean;
+}
+
+export interface Questions {
+  /** Prompt lengths, tokens. */
+  isl: readonly number[];
+  /** Steady batches: sequences, and tokens of each. */
+  batches: readonly { batch: number; context: number }[];
 }
 
 interface Range {
@@ -26,10 +52,13 @@ interface Range {
   to: number;
 }
 
-export function fitReport(table: MeasuredTable, options: FitOptions): FitReport {
+const NOTHING: Questions = { isl: [], batches: [] };
+
+export function fitReport(table: MeasuredTable, options: FitOptions, questions = NOTHING): FitReport {
   const { prefill, decode } = table;
   const law = fitLaw(table, options);
   const [[a0, a1, a2], [b0, b1, b2]] = [law.ttft, law.itl];
+  const suspects = findSuspects(table);
   return {
     name: table.name,
     source: table.source,
@@ -50,7 +79,36 @@ export function fitReport(table: MeasuredTable, options: FitOptions): FitReport 
       ttft: { a0, a1, a2, error: law.ttftError },
       itl: { b0, b1, b2, error: law.itlError, leftOut: law.leftOut },
     },
+    sweep: { ...law.sweep, promptsShare: interferenceShare(table, law.sweep, law.ttft) },
+    suspects: [...suspects.prefill.values(), ...suspects.decode.values()],
+    answers: answersTo(table, law, questions),
   };
+}
+
+function answersTo(
+  { prefill, decode }: MeasuredTable,
+  { ttft: [a0, a1, a2], itl: [b0, b1, b2] }: Pick<ReturnType<typeof fitLaw>, 'ttft' | 'itl'>,
+  { isl, batches }: Questions,
+): Answer[] {
+  const prompts = interpolatePrefill(prefill);
+  const surface = batches.length === 0 ? null : interpolateDecode(decode);
+  return [
+    ...isl.map((n) => ({
+      question: `TTFT of ${n} tokens`,
+      interpolatedSeconds: prompts.ttftMs(n) / 1000,
+      lawSeconds: a0 + a1 * n + a2 * n * n,
+      measured: prompts.inHull(n),
+    })),
+    ...batches.map(({ batch, context }) => {
+      const found = surface?.at((batch * context) / decode.maxKvTokens, context);
+      return {
+        question: `ITL of ${batch} sequences of ${context} tokens`,
+        interpolatedSeconds: (found?.itlMs ?? Number.NaN) / 1000,
+        lawSeconds: b0 + b1 * batch + b2 * batch * context,
+        measured: found?.inHull ?? false,
+      };
+    }),
+  ];
 }
 
 function range(values: readonly number[]): Range {
@@ -72,8 +130,31 @@ export function renderFit(report: FitReport): string {
     `         ${errorText(ttft.error)}`,
     `  ITL  = ${sum([itl.b0, itl.b1, itl.b2], ['', ' batch', ' kvTokens'])}`,
     `         ${errorText(itl.error)}${itl.leftOut === 0 ? '' : `; ${itl.leftOut} points of larger batches left out`}`,
+    sweepText(report),
+    ...report.answers.map((answer) => answerText(answer, report.sweep.promptsComputed)),
+    ...report.suspects.map((text) => `suspect: ${text}`),
     ...(report.note === null ? [] : [`note: ${report.note}`]),
   ].join('\n');
+}
+
+function sweepText({ sweep }: FitReport): string {
+  if (!sweep.promptsComputed) return 'sweep: prompts were cached; a decode point is a steady batch';
+  const share = `${Math.round(100 * sweep.promptsShare)} %`;
+  return (
+    'sweep: prompts were computed while others decoded (the throughput says so); they are ' +
+    `${share} of the measured ITL on average, and no part of the law`
+  );
+}
+
+function answerText(answer: Answer, promptsComputed: boolean): string {
+  const { question, interpolatedSeconds, lawSeconds, measured } = answer;
+  const prompts = promptsComputed && question.startsWith('ITL') ? ', prompts included' : '';
+  const from = `${measured ? 'interpolated' : 'OUTSIDE what was measured, nearest point'}${prompts}`;
+  return `${question}: ${ms(interpolatedSeconds)} (${from}), law ${ms(lawSeconds)}${measured ? '' : ' (extrapolated)'}`;
+}
+
+function ms(seconds: number): string {
+  return `${short(1000 * seconds)} ms`;
 }
 
 function span({ from, to }: Range): string {

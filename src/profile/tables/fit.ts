@@ -1,5 +1,13 @@
 import { badTable } from './check.js';
 import { nonNegativeLeastSquares } from './nnls.js';
+import {
+  type DecodeSweep,
+  decodePoint,
+  examineSweep,
+  furtherSteps,
+  interferenceMs,
+  type TtftMs,
+} from './sweep.js';
 import type { MeasuredTable } from './types.js';
 
 /** How far a fitted law is from the measurements, share of the measured value: 0.05 is 5 %. */
@@ -18,6 +26,8 @@ export interface FittedLaw {
   itlError: FitError;
   /** Decode points left out: batches above `maxBatch`. */
   leftOut: number;
+  /** Whether the ITL points contain the computation of prompts, which the law then leaves out. */
+  sweep: DecodeSweep;
 }
 
 export interface FitOptions {
@@ -25,39 +35,54 @@ export interface FitOptions {
   maxBatch?: number;
 }
 
+/** TTFT needs b0 and ITL needs the prompts' cost; they settle in a few turns. */
+const TURNS = 4;
+
 /**
- * Fits the law to the relative errors, robustly, coefficients >= 0. A decode point's batch is
- * kvTokens / contextLength, its kvTokens = kvUsage x maxKvTokens.
+ * Fits the law to the relative errors, robustly, coefficients >= 0. What a measured value holds besides the law is
+ * left to the engine, and the error is that of both together: a prompt beyond the token budget takes a further step's b0
+ * for each chunk; an ITL of a sweep that computed its prompts contains them (`interferenceMs`).
  * @throws SluiceError invalid_config where `maxBatch` leaves no decode point.
  */
 export function fitLaw(table: MeasuredTable, options: FitOptions = {}): FittedLaw {
   const { prefill, decode } = table;
-  const ttft = relativeFit(
-    prefill.isl.map((isl) => [1, isl, isl * isl]),
-    prefill.ttftMs,
-  );
-  const rows: number[][] = [];
-  const itlMs: number[] = [];
-  decode.kvUsage.forEach((usage, i) => {
-    const kvTokens = usage * decode.maxKvTokens;
-    const batch = kvTokens / (decode.contextLength[i] ?? 1);
-    // A whole number of sequences, give or take the digits of the recorded usage.
-    if (Math.round(batch) > (options.maxBatch ?? Number.POSITIVE_INFINITY)) return;
-    rows.push([1, batch, kvTokens]);
-    itlMs.push(decode.itlMs[i] ?? 0);
-  });
-  if (rows.length === 0) {
+  const points = decode.kvUsage
+    .map((_, i) => decodePoint(table, i))
+    .filter(({ batch }) => batch <= (options.maxBatch ?? Number.POSITIVE_INFINITY));
+  if (points.length === 0) {
     throw badTable(table.source, 'decode', `expected a point of batch ${options.maxBatch} or less, got none`);
   }
-  const itl = relativeFit(rows, itlMs);
+  const fitTtft = (b0: number) =>
+    relativeFit(
+      prefill.isl.map((isl) => [1, isl, isl * isl]),
+      prefill.ttftMs,
+      prefill.isl.map((isl) => b0 * furtherSteps(isl)),
+    );
+  const fitItl = (ttft: TtftMs, sweep: DecodeSweep) =>
+    relativeFit(
+      points.map(({ batch, kvTokens }) => [1, batch, kvTokens]),
+      points.map(({ itlMs }) => itlMs),
+      points.map(({ batch, isl }) => interferenceMs(sweep, ttft, batch, isl)),
+    );
+  let ttft = fitTtft(0);
+  let sweep = examineSweep(table, ttft.coefficients);
+  let itl = fitItl(ttft.coefficients, sweep);
+  for (let turn = 1; turn < TURNS; turn++) {
+    ttft = fitTtft(itl.coefficients[0]);
+    sweep = examineSweep(table, ttft.coefficients);
+    itl = fitItl(ttft.coefficients, sweep);
+  }
   return {
     ttft: inSeconds(ttft.coefficients),
     itl: inSeconds(itl.coefficients),
     ttftError: ttft.error,
     itlError: itl.error,
-    leftOut: decode.kvUsage.length - rows.length,
+    leftOut: decode.kvUsage.length - points.length,
+    sweep,
   };
 }
+
+type Terms = readonly [number, number, number];
 
 /** Enough rounds for three coefficients to settle. */
 const ROUNDS = 30;
@@ -66,28 +91,32 @@ const LEAST_SCALE = 0.01;
 
 /**
  * Huber's robust regression by reweighting (Huber, Robust Statistics, 1981, ch. 7), so that one bad point does not pull
- * the law: a relative error beyond twice the median one counts in proportion, not squared.
+ * the law: a relative error beyond twice the median one counts in proportion, not squared. `given` is a known part of each
+ * measured value.
  */
 function relativeFit(
   rows: readonly (readonly number[])[],
   measured: readonly number[],
-): { coefficients: number[]; error: FitError } {
+  given: readonly number[],
+): { coefficients: Terms; error: FitError } {
   const relative = rows.map((row, i) => row.map((value) => value / (measured[i] ?? 1)));
+  const target = measured.map((value, i) => 1 - (given[i] ?? 0) / value);
   let weights = measured.map(() => 1);
   let coefficients: number[] = [];
   let misses: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     coefficients = nonNegativeLeastSquares(
       relative.map((row, i) => row.map((value) => value * (weights[i] ?? 1))),
-      weights,
+      target.map((value, i) => value * (weights[i] ?? 1)),
     );
-    misses = relative.map((row) =>
-      Math.abs(row.reduce((sum, value, j) => sum + value * (coefficients[j] ?? 0), 0) - 1),
+    misses = relative.map((row, i) =>
+      Math.abs(row.reduce((sum, value, j) => sum + value * (coefficients[j] ?? 0), 0) - (target[i] ?? 1)),
     );
     const scale = Math.max(LEAST_SCALE, 2 * median(misses));
     weights = misses.map((miss) => Math.sqrt(Math.min(1, scale / miss)));
   }
-  return { coefficients, error: errorOf(misses) };
+  const [c0 = 0, c1 = 0, c2 = 0] = coefficients;
+  return { coefficients: [c0, c1, c2], error: errorOf(misses) };
 }
 
 function errorOf(misses: readonly number[]): FitError {
@@ -104,6 +133,6 @@ function median(values: readonly number[]): number {
   return sorted[sorted.length >> 1] ?? 0;
 }
 
-function inSeconds([c0 = 0, c1 = 0, c2 = 0]: readonly number[]): [number, number, number] {
+function inSeconds([c0, c1, c2]: Terms): Terms {
   return [c0 / 1000, c1 / 1000, c2 / 1000];
 }

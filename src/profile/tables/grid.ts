@@ -1,4 +1,5 @@
 import { barycentric, cloughTocher } from './clough-tocher.js';
+import { decodeHull } from './decode.js';
 import { delaunay, type Triangulation } from './delaunay.js';
 import type { Point } from './hull.js';
 import type { DecodeGrid, DecodeTable } from './types.js';
@@ -6,33 +7,61 @@ import type { DecodeGrid, DecodeTable } from './types.js';
 /** How far outside a triangle a point may lie and still count as on its edge. */
 const ON_EDGE = 100 * Number.EPSILON;
 
+/** ITL and throughput between decode points. */
+export interface DecodeInterpolation {
+  /** 0..1 and tokens. */
+  at(
+    kvUsage: number,
+    contextLength: number,
+  ): {
+    itlMs: number;
+    /** Output tokens/s and GPU. */
+    throughputPerGpu: number;
+    /** Whether points were measured around it; outside, the nearest measured point answers. */
+    inHull: boolean;
+  };
+}
+
+/** Inside the points' hull the Clough-Tocher cubic, outside the nearest point. */
+export function interpolateDecode(table: DecodeTable): DecodeInterpolation {
+  const points = table.kvUsage.map((usage, i): Point => [usage, table.contextLength[i] ?? 0]);
+  const mesh = delaunay(points);
+  const measuredAround = decodeHull(table);
+  const itl = cloughTocher(points, table.itlMs, mesh);
+  const throughput = cloughTocher(points, table.throughputPerGpu, mesh);
+  return {
+    at(kvUsage, contextLength) {
+      const point: Point = [kvUsage, contextLength];
+      const found = locate(points, mesh, point);
+      const nearest = nearestPoint(points, point);
+      return {
+        itlMs: found ? itl(found.index, found.position) : (table.itlMs[nearest] ?? Number.NaN),
+        throughputPerGpu: found
+          ? throughput(found.index, found.position)
+          : (table.throughputPerGpu[nearest] ?? Number.NaN),
+        inHull: found !== null || measuredAround(kvUsage, contextLength),
+      };
+    },
+  };
+}
+
 /**
  * A regular grid over a decode table, as Dynamo's DecodeInterpolator makes it: KV usage 0..1 by context length 0..the
- * longest, `resolution` points each; inside the points' hull the Clough-Tocher cubic, outside the nearest point.
+ * longest, `resolution` points each, filled by `interpolateDecode`.
  * Upstream's triangulation keeps some flat triangles between points on one line by accident of rounding; here they have
  * none, which moves the ITL near such a line by up to 1 %, throughput near 0 by more. Where upstream's grid is
  * recorded, use that.
  */
 export function decodeGrid(table: DecodeTable, resolution = 100): DecodeGrid {
-  const points = table.kvUsage.map((usage, i): Point => [usage, table.contextLength[i] ?? 0]);
   const kvUsage = steps(1, resolution);
   const contextLength = steps(Math.max(...table.contextLength), resolution);
-  const mesh = delaunay(points);
-  const fill = (values: readonly number[]) => {
-    const inside = cloughTocher(points, values, mesh);
-    return contextLength.map((y) =>
-      kvUsage.map((x) => {
-        const found = locate(points, mesh, [x, y]);
-        if (found === null) return values[nearestPoint(points, [x, y])] ?? Number.NaN;
-        return inside(found.index, found.position);
-      }),
-    );
-  };
+  const surface = interpolateDecode(table);
+  const rows = contextLength.map((y) => kvUsage.map((x) => surface.at(x, y)));
   return {
     kvUsage,
     contextLength,
-    itlMs: fill(table.itlMs),
-    throughputPerGpu: fill(table.throughputPerGpu),
+    itlMs: rows.map((row) => row.map(({ itlMs }) => itlMs)),
+    throughputPerGpu: rows.map((row) => row.map(({ throughputPerGpu }) => throughputPerGpu)),
     maxKvTokens: table.maxKvTokens,
   };
 }

@@ -16,7 +16,12 @@ export interface ReadTableOptions {
   row?: number;
 }
 
-const column = z.array(z.number());
+/** A NaN is read as null (`parseLoose`), and refused by its place. */
+const finite = z.number({
+  error: ({ input }) =>
+    `expected a finite number, got ${input === null ? 'NaN or null' : JSON.stringify(input)}`,
+});
+const column = z.array(finite);
 const count = z.number().positive().nullish();
 const metaSchema = z.object({
   model: z.string().nullish(),
@@ -40,7 +45,7 @@ const ownSchema = z.object({
     itl_ms: column,
     thpt_per_gpu: column,
     thpt_per_gpu_corrected: column.optional(),
-    max_kv_tokens: z.number(),
+    max_kv_tokens: finite,
   }),
 });
 
@@ -57,6 +62,17 @@ const dynamoSchema = z.object({
   max_kv_tokens: scalar,
 });
 const DYNAMO_KEYS = Object.keys(dynamoSchema.shape);
+
+/** JSON as Python writes it: a bare NaN or Infinity is read as null. @throws SyntaxError for other text. */
+export function parseLoose(text: string): unknown {
+  return JSON.parse(text.replaceAll(/([[,:]\s*)-?(?:NaN|Infinity)\b/g, '$1null'));
+}
+
+/** Whether a JSON value is meant as a measured profile rather than as a profile with laws. */
+export function isTable(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || 'tp' in value) return false;
+  return ['prefill', 'decode', ...DYNAMO_KEYS].some((key) => key in value);
+}
 
 /**
  * Reads a measured profile from our JSON ({prefill, decode, meta}), from Dynamo's raw_data JSON (prefill_raw_data.json
@@ -80,7 +96,7 @@ function contents(file: TableFile, options: ReadTableOptions): Record<string, un
   if (file.bytes[0] === 0x50 && file.bytes[1] === 0x4b) return npzColumns(file, options);
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder().decode(file.bytes));
+    value = parseLoose(new TextDecoder().decode(file.bytes));
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw badTable(file.name, '(top)', `expected JSON or an npz archive (${reason})`);

@@ -110,7 +110,7 @@ describe('reading measured tables', () => {
   });
 
   it('refuses text that is neither JSON nor npz', () => {
-    expect(() => readTable('p', [{ name: 'p.json', bytes: Buffer.from('{"a": NaN}') }])).toThrow(
+    expect(() => readTable('p', [{ name: 'p.json', bytes: Buffer.from('{"a": nothing}') }])).toThrow(
       'p.json: (top): expected JSON or an npz archive',
     );
   });

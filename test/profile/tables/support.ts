@@ -27,10 +27,29 @@ export function ownProfile() {
       kv_usage: points.map(({ context, batch }) => (context * batch) / 200_000),
       context_length: points.map(({ context }) => context),
       itl_ms: points.map(({ context, batch }) => 4 + 0.05 * batch + 0.00002 * context * batch),
-      thpt_per_gpu: points.map(({ batch }) => 100 * batch),
+      thpt_per_gpu: points.map(
+        ({ context, batch }) => (1000 * batch) / (4 + 0.05 * batch + 0.00002 * context * batch),
+      ),
       max_kv_tokens: 200_000,
     },
   };
+}
+
+/** `ownProfile` as a sweep of 500 output tokens whose prompts were found in the cache, or computed one after another. */
+export function sweptProfile({ computed }: { computed: boolean }) {
+  const profile = ownProfile();
+  const { decode } = profile;
+  decode.context_length.forEach((context, i) => {
+    const batch = [1, 5, 20][i % 3] ?? 1;
+    const isl = context - 250;
+    const together = Math.floor(8192 / isl);
+    const others = computed ? (0.02 * isl * Math.max(0, batch - together)) / 2 / 499 : 0;
+    const itl = (decode.itl_ms[i] ?? 0) + others;
+    const firstMs = computed ? 10 + 0.02 * isl * ((batch + 1) / 2) : 15;
+    decode.itl_ms[i] = itl;
+    decode.thpt_per_gpu[i] = (1000 * batch * 500) / (firstMs + 499 * itl);
+  });
+  return profile;
 }
 
 export function parse(profile: unknown): MeasuredTable {
