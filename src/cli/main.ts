@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { cancelCommand } from './cancel.js';
 import { demoCommand } from './demo/command.js';
 import { doctorCommand } from './doctor.js';
+import { engineCommand } from './engine.js';
 import { configCommand, machinesCliCommand, scaleCliCommand, statusCommand } from './operate.js';
 import { profileCommand } from './profile.js';
 import { replayCommand } from './replay.js';
@@ -27,6 +28,7 @@ export async function main(argv: readonly string[], version: string): Promise<vo
     replayCommand(),
     simulateCommand(),
     profileCommand(),
+    engineCommand(),
     machinesCliCommand(),
     configCommand(),
     doctorCommand(),

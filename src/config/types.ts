@@ -78,20 +78,20 @@ export interface PoolConfig {
   engine: EngineConfig;
 }
 
-export type EngineConfig =
-  | {
-      kind: 'sim';
-      /** A built-in profile's name or a file's path. */
-      profile: string;
-      coldStartSeconds: number;
-      /** Most sequences in one batch (vLLM: max_num_seqs). */
-      maxSequences: number;
-      /** Token budget of one step (vLLM: max_num_batched_tokens). */
-      maxBatchedTokens: number;
-      prefixCache: boolean;
-      seed: number;
-    }
-  | { kind: 'noop' };
+export type EngineConfig = SimEngineConfig | { kind: 'noop' };
+
+export interface SimEngineConfig {
+  kind: 'sim';
+  /** A built-in profile's name or a file's path. */
+  profile: string;
+  coldStartSeconds: number;
+  /** Most sequences in one batch (vLLM: max_num_seqs). */
+  maxSequences: number;
+  /** Token budget of one step (vLLM: max_num_batched_tokens). */
+  maxBatchedTokens: number;
+  prefixCache: boolean;
+  seed: number;
+}
 
 export interface PlannerConfig {
   /** Fast loop, seconds: watches saturation and bursts, may only add. */

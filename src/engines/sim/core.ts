@@ -124,6 +124,11 @@ export class SimCore<R extends SimRequest> {
     return events;
   }
 
+  /** Prompt tokens looked up in the prefix cache since start, and those found there. */
+  get prefixTokens(): { queries: number; hits: number } {
+    return { queries: this.#scheduler.promptTokens, hits: this.#scheduler.prefixHitTokens };
+  }
+
   load(): EngineLoad {
     const scheduler = this.#scheduler;
     return {

@@ -1,4 +1,4 @@
-import type { EngineConfig } from '../../config/types.js';
+import type { SimEngineConfig } from '../../config/types.js';
 import { SluiceError } from '../../contract/errors.js';
 import type { EngineLoad } from '../../contract/worker.js';
 import type { Profile } from '../../profile/types.js';
@@ -14,9 +14,20 @@ export interface SimEngineOptions {
   tp: number;
   /** 0..1 */
   gpuMemoryUtilization: number;
-  engine: Extract<EngineConfig, { kind: 'sim' }>;
+  engine: SimEngineConfig;
   /** Unix ms, never going back; default: the system's clock. */
   clock?: () => number;
+  /** The KV of a finished `prefill` request is kept so long, ms; default: the core's. */
+  handoverMs?: number;
+}
+
+/** The sim engine, with what its HTTP server tells beyond an `Engine`. */
+export interface SimEngine extends Engine {
+  readonly prefixTokens: { queries: number; hits: number };
+  /** KV tokens kept of a finished `prefill` request; null: none, or its time is over. */
+  handover(id: string): number | null;
+  /** Lets the KV that is kept for a request go. */
+  releaseHandover(id: string): void;
 }
 
 /**
@@ -24,15 +35,16 @@ export interface SimEngineOptions {
  * neither bends their times nor slows the engine down.
  * @throws SluiceError invalid_config where profile, TP and memory leave no room for a KV cache.
  */
-export function createSimEngine(options: SimEngineOptions): Engine {
-  return new SimEngine(options);
+export function createSimEngine(options: SimEngineOptions): SimEngine {
+  return new LiveSimEngine(options);
 }
 
-class SimEngine implements Engine {
+class LiveSimEngine implements SimEngine {
   readonly #core: SimCore<TokenStream>;
   readonly #clock: () => number;
   readonly #config: SimEngineOptions['engine'];
   readonly #streams = new Map<TokenStream, SimHandle<TokenStream>>();
+  readonly #handovers = new Map<string, SimHandle<TokenStream>>();
   readonly #roomListeners: (() => void)[] = [];
   #timer: NodeJS.Timeout | undefined;
   #immediate: NodeJS.Immediate | undefined;
@@ -52,6 +64,7 @@ class SimEngine implements Engine {
       maxBatchedTokens: engine.maxBatchedTokens,
       coldStartMs: engine.coldStartSeconds * 1000,
       tokenEvents: 'each',
+      ...(options.handoverMs === undefined ? {} : { handoverMs: options.handoverMs }),
     });
   }
 
@@ -81,6 +94,23 @@ class SimEngine implements Engine {
 
   load(): EngineLoad {
     return this.#core.load();
+  }
+
+  get prefixTokens(): { queries: number; hits: number } {
+    return this.#core.prefixTokens;
+  }
+
+  handover(id: string): number | null {
+    const handle = this.#handovers.get(id);
+    return handle?.state === 'handover' ? handle.context : null;
+  }
+
+  releaseHandover(id: string): void {
+    const handle = this.#handovers.get(id);
+    this.#handovers.delete(id);
+    if (handle?.state !== 'handover') return;
+    this.#core.cancel(handle, this.#clock());
+    this.#arm();
   }
 
   room(tokens: number): number {
@@ -132,6 +162,12 @@ class SimEngine implements Engine {
     this.#arm();
   }
 
+  #keep(stream: TokenStream): void {
+    for (const [id, handle] of this.#handovers) if (handle.state !== 'handover') this.#handovers.delete(id);
+    const handle = this.#streams.get(stream);
+    if (handle) this.#handovers.set(stream.id, handle);
+  }
+
   #pump(): void {
     this.#timerAtMs = Number.POSITIVE_INFINITY;
     const touched = new Set<TokenStream>();
@@ -144,6 +180,7 @@ class SimEngine implements Engine {
           stream.push(event.index, event.atMs);
           break;
         case 'finished':
+          if (stream.phase === 'prefill') this.#keep(stream);
           this.#streams.delete(stream);
           stream.end();
           break;

@@ -8,6 +8,7 @@ import type { SimRequest } from './types.js';
  * while the consumer is busy gather into one batch.
  */
 export class TokenStream implements SimRequest, AsyncIterator<TokenBatch> {
+  readonly id: string;
   readonly isl: number;
   readonly maxTokens: number;
   readonly emitted: number;
@@ -31,6 +32,7 @@ export class TokenStream implements SimRequest, AsyncIterator<TokenBatch> {
     /** Called when the consumer stops early. */
     private readonly onReturn: () => void,
   ) {
+    this.id = request.id;
     this.isl = request.isl;
     this.maxTokens = request.maxTokens;
     this.emitted = request.emitted.length;
