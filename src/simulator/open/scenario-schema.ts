@@ -5,61 +5,112 @@ const seconds = z
   .number()
   .min(0)
   .max(100 * 366 * 86_400);
-const length = z.strictObject({
+const tokens = z.number().int().min(1).max(1_000_000);
+const logNormalLength = z.strictObject({
   median: z.number().min(1).max(1_000_000),
   sigma: z.number().min(0).max(5).default(0),
-  min: z.number().int().min(1).max(1_000_000).default(1),
-  max: z.number().int().min(1).max(1_000_000).default(1_000_000),
+  min: tokens.default(1),
+  max: tokens.default(1_000_000),
 });
+/** Percents of requests and the tokens that so many do not exceed, evenly between: from a published table. */
+const quantileLength = z.strictObject({
+  quantiles: z
+    .array(z.tuple([z.number().min(0).max(100), tokens]))
+    .min(2)
+    .refine(
+      (points) => points.every((point, k) => k === 0 || rises(points[k - 1], point)),
+      'expected percents and tokens that rise from point to point',
+    ),
+});
+const length = z.union([logNormalLength, quantileLength]);
 const scale = z.number().positive().max(1e6);
 const level = z.string().min(1);
 
-/** Where requests come from: exactly one of trace, rate and series. */
+function rises(from: readonly number[] | undefined, to: readonly number[]): boolean {
+  return to.every((value, k) => value >= (from?.[k] ?? 0));
+}
+
+/** A week by its published figures; src/simulator/workload/week.ts. */
+const weekSchema = z.strictObject({
+  peak_rps: scale.default(1),
+  peak_to_mean: z.number().gt(1).max(100),
+  peak_to_trough: z.number().gt(1).max(10_000),
+  weekend: z.number().min(0).max(1).default(1),
+});
+
+/** A rate that bursts; src/simulator/workload/burst.ts. */
+const burstSchema = z.strictObject({
+  peak_minute_to_mean: z.number().gt(1).max(100),
+  dispersion: z.number().min(1).max(1000),
+  memory_seconds: z.number().min(5).max(86_400).default(60),
+});
+
+const sourceFields = {
+  level: level.optional(),
+  /** Levels of rows that name none, as in high=.5,medium=.5. */
+  mix: z.string().optional(),
+  trace: z.string().min(1).optional(),
+  format: z.enum(TRACE_FORMATS).optional(),
+  skip_bad: z.boolean().optional(),
+  minutes: z.number().positive().optional(),
+  /** Copies of a row, where rate_scale is above 1, come within so long after it. */
+  spread_seconds: z.number().min(0).max(86_400).optional(),
+  /** Points of seconds and requests per second. */
+  rate: z
+    .array(z.tuple([seconds, z.number().min(0).max(1e6)]))
+    .min(2)
+    .optional(),
+  week: weekSchema.optional(),
+  isl: length.optional(),
+  osl: length.optional(),
+  /** CSV of rates by time. */
+  series: z.string().min(1).optional(),
+  /** JSON of token CDFs, and which of them. */
+  tokens: z.string().min(1).optional(),
+  kind: z.string().min(1).optional(),
+  dispersion: z.number().min(1).max(1000).optional(),
+  burst: burstSchema.optional(),
+  rate_scale: scale.optional(),
+  speed: scale.optional(),
+};
+
+type Source = z.output<z.ZodObject<typeof sourceFields>>;
+
+/** What is wrong with a load beyond its single fields; null: nothing. */
+function wrongWith(load: Source): string | null {
+  const { trace, format, rate, series, week, isl, osl, tokens, kind } = load;
+  if ([trace, rate, series, week].filter((source) => source !== undefined).length !== 1)
+    return 'expected one of trace, rate, series and week';
+  if ((trace === undefined) !== (format === undefined)) return 'expected format beside trace';
+  if (trace === undefined ? load.level === undefined : load.level !== undefined && load.mix !== undefined)
+    return 'expected level (or, for a trace, level or mix)';
+  if (
+    trace === undefined &&
+    (isl === undefined || osl === undefined) &&
+    (tokens === undefined || kind === undefined)
+  )
+    return 'expected isl and osl, or tokens and kind';
+  if (load.burst !== undefined && (trace !== undefined || load.dispersion !== undefined))
+    return 'expected burst beside rate, series or week, and without dispersion, which it has';
+  if (trace === undefined && load.spread_seconds !== undefined) return 'expected spread_seconds beside trace';
+  return null;
+}
+
+const sourceSchema = z.strictObject(sourceFields).superRefine(refuse);
+
+/** Where requests come from: exactly one of trace, rate, series and week. */
 const loadSchema = z
   .strictObject({
-    level: level.optional(),
-    /** Levels of rows that name none, as in high=.5,medium=.5. */
-    mix: z.string().optional(),
-    trace: z.string().min(1).optional(),
-    format: z.enum(TRACE_FORMATS).optional(),
-    skip_bad: z.boolean().optional(),
-    minutes: z.number().positive().optional(),
-    /** Points of seconds and requests per second. */
-    rate: z
-      .array(z.tuple([seconds, z.number().min(0).max(1e6)]))
-      .min(2)
-      .optional(),
-    isl: length.optional(),
-    osl: length.optional(),
-    /** CSV of rates by time. */
-    series: z.string().min(1).optional(),
-    /** JSON of token CDFs, and which of them. */
-    tokens: z.string().min(1).optional(),
-    kind: z.string().min(1).optional(),
-    dispersion: z.number().min(1).max(1000).optional(),
-    rate_scale: scale.optional(),
-    speed: scale.optional(),
+    ...sourceFields,
+    /** Taken instead where a file that the load names is not there. */
+    otherwise: sourceSchema.optional(),
   })
-  .refine(
-    ({ trace, rate, series }) => [trace, rate, series].filter((source) => source !== undefined).length === 1,
-    'expected one of trace, rate and series',
-  )
-  .refine(
-    ({ trace, format }) => (trace === undefined) === (format === undefined),
-    'expected format beside trace',
-  )
-  .refine(
-    ({ trace, level, mix }) =>
-      trace === undefined ? level !== undefined : level === undefined || mix === undefined,
-    'expected level (or, for a trace, level or mix)',
-  )
-  .refine(
-    ({ rate, series, isl, osl, tokens, kind }) =>
-      (rate === undefined && series === undefined) ||
-      (isl !== undefined && osl !== undefined) ||
-      (series !== undefined && tokens !== undefined && kind !== undefined),
-    'expected isl and osl, or for a series tokens and kind',
-  );
+  .superRefine(refuse);
+
+function refuse(load: Source, context: z.RefinementCtx): void {
+  const message = wrongWith(load);
+  if (message !== null) context.addIssue({ code: 'custom', message });
+}
 
 const at = { at_seconds: seconds, pool: z.string().min(1) };
 const faultSchema = z.discriminatedUnion('kind', [
@@ -84,7 +135,13 @@ export const scenarioSchema = z.strictObject({
     .min(0)
     .max(2 ** 32 - 1)
     .default(1),
+  /** What it shows, for a report. */
+  title: z.string().min(1).optional(),
   duration_seconds: z.number().positive().optional(),
+  /** Served and not counted: what is judged is a system at work. */
+  warm_up_seconds: z.number().min(0).max(86_400).optional(),
+  /** Rates scaled so that the busiest minute is this share of what the pool's whole budget sustains; or by level. */
+  peak_of_capacity: z.union([scale, z.record(z.string(), scale)]).optional(),
   cold_start_seconds: seconds.optional(),
   dispatch_seconds: z.number().min(0).max(60).optional(),
   interval_seconds: z.number().min(1).max(86_400).optional(),
@@ -94,4 +151,4 @@ export const scenarioSchema = z.strictObject({
   faults: z.array(faultSchema).default([]),
 });
 export type ScenarioFields = z.output<typeof scenarioSchema>;
-export type LoadFields = ScenarioFields['arrivals'][number];
+export type LoadFields = Source;

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { stringify } from 'yaml';
 import { defaultConfig, loadConfig, parseConfig } from '../../config/load.js';
@@ -8,28 +7,37 @@ import type { Config } from '../../config/types.js';
 import { SluiceError } from '../../contract/errors.js';
 import type { Fault } from '../run/faults.js';
 import type { SimulateOptions } from '../run/options.js';
-import { streamTrace, type TraceStream } from '../traces/read.js';
-import { parseMix, requestsOf, type TimedRequest } from '../workload/arrivals.js';
+import type { TraceStream } from '../traces/read.js';
+import type { TimedRequest } from '../workload/arrivals.js';
 import { mergeRequests } from '../workload/merge.js';
-import { logNormal, seededRandom } from '../workload/random.js';
-import { parseRateSeries, seriesRequests } from '../workload/rate-series.js';
-import { type LengthShape, shapeRequests } from '../workload/shape.js';
-import { parseTokenCdfs, TokenTable } from '../workload/token-cdf.js';
 import { openEngines, withColdStart } from './engines.js';
-import { type LoadFields, type ScenarioFields, scenarioSchema } from './scenario-schema.js';
+import { type OpenLoad, openLoad } from './load.js';
+import { type PeakScales, peaksOf } from './peaks.js';
+import { type ScenarioFields, scenarioSchema } from './scenario-schema.js';
 
 /** Live, a request is with a worker in line about so long after its acceptance (p50 of the overhead benchmark). */
 const DISPATCH_SECONDS = 0.002;
 
 export interface OpenScenario {
+  /** Its requests may be read again and again: each simulation of it has the same. */
   options: SimulateOptions;
-  /** Traces that are read while the simulation runs, with what they left out so far. */
+  /** Traces that the last simulation reads, with what they left out so far. */
   traces: TraceStream[];
+  /** Where each load comes from. */
+  sources: string[];
+  peaks: PeakScales;
+  seed: number;
+  title: string | null;
 }
 
 export interface ScenarioOverrides {
   config?: Config;
   seed?: number;
+  /** Only so many seconds after this one (and after the warm-up, which then begins there). */
+  fromSeconds?: number;
+  seconds?: number;
+  /** What `peak_of_capacity` came to, where that is known. */
+  peaks?: PeakScales;
 }
 
 /**
@@ -65,11 +73,14 @@ export function scenarioOf(
   if (fields.cold_start_seconds !== undefined) config = withColdStart(config, fields.cold_start_seconds);
   const seed = overrides.seed ?? fields.seed;
   const traces: TraceStream[] = [];
-  const loads = fields.arrivals.map((load, index) => {
+  const opened = fields.arrivals.map((load, index) => {
     // Loads of one scenario are independent of each other, the first as it would be alone.
     return openLoad(load, folder, (seed + index * 0x9e3779b1) >>> 0, traces);
   });
-  const [only] = loads;
+  const engines = openEngines(config);
+  const peaks = overrides.peaks ?? peaksOf(fields, file, { config, engines, loads: opened, seed });
+  const warmUpSeconds = fields.warm_up_seconds ?? 0;
+  const { fromSeconds = 0, seconds } = overrides;
   const faults = fields.faults.map((fault): Fault => {
     if (!Object.hasOwn(config.pools, fault.pool))
       throw new SluiceError(
@@ -88,80 +99,42 @@ export function scenarioOf(
   });
   const options: SimulateOptions = {
     config,
-    engines: openEngines(config),
-    requests: loads.length === 1 && only !== undefined ? only : mergeRequests(loads),
+    engines,
+    requests: again(opened, peaks, traces, fromSeconds),
     faults,
-    durationSeconds: fields.duration_seconds,
+    warmUpSeconds,
+    durationSeconds: seconds === undefined ? fields.duration_seconds : warmUpSeconds + seconds,
     dispatchSeconds: fields.dispatch_seconds ?? DISPATCH_SECONDS,
     coldBegin: fields.begin === 'cold',
     ...(fields.interval_seconds === undefined ? {} : { intervalSeconds: fields.interval_seconds }),
   };
-  return { options, traces };
+  const sources = opened.map(({ source }) => source);
+  return { options, traces, sources, peaks, seed, title: fields.title ?? null };
+}
+
+/** The requests of all loads from a moment on, drawn or read anew each time. */
+function again(
+  loads: readonly OpenLoad[],
+  peaks: PeakScales,
+  traces: TraceStream[],
+  fromSeconds: number,
+): Iterable<TimedRequest> {
+  return {
+    *[Symbol.iterator]() {
+      traces.length = 0;
+      const parts = loads.map((load) => load.requests(peaks[load.level ?? '']?.scale ?? 1));
+      const [only] = parts;
+      for (const request of parts.length === 1 && only !== undefined ? only : mergeRequests(parts)) {
+        if (request.atSeconds < fromSeconds) continue;
+        request.atSeconds -= fromSeconds;
+        yield request;
+      }
+    },
+  };
 }
 
 function configOf(given: ScenarioFields['config'], folder: string, file: string): Config {
   if (given === undefined) return defaultConfig();
   if (typeof given === 'string') return loadConfig(resolve(folder, given));
   return parseConfig(stringify(given), `${file}:config`);
-}
-
-function openLoad(
-  load: LoadFields,
-  folder: string,
-  seed: number,
-  traces: TraceStream[],
-): Iterable<TimedRequest> {
-  const rateScale = load.rate_scale ?? 1;
-  const speed = load.speed ?? 1;
-  if (load.trace !== undefined && load.format !== undefined) {
-    const stream = streamTrace(resolve(folder, load.trace), load.format, {
-      skipBad: load.skip_bad === true,
-      ...(load.minutes === undefined ? {} : { maxSeconds: load.minutes * 60 }),
-    });
-    traces.push(stream);
-    const mix =
-      load.mix !== undefined
-        ? parseMix(load.mix)
-        : load.level === undefined
-          ? undefined
-          : [{ level: load.level, share: 1 }];
-    return requestsOf(stream.rows, { seed, rateScale, speed, ...(mix ? { mix } : {}) });
-  }
-  const level = load.level ?? '';
-  if (load.rate !== undefined && load.isl !== undefined && load.osl !== undefined) {
-    const rate = load.rate.map(([atSeconds, rps]) => ({
-      atSeconds: atSeconds / speed,
-      rps: rps * rateScale,
-    }));
-    return shapeRequests({ level, rate, isl: load.isl, osl: load.osl }, seed);
-  }
-  const path = resolve(folder, load.series ?? '');
-  const rate = parseRateSeries(readText(path, 'a rate series'), path);
-  const tokens = openTokens(load, folder);
-  return seriesRequests({ level, rate, tokens, seed, rateScale, speed, dispersion: load.dispersion ?? 1 });
-}
-
-function openTokens(load: LoadFields, folder: string): { isl: TokenTable; osl: TokenTable } {
-  if (load.isl !== undefined && load.osl !== undefined)
-    return { isl: tableOf(load.isl), osl: tableOf(load.osl) };
-  const path = resolve(folder, load.tokens ?? '');
-  return parseTokenCdfs(readText(path, 'token CDFs'), path, load.kind ?? '');
-}
-
-/** A log-normal length as a table of its sampled quantiles. */
-function tableOf(shape: LengthShape): TokenTable {
-  const random = seededRandom(1, 'table');
-  const draws = Array.from({ length: 16_384 }, () =>
-    Math.min(shape.max, Math.max(shape.min, logNormal(random, shape.median, shape.sigma))),
-  ).sort((a, b) => a - b);
-  return new TokenTable(draws.map((tokens, k) => [(k + 1) / draws.length, tokens]));
-}
-
-function readText(path: string, what: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new SluiceError('not_found', `expected ${what} at ${path}: ${reason}`, { cause: error });
-  }
 }

@@ -20,6 +20,8 @@ export interface SimulateOptions {
   faults?: readonly Fault[];
   /** Run at least so long, seconds; requests that come later are left out. Absent: to the end of the requests. */
   durationSeconds?: number | undefined;
+  /** So long from the load's begin nothing is counted: what is judged is a system at work. Faults count from its end. */
+  warmUpSeconds?: number | undefined;
   /** From acceptance until a worker in line has the request, seconds: what queue and network take live. Default 0. */
   dispatchSeconds?: number;
   /** The floors start together with the load, instead of being ready when it begins. */
@@ -33,10 +35,19 @@ export interface SimulateOptions {
   onRecord?: (record: TransitionRecord) => void;
   /** Called about once for each interval of the series. */
   onProgress?: (progress: SimProgress) => void;
+  /** Asked about once for each interval: true ends the run there, with what has been counted so far. */
+  giveUp?: (pools: Readonly<Record<string, Counted>>) => boolean;
+}
+
+/** What has been counted of one pool so far. */
+export interface Counted {
+  requests: number;
+  /** Ended without meeting their SLO. */
+  missed: number;
 }
 
 export interface SimProgress {
-  /** Since the load's start, virtual seconds. */
+  /** Since counting began, virtual seconds. */
   atSeconds: number;
   requests: number;
   open: number;

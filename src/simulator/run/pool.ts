@@ -59,6 +59,8 @@ export class SimPool {
   /** When a request last ended or had its first token. */
   lastSignMs = 0;
   nextTickMs = 0;
+  /** Requests accepted before are served and not counted. */
+  countFromMs = 0;
   /** Workers started before this time die at the end of their cold start. */
   failingUntilMs = 0;
   #coldStartSeconds: number | null = null;
@@ -97,8 +99,10 @@ export class SimPool {
     const blocks = request.row?.blocks;
     if (blocks !== undefined && this.config.engine.kind === 'sim' && this.config.engine.prefixCache)
       job.hashes = isl % HASH_SPAN_TOKENS === 0 ? blocks : blocks.slice(0, -1);
-    job.interval = this.series.arrival();
-    this.tally.requests++;
+    if (acceptedMs >= this.countFromMs) {
+      job.interval = this.series.arrival();
+      this.tally.requests++;
+    }
     this.open++;
     const { limits } = this.shared.config;
     if (isl > limits.maxPromptTokens || osl > limits.maxOutputTokens) {
@@ -276,9 +280,11 @@ export class SimPool {
         end.attained = end.attained && itl <= targets.itlSeconds;
       }
     }
-    this.tally.end(end);
     if (recorded) this.#recorder.ended(end);
-    if (job.interval !== null) this.series.ended(job.interval, end.attained, end.ttftPlace);
+    if (job.interval !== null) {
+      this.tally.end(end);
+      this.series.ended(job.interval, end);
+    }
     this.open--;
     this.lastSignMs = atMs;
     this.shared.jobs.give(job);

@@ -1,5 +1,6 @@
 import type { PlannerState } from '../../contract/transition.js';
 import { CountSketch } from './count-sketch.js';
+import type { JobEnd } from './tally.js';
 
 /** One pool in one interval of the run. Requests count in the interval in which they came, whenever they ended. */
 export interface SeriesRow {
@@ -12,6 +13,8 @@ export interface SeriesRow {
   attainment: number | null;
   /** At the pool's watched percentile, seconds; null: none completed. */
   ttftSeconds: number | null;
+  /** The same; null: none completed with two tokens. */
+  itlSeconds: number | null;
   /** At the end of the interval. */
   readyWorkers: number;
   startingWorkers: number;
@@ -30,13 +33,18 @@ export interface IntervalTally {
   row: SeriesRow;
   open: number;
   over: boolean;
-  ttft: CountSketch | null;
+  sketches: Sketches | null;
+}
+
+interface Sketches {
+  ttft: CountSketch;
+  itl: CountSketch;
 }
 
 /** The time series of one pool. Only intervals with open requests hold a sketch. */
 export class PoolSeries {
   readonly rows: SeriesRow[] = [];
-  readonly #spare: CountSketch[] = [];
+  readonly #spare: Sketches[] = [];
   current: IntervalTally;
 
   constructor(
@@ -53,10 +61,10 @@ export class PoolSeries {
     return current;
   }
 
-  /** `ttftPlace`: -1 where it did not complete. */
-  ended(tally: IntervalTally, attained: boolean, ttftPlace: number): void {
-    if (attained) tally.row.attained++;
-    if (ttftPlace >= 0) tally.ttft?.addAt(ttftPlace);
+  ended(tally: IntervalTally, end: JobEnd): void {
+    if (end.attained) tally.row.attained++;
+    if (end.ttftPlace >= 0) tally.sketches?.ttft.addAt(end.ttftPlace);
+    if (end.itlPlace >= 0) tally.sketches?.itl.addAt(end.itlPlace);
     tally.open--;
     if (tally.over && tally.open === 0) this.#close(tally);
   }
@@ -86,6 +94,7 @@ export class PoolSeries {
       attained: 0,
       attainment: null,
       ttftSeconds: null,
+      itlSeconds: null,
       readyWorkers: 0,
       startingWorkers: 0,
       drainingWorkers: 0,
@@ -95,16 +104,19 @@ export class PoolSeries {
       running: 0,
       state: 'idle',
     };
-    return { row, open: 0, over: false, ttft: this.#spare.pop() ?? new CountSketch() };
+    const sketches = this.#spare.pop() ?? { ttft: new CountSketch(), itl: new CountSketch() };
+    return { row, open: 0, over: false, sketches };
   }
 
   #close(tally: IntervalTally): void {
-    const { row, ttft } = tally;
+    const { row, sketches } = tally;
     row.attainment = row.arrivals === 0 ? null : row.attained / row.arrivals;
-    row.ttftSeconds = ttft?.quantile(this.quantile) ?? null;
-    if (ttft === null) return;
-    ttft.clear();
-    this.#spare.push(ttft);
-    tally.ttft = null;
+    if (sketches === null) return;
+    row.ttftSeconds = sketches.ttft.quantile(this.quantile);
+    row.itlSeconds = sketches.itl.quantile(this.quantile);
+    sketches.ttft.clear();
+    sketches.itl.clear();
+    this.#spare.push(sketches);
+    tally.sketches = null;
   }
 }

@@ -13,5 +13,10 @@ export function simulate(options: SimulateOptions): SimResult {
   const { durationSeconds } = options;
   if (durationSeconds !== undefined && !(durationSeconds > 0))
     throw new SluiceError('invalid_request', `expected a duration above 0 s, got ${durationSeconds}`);
+  if (durationSeconds !== undefined && durationSeconds <= (options.warmUpSeconds ?? 0))
+    throw new SluiceError(
+      'invalid_request',
+      `expected a duration beyond the ${options.warmUpSeconds} s that are not counted, got ${durationSeconds} s`,
+    );
   return new SimSystem(options).run();
 }

@@ -9,7 +9,7 @@ import type { Fault } from './faults.js';
 import { SimFleet } from './fleet.js';
 import { checkOrder } from './invariants.js';
 import { JobPool } from './job.js';
-import type { PoolEngine, SimulateOptions } from './options.js';
+import type { Counted, PoolEngine, SimulateOptions } from './options.js';
 import { SluicePlanner } from './planner.js';
 import { SimPool } from './pool.js';
 import type { PoolResult, SimResult } from './result.js';
@@ -29,7 +29,8 @@ export class SimSystem {
   readonly #fleet: SimFleet;
   readonly #allocator: SimAllocator;
   readonly #requests: Iterator<TimedRequest>;
-  /** When the load begins. */
+  /** When the load begins, and when counting does. */
+  readonly #loadMs: number;
   readonly #beginMs: number;
   readonly #endMs: number;
   readonly #dispatchMs: number;
@@ -39,6 +40,7 @@ export class SimSystem {
   #next: TimedRequest | null = null;
   #lastAtSeconds = 0;
   #nowMs = ORIGIN_MS;
+  #givenUp = false;
   #turnedGpuSeconds: number[] = [];
   #begun: Record<string, { gpuSeconds: number; steps: number }> = {};
 
@@ -49,11 +51,12 @@ export class SimSystem {
     );
     const { fastIntervalSeconds } = config.planner;
     const lead = options.coldBegin === true ? 0 : Math.max(0, ...coldMs) + 3000 * fastIntervalSeconds;
-    this.#beginMs = ORIGIN_MS + Math.ceil(lead);
+    this.#loadMs = ORIGIN_MS + Math.ceil(lead);
+    this.#beginMs = this.#loadMs + (options.warmUpSeconds ?? 0) * 1000;
     this.#endMs =
       options.durationSeconds === undefined
         ? Number.POSITIVE_INFINITY
-        : this.#beginMs + options.durationSeconds * 1000;
+        : this.#loadMs + options.durationSeconds * 1000;
     this.#dispatchMs = (options.dispatchSeconds ?? 0) * 1000;
     this.#intervalMs = (options.intervalSeconds ?? INTERVAL_SECONDS) * 1000;
     this.#requests = options.requests[Symbol.iterator]();
@@ -77,7 +80,7 @@ export class SimSystem {
     this.#fetch();
     const graceMs = (this.options.graceSeconds ?? GRACE_SECONDS) * 1000;
     let events = 0;
-    for (;;) {
+    while (!this.#givenUp) {
       const nextMs = heap.nextMs;
       if (this.#next === null && this.#over(nextMs, graceMs)) break;
       this.#nowMs = nextMs;
@@ -134,6 +137,7 @@ export class SimSystem {
       this.#wakeAllocator();
     });
     this.#heap.set(slot, sim.nextTickMs);
+    sim.countFromMs = this.#beginMs;
     this.#pools.push(sim);
     this.#fleet.addPool(sim);
     if (!this.#byLevel.has(pool.level)) this.#byLevel.set(pool.level, sim);
@@ -166,8 +170,18 @@ export class SimSystem {
         this.#sample(pool, held, (nowMs - this.#beginMs) / 1000);
       }
       this.#tell(nowMs);
+      this.#givenUp = this.options.giveUp?.(this.#counted()) ?? false;
       this.#turnSeries(nowMs);
     });
+  }
+
+  #counted(): Record<string, Counted> {
+    return Object.fromEntries(
+      this.#pools.map(({ config, tally }) => {
+        const { requests, ended, attained } = tally;
+        return [config.name, { requests, missed: ended - attained }];
+      }),
+    );
   }
 
   #sample(pool: SimPool, gpuSeconds: number, nextAtSeconds: number): void {
@@ -196,7 +210,7 @@ export class SimSystem {
   /** Takes the next request from the source and sets the time at which it reaches the queue. */
   #fetch(): void {
     const { value, done } = this.#requests.next();
-    const atMs = done === true ? Number.POSITIVE_INFINITY : this.#beginMs + value.atSeconds * 1000;
+    const atMs = done === true ? Number.POSITIVE_INFINITY : this.#loadMs + value.atSeconds * 1000;
     if (done === true || atMs >= this.#endMs) {
       this.#next = null;
       this.#requests.return?.();
@@ -219,7 +233,7 @@ export class SimSystem {
         'unknown_level',
         `expected an SLO level of ${[...this.#byLevel.keys()].join(', ')}, got ${JSON.stringify(level)}`,
       );
-    pool.accept(request, this.#beginMs + request.atSeconds * 1000, nowMs);
+    pool.accept(request, this.#loadMs + request.atSeconds * 1000, nowMs);
     this.#fetch();
   }
 
@@ -227,7 +241,7 @@ export class SimSystem {
   #over(nextMs: number, graceMs: number): boolean {
     if (nextMs < this.#beginMs || (this.#endMs !== Number.POSITIVE_INFINITY && nextMs <= this.#endMs))
       return false;
-    let lastSignMs = this.#beginMs + this.#lastAtSeconds * 1000;
+    let lastSignMs = Math.max(this.#beginMs, this.#loadMs + this.#lastAtSeconds * 1000);
     let open = 0;
     for (const pool of this.#pools) {
       open += pool.open;
@@ -268,7 +282,7 @@ export class SimSystem {
     const open = this.#pools.some((pool) => pool.open > 0);
     let endMs = open ? this.#nowMs : this.#beginMs;
     if (!open) for (const pool of this.#pools) endMs = Math.max(endMs, pool.lastSignMs);
-    if (this.#endMs !== Number.POSITIVE_INFINITY) endMs = Math.max(endMs, this.#endMs);
+    if (!this.#givenUp && this.#endMs !== Number.POSITIVE_INFINITY) endMs = Math.max(endMs, this.#endMs);
     const pools: Record<string, PoolResult> = {};
     for (const [index, pool] of this.#pools.entries()) {
       const { name } = pool.config;

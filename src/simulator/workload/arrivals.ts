@@ -2,6 +2,7 @@ import { SluiceError } from '../../contract/errors.js';
 import type { TraceRow } from '../traces/row.js';
 import type { PromptWriter } from './prompts.js';
 import { type Random, seededRandom } from './random.js';
+import { TimeHeap } from './time-heap.js';
 
 /** One request of a workload, at its time, without its text. */
 export interface TimedRequest {
@@ -34,6 +35,11 @@ export interface ArrivalOptions {
   rateScale?: number;
   /** Time divided. */
   speed?: number;
+  /**
+   * Copies of a row come up to so many seconds after it, evenly by seed: a load that is multiplied stays a crowd of
+   * people, where copies at one moment would make every request a burst. Default 0.
+   */
+  spreadSeconds?: number;
 }
 
 /** Reads `high=.5,medium=.3,low=.2`; shares are scaled to add up to 1. Throws `invalid_request`. */
@@ -71,10 +77,13 @@ function drawLevel(mix: Mix, random: Random): string {
  * shuffled; a level that the row names goes before the mix. The same seed gives the same requests.
  */
 export function* requestsOf(rows: Iterable<TraceRow>, options: ArrivalOptions): Generator<TimedRequest> {
-  const { seed, mix, rateScale = 1, speed = 1 } = options;
+  const { seed, mix, rateScale = 1, speed = 1, spreadSeconds = 0 } = options;
   const copies = seededRandom(seed, 'rate');
   const levels = seededRandom(seed, 'levels');
+  const shifts = seededRandom(seed, 'spread');
+  const later = new TimeHeap<TimedRequest>();
   for (const row of rows) {
+    yield* later.until(row.atSeconds / speed);
     const draw = copies();
     const count = Math.floor(rateScale) + (draw < rateScale - Math.floor(rateScale) ? 1 : 0);
     for (let copy = 0; copy < count; copy++) {
@@ -82,9 +91,11 @@ export function* requestsOf(rows: Iterable<TraceRow>, options: ArrivalOptions): 
       const request: TimedRequest = { atSeconds: row.atSeconds / speed, isl: row.isl, osl: row.osl, row };
       if (level !== undefined) request.level = level;
       if (row.id !== undefined) request.id = copy === 0 ? row.id : `${row.id}.${copy}`;
-      yield request;
+      if (copy === 0 || spreadSeconds === 0) yield request;
+      else later.push({ ...request, atSeconds: request.atSeconds + (shifts() * spreadSeconds) / speed });
     }
   }
+  yield* later.until(Number.POSITIVE_INFINITY);
 }
 
 /** `requestsOf` with their prompts. */
