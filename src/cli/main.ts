@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { cancelCommand } from './cancel.js';
+import { compareCommand } from './compare/command.js';
 import { demoCommand } from './demo/command.js';
 import { doctorCommand } from './doctor.js';
 import { engineCommand } from './engine.js';
@@ -27,6 +28,7 @@ export async function main(argv: readonly string[], version: string): Promise<vo
     demoCommand(),
     replayCommand(),
     simulateCommand(),
+    compareCommand(),
     profileCommand(),
     engineCommand(),
     machinesCliCommand(),

@@ -215,7 +215,7 @@ faults:
     ['arrivals: []', /s\.yaml:1:1: arrivals: /],
     [
       'seed: 1\narrivals:\n  - {level: high}',
-      /s\.yaml:3:\d+: arrivals\[0\]: expected one of trace, rate and series/,
+      /s\.yaml:3:\d+: arrivals\[0\]: expected one of trace, rate, series and week/,
     ],
     ['arrivals:\n  - {trace: v.csv}', /arrivals\[0\]: expected format beside trace/],
     [`${scenario}  - {kind: fire, pool: medium, at_seconds: 1}`, /s\.yaml:11:\d+: faults\[1\]\.kind: /],

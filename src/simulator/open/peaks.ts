@@ -1,25 +1,12 @@
 import type { Config } from '../../config/types.js';
 import { SluiceError } from '../../contract/errors.js';
-import { type PoolCapacity, poolCapacity } from '../capacity/sustainable.js';
+import type { PeakScale, PeakScales } from '../capacity/peak.js';
+import { poolCapacity } from '../capacity/sustainable.js';
 import type { PoolEngine } from '../run/options.js';
 import type { TimedRequest } from '../workload/arrivals.js';
 import { mergeRequests } from '../workload/merge.js';
 import type { OpenLoad } from './load.js';
 import type { ScenarioFields } from './scenario-schema.js';
-
-/** How the rates of one level were scaled to its pool's capacity. */
-export interface PeakScale extends PoolCapacity {
-  pool: string;
-  /** Wanted: busiest minute over the sustainable rate. */
-  ofCapacity: number;
-  /** Busiest minute after scaling, requests/s. */
-  peakRps: number;
-  /** What the rates were multiplied by. */
-  scale: number;
-}
-
-/** By level. */
-export type PeakScales = Readonly<Record<string, PeakScale>>;
 
 /** Requests whose lengths stand for all. */
 const SAMPLE = 20_000;

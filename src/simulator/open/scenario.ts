@@ -5,6 +5,7 @@ import { Problems } from '../../config/problems.js';
 import { parseSource, readConfigText } from '../../config/source.js';
 import type { Config } from '../../config/types.js';
 import { SluiceError } from '../../contract/errors.js';
+import type { PeakScales } from '../capacity/peak.js';
 import type { Fault } from '../run/faults.js';
 import type { SimulateOptions } from '../run/options.js';
 import type { TraceStream } from '../traces/read.js';
@@ -12,7 +13,7 @@ import type { TimedRequest } from '../workload/arrivals.js';
 import { mergeRequests } from '../workload/merge.js';
 import { openEngines, withColdStart } from './engines.js';
 import { type OpenLoad, openLoad } from './load.js';
-import { type PeakScales, peaksOf } from './peaks.js';
+import { peaksOf } from './peaks.js';
 import { type ScenarioFields, scenarioSchema } from './scenario-schema.js';
 
 /** Live, a request is with a worker in line about so long after its acceptance (p50 of the overhead benchmark). */
@@ -38,6 +39,8 @@ export interface ScenarioOverrides {
   seconds?: number;
   /** What `peak_of_capacity` came to, where that is known. */
   peaks?: PeakScales;
+  /** Length of an interval of the time series, seconds. */
+  intervalSeconds?: number;
 }
 
 /**
@@ -80,7 +83,7 @@ export function scenarioOf(
   const engines = openEngines(config);
   const peaks = overrides.peaks ?? peaksOf(fields, file, { config, engines, loads: opened, seed });
   const warmUpSeconds = fields.warm_up_seconds ?? 0;
-  const { fromSeconds = 0, seconds } = overrides;
+  const { fromSeconds = 0, seconds, intervalSeconds = fields.interval_seconds } = overrides;
   const faults = fields.faults.map((fault): Fault => {
     if (!Object.hasOwn(config.pools, fault.pool))
       throw new SluiceError(
@@ -106,7 +109,7 @@ export function scenarioOf(
     durationSeconds: seconds === undefined ? fields.duration_seconds : warmUpSeconds + seconds,
     dispatchSeconds: fields.dispatch_seconds ?? DISPATCH_SECONDS,
     coldBegin: fields.begin === 'cold',
-    ...(fields.interval_seconds === undefined ? {} : { intervalSeconds: fields.interval_seconds }),
+    ...(intervalSeconds === undefined ? {} : { intervalSeconds }),
   };
   const sources = opened.map(({ source }) => source);
   return { options, traces, sources, peaks, seed, title: fields.title ?? null };

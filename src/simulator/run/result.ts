@@ -7,6 +7,8 @@ export interface PoolResult {
   tally: ReturnType<RunTally['result']>;
   /** Goodput weighed by tokens: 0..1 of all prompt and output tokens that belong to requests within their SLO. */
   tokenAttainment: number;
+  /** Prompt and output tokens of requests within their SLO. */
+  attainedTokens: number;
   figures: { gpuSeconds: number; maxGpus: number; start: PlannerStart; steps: readonly PlannerStep[] };
   series: SeriesRow[];
 }

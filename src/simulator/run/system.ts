@@ -294,6 +294,7 @@ export class SimSystem {
       pools[name] = {
         tally: tally.result(),
         tokenAttainment: tally.workTokens === 0 ? 1 : tally.attainedTokens / tally.workTokens,
+        attainedTokens: tally.attainedTokens,
         figures: {
           gpuSeconds: total - begun.gpuSeconds,
           maxGpus: this.#allocator.peakOf(name),

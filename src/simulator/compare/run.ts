@@ -1,0 +1,45 @@
+import type { SimProgress, SimulateOptions } from '../run/options.js';
+import { simulate } from '../run/simulate.js';
+import { type Outcome, outcomeOf } from './outcome.js';
+import { policyNamed } from './policies.js';
+import { staticBest } from './static-best.js';
+import type { ExcusedHours } from './verdict.js';
+
+/** One run to make. */
+export interface PolicyRun {
+  policy: string;
+  /** Place in the policy's grid of constants; 0: the published ones. */
+  variant: number;
+  /** Requests of each pool over the whole run. */
+  requests: Readonly<Record<string, number>>;
+  excused: ExcusedHours;
+}
+
+export interface PolicyRunResult {
+  outcome: Outcome;
+  /** What the policy found, in words; null: nothing to say. */
+  note: string | null;
+}
+
+/** Runs one policy on a scenario. The same arguments give the same result. */
+export function runPolicy(
+  options: SimulateOptions,
+  run: PolicyRun,
+  onProgress?: (progress: SimProgress) => void,
+): PolicyRunResult {
+  const { kind, grid } = policyNamed(run.policy);
+  if (kind === 'search') {
+    const { outcome, workers } = staticBest(options, { ...run, onProgress });
+    const found = Object.entries(workers).map(([pool, count]) =>
+      count === null ? `${pool}: not even the whole budget` : `${pool}: ${count} workers`,
+    );
+    return { outcome, note: found.join(', ') };
+  }
+  const constants = grid[run.variant] ?? grid[0];
+  const result = simulate({
+    ...options,
+    scaler: (input) => kind.scaler(input, constants),
+    ...(onProgress === undefined ? {} : { onProgress }),
+  });
+  return { outcome: outcomeOf(options.config, result), note: null };
+}

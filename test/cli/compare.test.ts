@@ -1,0 +1,90 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
+import { compareCommand } from '../../src/cli/compare/command.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'sluice-compare-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+const scenario = join(folder, 'small.yaml');
+writeFileSync(
+  scenario,
+  `title: small
+config: { pools: { medium: { gpu_budget: 3 } } }
+cold_start_seconds: 20
+warm_up_seconds: 60
+peak_of_capacity: 0.8
+arrivals:
+  - { level: medium, rate: [[0, 1], [600, 3], [1200, 1]], isl: { median: 6000 }, osl: { median: 20 } }
+`,
+);
+
+async function compare(...args: string[]): Promise<string> {
+  let out = '';
+  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    out += String(text);
+    return true;
+  });
+  vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+  await compareCommand().parseAsync(['node', 'compare', '--jobs', '1', ...args]);
+  return out;
+}
+
+describe('sluice compare', () => {
+  const args = [scenario, '--hours', '0.2', '--policies', 'static-best,static-full,sluice'];
+
+  it('runs every policy on the same arrivals and tells what each kept and cost', async () => {
+    const out = await compare(...args, '--json');
+    const { seeds, policies } = JSON.parse(out);
+    expect(out).not.toMatch(/NaN|Infinity/);
+    expect(policies.map(({ name }: { name: string }) => name)).toEqual([
+      'sluice',
+      'static-full',
+      'static-best',
+    ]);
+    const [{ peaks, arrivals }] = seeds;
+    expect(peaks.medium.peakRps).toBeCloseTo(0.8 * peaks.medium.sustainableRps, 6);
+    const [sluice, full, best] = policies.map(
+      ({ variants }: { variants: { runs: unknown[] }[] }) => variants[0]!.runs[0],
+    );
+    for (const run of [sluice, full, best]) expect(run.pools.medium.requests).toBe(arrivals.medium.requests);
+    expect(full).toMatchObject({ keeps: true, reversals: 0 });
+    expect(full.ofStaticFull).toBeCloseTo(1, 9);
+    expect(best.keeps).toBe(true);
+    expect(best.gpuHours).toBeLessThanOrEqual(full.gpuHours);
+    expect(full.pools.medium.series).toBeUndefined();
+    expect(full.pools.medium.hours).toHaveLength(1);
+    const again = JSON.parse(await compare(...args.slice(0, 3), '--policies', 'static-best', '--json'));
+    expect(again.policies[0]).toEqual(policies[2]);
+  });
+
+  it('prints a table with the spread over seeds', async () => {
+    const out = await compare(
+      ...args.slice(0, 3),
+      '--policies',
+      'static-full',
+      '--seeds',
+      '2',
+      '--from',
+      '0.1',
+    );
+    expect(out).toMatch(/^small, seed 1: 0\.2 h, cold start 20 s, load from rate$/m);
+    expect(out).toMatch(/^small, seed 2: /m);
+    expect(out).toMatch(/^static-full +2 of 2 .* 1\.000 \(1\.000-1\.000\)/m);
+    expect(out).toMatch(/Fewest GPU-hours with every level kept at every seed: static-full/);
+  });
+
+  it.each([
+    [[scenario, '--policies', 'magic'], /expected a policy of sluice, static-full, .* got "magic"/],
+    [[scenario, '--seeds', '0'], /expected --seeds to be a number above 0/],
+    [[scenario, '--seeds', '1.5'], /expected --seeds to be a whole number/],
+    [['none.yaml'], /none\.yaml: cannot read this file/],
+    [[scenario, '--from', '5', '--hours', '1'], /expected at least one request, got none/],
+  ])('refuses %j in words', async (wrong, message) => {
+    await expect(compare(...wrong)).rejects.toThrow(message);
+  });
+});
