@@ -8,19 +8,26 @@ export function softWeights(logs: readonly number[]): number[] {
   return raw.map((weight) => weight / sum);
 }
 
-/** The mixture's mean and variance at each lead: sum w m, sum w (v + (m - mean)^2). All paths have the same length. */
+/**
+ * The weighed mean at each lead, and a variance by averaging deviations, (sum w sqrt(v + (m - mean)^2))^2, as an average of
+ * quantiles does: a model that is hardly believed but very unsure does not widen the whole, as it would in the variance
+ * of a mixture. All paths have the same length.
+ */
 export function mixPaths(paths: readonly Path[], weights: readonly number[]): Path {
-  const [first] = paths;
-  const mean = new Array<number>(first?.mean.length ?? 0).fill(0);
-  const variance = new Array<number>(mean.length).fill(0);
-  for (const [i, path] of paths.entries()) {
-    const weight = weights[i] ?? 0;
-    for (let h = 0; h < mean.length; h++) {
-      const m = path.mean[h] ?? 0;
-      mean[h] = (mean[h] ?? 0) + weight * m;
-      variance[h] = (variance[h] ?? 0) + weight * ((path.variance[h] ?? 0) + m * m);
+  const bins = paths[0]?.mean.length ?? 0;
+  const mean = new Array<number>(bins).fill(0);
+  const variance = new Array<number>(bins).fill(0);
+  for (let h = 0; h < bins; h++) {
+    let middle = 0;
+    for (let i = 0; i < paths.length; i++) middle += (weights[i] ?? 0) * (paths[i]?.mean[h] ?? 0);
+    let deviation = 0;
+    for (let i = 0; i < paths.length; i++) {
+      const path = paths[i];
+      const off = (path?.mean[h] ?? 0) - middle;
+      deviation += (weights[i] ?? 0) * Math.sqrt((path?.variance[h] ?? 0) + off * off);
     }
+    mean[h] = middle;
+    variance[h] = deviation * deviation;
   }
-  for (let h = 0; h < mean.length; h++) variance[h] = Math.max(0, (variance[h] ?? 0) - (mean[h] ?? 0) ** 2);
   return { mean, variance };
 }

@@ -1,5 +1,6 @@
+import { difference } from '../../../forecast/arima/differencing.js';
+import { fromPartial } from '../../../forecast/arima/partial.js';
 import { type ArmaModel, filterArma } from './arma.js';
-import { difference } from './differencing.js';
 import { minimise } from './nelder-mead.js';
 
 export interface ArimaOrder {
@@ -48,14 +49,4 @@ export function forecastArima(values: readonly number[], fit: ArimaFit): number 
     next += level[level.length - 1] ?? 0;
   }
   return next;
-}
-
-/** Stationary AR coefficients from any real numbers: x / sqrt(1 + x^2) as partial autocorrelations, then Levinson. */
-function fromPartial(x: readonly number[]): number[] {
-  let ar: number[] = [];
-  for (const value of x) {
-    const r = value / Math.sqrt(1 + value * value);
-    ar = [...ar.map((a, i) => a - r * (ar[ar.length - 1 - i] ?? 0)), r];
-  }
-  return ar;
 }

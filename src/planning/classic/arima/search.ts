@@ -1,6 +1,6 @@
-import { difference, differencingOrder, isConstant } from './differencing.js';
+import { difference, differencingOrder, isConstant } from '../../../forecast/arima/differencing.js';
+import { largestInverseRoot } from '../../../forecast/arima/roots.js';
 import { type ArimaFit, fitArima } from './fit.js';
-import { largestInverseRoot } from './roots.js';
 
 const MOST_DIFFERENCES = 2;
 const MOST_TERMS = 5;
