@@ -1,7 +1,7 @@
 import type { LoadPredictorName } from '../config/types.js';
 import { Calibration, ratesOf } from './bands/calibration.js';
 import { largestBand } from './bands/largest.js';
-import type { PathModel } from './path.js';
+import type { Path, PathModel } from './path.js';
 import { NoiseTracker } from './noise.js';
 import type { OnlineForecaster, RateQuantiles } from './online.js';
 import type { ForecasterState } from './state.js';
@@ -13,6 +13,8 @@ export type BaseState = Pick<ForecasterState, 'version' | 'binSeconds' | 'noise'
 export class BandedForecaster implements OnlineForecaster {
   readonly #noise: NoiseTracker;
   readonly #calibration: Calibration;
+  /** The longest path asked for since the last bin. */
+  #path: Path | null = null;
 
   constructor(
     readonly name: LoadPredictorName,
@@ -29,15 +31,16 @@ export class BandedForecaster implements OnlineForecaster {
     if (rate !== null && !(rate >= 0 && Number.isFinite(rate)))
       throw new RangeError(`expected a rate of 0 or more, or null for one that is not known, got ${rate}`);
     this.#calibration.observe(rate);
-    this.model.push(rate, this.#noise);
     this.#noise.push(rate);
-    this.#calibration.note((bins) => this.model.path(bins, this.#noise), this.#noise);
+    this.model.push(rate, this.#noise);
+    this.#path = null;
+    this.#calibration.note((bins) => this.#ahead(bins), this.#noise);
   }
 
   forecast(bins: number): RateQuantiles[] {
-    const path = this.model.path(bins, this.#noise);
+    const path = this.#ahead(bins);
     if (path === null) return [];
-    return path.mean.map((_, h) =>
+    return Array.from({ length: bins }, (_, h) =>
       ratesOf(largestBand(path, this.#noise, h + 1, h + 1), this.#calibration.scores(h + 1, h + 1)),
     );
   }
@@ -47,7 +50,7 @@ export class BandedForecaster implements OnlineForecaster {
       throw new RangeError(
         `expected leads of 1 or more, the second not before the first, got ${from}, ${to}`,
       );
-    const path = this.model.path(to, this.#noise);
+    const path = this.#ahead(to);
     if (path === null) return null;
     return ratesOf(largestBand(path, this.#noise, from, to), this.#calibration.scores(from, to));
   }
@@ -59,5 +62,10 @@ export class BandedForecaster implements OnlineForecaster {
       noise: this.#noise.save(),
       calibration: this.#calibration.save(),
     });
+  }
+
+  #ahead(bins: number): Path | null {
+    if (this.#path === null || this.#path.mean.length < bins) this.#path = this.model.path(bins, this.#noise);
+    return this.#path;
   }
 }

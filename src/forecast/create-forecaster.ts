@@ -10,7 +10,6 @@ import { SeasonalModel } from './models/seasonal.js';
 import type { ForecasterOptions, OnlineForecaster } from './online.js';
 import { type ForecasterState, forecasterStateSchema } from './state.js';
 
-/** What the combination is judged by, s: a short cold start and one bin. */
 const HORIZON_SECONDS = 150;
 
 /**
@@ -81,32 +80,26 @@ export function createForecaster(
       );
     }
     case 'combined':
-      return combined(binSeconds, state?.name === name ? state : undefined);
+      return combined(options, state?.name === name ? state : undefined);
     default:
       return unreachable(name);
   }
 }
 
 function combined(
-  binSeconds: number,
+  { binSeconds, horizonSeconds = HORIZON_SECONDS }: ForecasterOptions,
   state: Extract<ForecasterState, { name: 'combined' }> | undefined,
 ): OnlineForecaster {
   const constant = new ConstantModel(state?.model.constant);
   const linear = new LinearModel(state?.model.linear);
   const arima = new ArimaModel(state?.model.arima);
-  const kalman = new KalmanModel(state?.model.kalman);
   const seasonal = new SeasonalModel(binSeconds, state?.model.seasonal);
-  const horizon = Math.max(1, Math.ceil(HORIZON_SECONDS / binSeconds));
-  const model = new CombinedModel(
-    [constant, linear, arima, kalman, seasonal],
-    horizon,
-    state?.model.combination,
-  );
+  const horizon = Math.max(1, Math.ceil(horizonSeconds / binSeconds));
+  const model = new CombinedModel([constant, linear, arima, seasonal], horizon, state?.model.combination);
   const save = () => ({
     constant: constant.save(),
     linear: linear.save(),
     arima: arima.save(),
-    kalman: kalman.save(),
     seasonal: seasonal.save(),
     combination: model.save(),
   });

@@ -36,4 +36,6 @@ export interface OnlineForecaster {
 export interface ForecasterOptions {
   /** Length of a bin, s. */
   binSeconds: number;
+  /** How far ahead forecasts are wanted, s: what `combined` weighs its models by. Default: 150, a short cold start and a bin. */
+  horizonSeconds?: number;
 }

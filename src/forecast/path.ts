@@ -16,9 +16,9 @@ export interface CountNoise {
 
 /** Learns the mean rate of a pool bin by bin. Deterministic; only `push` changes it. */
 export interface PathModel<State = unknown> {
-  /** `rate` is null where it is not known. `noise` as it was before this bin. */
+  /** `rate` is null where it is not known. `noise` as it is with this bin. */
   push(rate: number | null, noise: CountNoise): void;
-  /** Null while nothing is known. */
+  /** Null while nothing is known. A shorter path is the beginning of a longer one. */
   path(bins: number, noise: CountNoise): Path | null;
   /** Plain JSON, from which the model's constructor goes on. */
   save(): State;

@@ -8,13 +8,6 @@ import { linearStateSchema } from './models/linear.js';
 import { seasonalStateSchema } from './models/seasonal.js';
 import { noiseStateSchema } from './noise.js';
 
-const single = {
-  constant: constantStateSchema,
-  linear: linearStateSchema,
-  arima: arimaStateSchema,
-  kalman: kalmanStateSchema,
-  seasonal: seasonalStateSchema,
-};
 const base = {
   version: z.literal(1),
   binSeconds: z.number().positive(),
@@ -24,15 +17,21 @@ const base = {
 
 /** A forecaster at rest, plain JSON. */
 export const forecasterStateSchema = z.discriminatedUnion('name', [
-  z.object({ ...base, name: z.literal('constant'), model: single.constant }),
-  z.object({ ...base, name: z.literal('linear'), model: single.linear }),
-  z.object({ ...base, name: z.literal('arima'), model: single.arima }),
-  z.object({ ...base, name: z.literal('kalman'), model: single.kalman }),
-  z.object({ ...base, name: z.literal('seasonal'), model: single.seasonal }),
+  z.object({ ...base, name: z.literal('constant'), model: constantStateSchema }),
+  z.object({ ...base, name: z.literal('linear'), model: linearStateSchema }),
+  z.object({ ...base, name: z.literal('arima'), model: arimaStateSchema }),
+  z.object({ ...base, name: z.literal('kalman'), model: kalmanStateSchema }),
+  z.object({ ...base, name: z.literal('seasonal'), model: seasonalStateSchema }),
   z.object({
     ...base,
     name: z.literal('combined'),
-    model: z.object({ ...single, combination: combinedStateSchema }),
+    model: z.object({
+      constant: constantStateSchema,
+      linear: linearStateSchema,
+      arima: arimaStateSchema,
+      seasonal: seasonalStateSchema,
+      combination: combinedStateSchema,
+    }),
   }),
 ]);
 export type ForecasterState = z.output<typeof forecasterStateSchema>;

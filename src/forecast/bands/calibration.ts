@@ -11,50 +11,55 @@ const WINDOWS: readonly { from: number; to: number }[] = [
   ...LEADS.slice(1).map((lead) => ({ from: 1, to: lead })),
 ];
 
-const openSchema = z.object({
-  window: z
+/** A forecast that waits for its outcome. */
+const openSchema = z.tuple([
+  /** Which window. */
+  z
     .number()
     .int()
     .min(0)
     .max(WINDOWS.length - 1),
   /** Bins seen since it was made. */
-  age: z.number().int().min(0),
-  middle: z.number(),
-  spread: z.number().min(0),
-  seen: z.number(),
-});
+  z.number().int().min(0),
+  /** Middle and spread that were forecast. */
+  z.number(),
+  z.number().min(0),
+  /** Largest rate of the window so far. */
+  z.number(),
+]);
 export const calibrationStateSchema = z.object({
   bins: z.number().int().min(0),
   tables: z.array(z.array(z.number().min(0)).length(CELLS)).length(WINDOWS.length),
   open: z.array(openSchema),
 });
+type Open = z.output<typeof openSchema>;
 type State = z.output<typeof calibrationStateSchema>;
 
 /** Follows up forecasts, and says by how many spreads each quantile lies off the middle. */
 export class Calibration {
   #bins: number;
   readonly #tables: ScoreTable[];
-  #open: z.output<typeof openSchema>[];
+  #open: Open[];
 
   constructor(state?: State) {
     this.#bins = state?.bins ?? 0;
     this.#tables = WINDOWS.map((_, i) => new ScoreTable(state?.tables[i]));
-    this.#open = (state?.open ?? []).map((open) => ({ ...open }));
+    this.#open = [...(state?.open ?? [])];
   }
 
   /** What came: scores the forecasts that it completes. A window with a bin that is not known says nothing. */
   observe(rate: number | null): void {
     this.#bins += 1;
-    this.#open = this.#open.filter((open) => {
-      const { from, to } = WINDOWS[open.window] ?? { from: 1, to: 1 };
-      open.age += 1;
-      if (open.age < from) return true;
-      if (rate === null) return false;
-      open.seen = open.age === from ? rate : Math.max(open.seen, rate);
-      if (open.age < to) return true;
-      this.#tables[open.window]?.add((open.seen - open.middle) / open.spread);
-      return false;
-    });
+    const open: Open[] = [];
+    for (const [window, age, middle, spread, before] of this.#open) {
+      const { from, to } = WINDOWS[window] ?? { from: 1, to: 1 };
+      const lead = age + 1;
+      if (lead >= from && rate === null) continue;
+      const seen = lead < from ? before : Math.max(before, rate ?? 0);
+      if (lead < to) open.push([window, lead, middle, spread, seen]);
+      else this.#tables[window]?.add((seen - middle) / spread);
+    }
+    this.#open = open;
   }
 
   /** Notes the forecasts that are due to be followed up; long ones less often, since they overlap. */
@@ -66,7 +71,7 @@ export class Calibration {
     for (const [window, { from, to }] of WINDOWS.entries()) {
       if (due[window] !== true) continue;
       const { middle, spread } = largestBand(ahead, noise, from, to);
-      this.#open.push({ window, age: 0, middle, spread, seen: 0 });
+      this.#open.push([window, 0, middle, spread, 0]);
     }
   }
 
@@ -88,7 +93,7 @@ export class Calibration {
     return {
       bins: this.#bins,
       tables: this.#tables.map(({ weights }) => [...weights]),
-      open: this.#open.map((open) => ({ ...open })),
+      open: [...this.#open],
     };
   }
 }

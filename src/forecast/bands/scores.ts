@@ -37,9 +37,11 @@ export class ScoreTable {
     const left = Math.max(0, right - 1);
     const [a, b] = [CENTRES[left] ?? 0, CENTRES[Math.max(1, right)] ?? 1];
     const share = Math.min(1, Math.max(0, (score - a) / (b - a)));
-    for (let i = 0; i <= last; i++) this.weights[i] = (this.weights[i] ?? 0) * KEEP;
-    this.weights[left] = (this.weights[left] ?? 0) + 1 - share;
-    this.weights[left + 1] = (this.weights[left + 1] ?? 0) + share;
+    for (let i = 0; i <= last; i++) {
+      const gain = i === left ? 1 - share : i === left + 1 ? share : 0;
+      // Rounded, so that a saved table stays small.
+      this.weights[i] = Math.round(((this.weights[i] ?? 0) * KEEP + gain) * 1e3) / 1e3;
+    }
   }
 
   /** The score that is not exceeded with probability p. */

@@ -4,22 +4,32 @@ import { mixPaths, softWeights } from './mixture.js';
 import type { CountNoise, Path, PathModel } from '../path.js';
 
 /** How fast weights follow losses. */
-const RATE = 0.5;
+const RATE = 0.2;
 /** Past loss that still counts after a bin. */
-const MEMORY = 0.97;
+const MEMORY = 0.995;
 /** Share of all weight that is dealt out evenly each bin. */
-const SHARE = 0.02;
+const SHARE = 0.001;
 
-const expertSchema = z.object({ middle: z.number(), spread: z.number().min(0) });
-const openSchema = z.object({
-  age: z.number().int().min(0),
-  seen: z.number().nullable(),
-  experts: z.array(expertSchema),
-});
+/** The 0.9 quantile of the normal distribution. */
+const Z90 = 1.2816;
+/** Shorter paths than this are not asked for, since longer ones mostly follow. */
+const FEW_BINS = 8;
+
+/** A forecast that waits for its outcome. */
+const openSchema = z.tuple([
+  /** Bins seen since it was made. */
+  z.number().int().min(0),
+  /** Largest rate so far. */
+  z.number(),
+  /** Middle and spread of each model. */
+  z.array(z.tuple([z.number(), z.number().min(0)])),
+]);
 export const combinedStateSchema = z.object({
+  horizonBins: z.number().int().min(1),
   logWeights: z.array(z.number()),
   open: z.array(openSchema),
 });
+type Open = z.output<typeof openSchema>;
 type State = z.output<typeof combinedStateSchema>;
 
 /**
@@ -29,7 +39,9 @@ type State = z.output<typeof combinedStateSchema>;
  */
 export class CombinedModel implements PathModel<State> {
   #logWeights: number[];
-  #open: z.output<typeof openSchema>[];
+  #open: Open[];
+  /** The longest paths asked for since the last bin. */
+  #paths: readonly Path[] | null = null;
 
   constructor(
     private readonly experts: readonly PathModel[],
@@ -37,56 +49,69 @@ export class CombinedModel implements PathModel<State> {
     state?: State,
   ) {
     this.#logWeights = [...(state?.logWeights ?? experts.map(() => 0))];
-    this.#open = (state?.open ?? []).map((open) => ({ ...open }));
+    // What was forecast for another horizon is not judged by this one.
+    this.#open = state?.horizonBins === horizonBins ? [...state.open] : [];
   }
 
   push(rate: number | null, noise: CountNoise): void {
     for (const expert of this.experts) expert.push(rate, noise);
+    this.#paths = null;
     this.#judge(rate);
-    const bands: { middle: number; spread: number }[] = [];
-    for (const expert of this.experts) {
-      const path = expert.path(this.horizonBins, noise);
-      if (path === null) return;
-      bands.push(largestBand(path, noise, 1, this.horizonBins));
-    }
-    this.#open.push({ age: 0, seen: 0, experts: bands });
+    const paths = this.#ahead(this.horizonBins, noise);
+    if (paths === null) return;
+    const bands = paths.map((path): [number, number] => {
+      const { middle, spread } = largestBand(path, noise, 1, this.horizonBins);
+      return [middle, spread];
+    });
+    this.#open.push([0, 0, bands]);
   }
 
   path(bins: number, noise: CountNoise): Path | null {
+    const paths = this.#ahead(bins, noise);
+    return paths === null ? null : mixPaths(paths, softWeights(this.#logWeights));
+  }
+
+  #ahead(bins: number, noise: CountNoise): readonly Path[] | null {
+    if (this.#paths !== null && (this.#paths[0]?.mean.length ?? 0) >= bins) return this.#paths;
     const paths: Path[] = [];
     for (const expert of this.experts) {
-      const path = expert.path(bins, noise);
+      const path = expert.path(Math.max(bins, FEW_BINS), noise);
       if (path === null) return null;
       paths.push(path);
     }
-    return mixPaths(paths, softWeights(this.#logWeights));
-  }
-
-  get weights(): number[] {
-    return softWeights(this.#logWeights);
+    this.#paths = paths;
+    return paths;
   }
 
   save(): State {
-    return { logWeights: [...this.#logWeights], open: structuredClone(this.#open) };
+    return {
+      horizonBins: this.horizonBins,
+      logWeights: [...this.#logWeights],
+      open: [...this.#open],
+    };
   }
 
   #judge(rate: number | null): void {
-    this.#open = this.#open.filter((open) => {
-      open.age += 1;
-      open.seen = open.seen === null || rate === null ? null : Math.max(open.seen, rate);
-      if (open.age < this.horizonBins) return true;
-      const { seen } = open;
-      if (seen === null) return false;
-      const weights = softWeights(this.#logWeights);
-      const unit = open.experts.reduce((sum, { spread }, i) => sum + (weights[i] ?? 0) * spread, 0);
-      const grown = open.experts.map(({ middle, spread }, i) => {
-        const loss = pinball(0.5, seen - middle) + pinball(0.9, seen - middle - 1.2816 * spread);
-        return MEMORY * (this.#logWeights[i] ?? 0) - (RATE * loss) / Math.max(1e-9, unit);
-      });
-      const count = grown.length;
-      this.#logWeights = softWeights(grown).map((w) => Math.log((1 - SHARE) * w + SHARE / count));
-      return false;
+    const open: Open[] = [];
+    // A window with a bin that is not known says nothing.
+    if (rate !== null) {
+      for (const [age, before, bands] of this.#open) {
+        const seen = Math.max(before, rate);
+        if (age + 1 < this.horizonBins) open.push([age + 1, seen, bands]);
+        else this.#learn(seen, bands);
+      }
+    }
+    this.#open = open;
+  }
+
+  #learn(seen: number, bands: Open[2]): void {
+    const weights = softWeights(this.#logWeights);
+    const unit = bands.reduce((sum, [, spread], i) => sum + (weights[i] ?? 0) * spread, 0);
+    const grown = bands.map(([middle, spread], i) => {
+      const loss = pinball(0.5, seen - middle) + pinball(0.9, seen - middle - Z90 * spread);
+      return MEMORY * (this.#logWeights[i] ?? 0) - (RATE * loss) / unit;
     });
+    this.#logWeights = softWeights(grown).map((w) => Math.log((1 - SHARE) * w + SHARE / grown.length));
   }
 }
 

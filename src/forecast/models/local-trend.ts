@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { Path } from '../path.js';
 
 /** Process noise of a filter per bin, relative to the level: of the level, and of the trend. */
 export interface TrendNoise {
@@ -13,15 +13,14 @@ const STEP_DEVIATIONS = 4;
 /** Keeps a likelihood from deciding everything by one value. */
 const WORST_SCORE = 25;
 
-export const trendStateSchema = z.object({
-  level: z.number(),
-  trend: z.number(),
+export interface TrendState {
+  level: number;
+  trend: number;
   /** Covariance [[a, b], [b, c]]. */
-  a: z.number(),
-  b: z.number(),
-  c: z.number(),
-});
-export type TrendState = z.output<typeof trendStateSchema>;
+  a: number;
+  b: number;
+  c: number;
+}
 
 export function startTrend(value: number, variance: number): TrendState {
   return { level: value, trend: 0, a: variance, b: 0, c: 0 };
@@ -69,4 +68,29 @@ export function updateTrend(s: TrendState, value: number, r: number): number {
   s.b = b - k0 * b;
   s.c = Math.max(0, c - k1 * b);
   return likelihood;
+}
+
+/** Means and variances of the levels ahead: `predictTrend` again and again. `growth[h]`: from bin h to the next. */
+export function trendPath(
+  from: TrendState,
+  noise: TrendNoise,
+  bins: number,
+  floor: number,
+  growth: readonly number[],
+): Path {
+  let { level, trend, a, b, c } = from;
+  const mean = new Array<number>(bins);
+  const variance = new Array<number>(bins);
+  for (let h = 0; h < bins; h++) {
+    const g = growth[h] ?? 1;
+    const size = Math.max(Math.abs(level * g), floor);
+    level = g * (level + DAMPING * trend);
+    trend *= g * DAMPING;
+    a = g * g * (a + 2 * DAMPING * b + DAMPING * DAMPING * c) + (noise.level * size) ** 2;
+    b = g * g * (DAMPING * b + DAMPING * DAMPING * c);
+    c = g * g * DAMPING * DAMPING * c + (noise.trend * size) ** 2;
+    mean[h] = level;
+    variance[h] = a;
+  }
+  return { mean, variance };
 }

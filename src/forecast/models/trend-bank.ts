@@ -2,9 +2,9 @@ import { z } from 'zod';
 import {
   predictTrend,
   startTrend,
+  trendPath,
   type TrendNoise,
   type TrendState,
-  trendStateSchema,
   updateTrend,
 } from './local-trend.js';
 import type { Path } from '../path.js';
@@ -28,7 +28,8 @@ const MEMORY = 0.97;
 const SHARE = 0.02;
 
 export const trendBankStateSchema = z.object({
-  filters: z.array(trendStateSchema),
+  /** Level, trend and covariance a, b, c of each filter; empty while nothing is known. */
+  filters: z.array(z.tuple([z.number(), z.number(), z.number(), z.number(), z.number()])),
   logWeights: z.array(z.number()),
 });
 type State = z.output<typeof trendBankStateSchema>;
@@ -44,7 +45,7 @@ export class TrendBank {
   #logWeights: number[];
 
   constructor(state?: State) {
-    this.#filters = (state?.filters ?? []).map((filter) => ({ ...filter }));
+    this.#filters = (state?.filters ?? []).map(([level, trend, a, b, c]) => ({ level, trend, a, b, c }));
     this.#logWeights = [...(state?.logWeights ?? FILTERS.map(() => 0))];
   }
 
@@ -80,28 +81,16 @@ export class TrendBank {
 
   /** `growth[h]`: the factor that a season foretells from one bin to the next. */
   path(bins: number, floor: number, growth: readonly number[] = []): Path {
-    const paths = this.#filters.map((filter, i) => pathOf(filter, FILTERS[i] ?? STILL, bins, floor, growth));
+    const paths = this.#filters.map((filter, i) =>
+      trendPath(filter, FILTERS[i] ?? STILL, bins, floor, growth),
+    );
     return mixPaths(paths, softWeights(this.#logWeights));
   }
 
   save(): State {
-    return { filters: this.#filters.map((filter) => ({ ...filter })), logWeights: [...this.#logWeights] };
+    return {
+      filters: this.#filters.map(({ level, trend, a, b, c }) => [level, trend, a, b, c]),
+      logWeights: [...this.#logWeights],
+    };
   }
-}
-
-function pathOf(
-  filter: TrendState,
-  noise: TrendNoise,
-  bins: number,
-  floor: number,
-  growth: readonly number[],
-): Path {
-  const ahead = { ...filter };
-  const path: Path = { mean: [], variance: [] };
-  for (let h = 0; h < bins; h++) {
-    predictTrend(ahead, noise, floor, growth[h]);
-    path.mean.push(ahead.level);
-    path.variance.push(ahead.a);
-  }
-  return path;
 }
