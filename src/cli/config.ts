@@ -5,6 +5,7 @@ import type { Config, PoolConfig } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
 import { loadProfile } from '../profile/load.js';
 import { resolveTensorParallelism } from '../profile/resolve-tp.js';
+import { poolVerdicts } from './feasibility.js';
 
 /** Where the commands print; the console in use. */
 export interface Printer {
@@ -15,7 +16,8 @@ export interface Printer {
 const CONSOLE: Printer = { out: (line) => console.log(line), error: (line) => console.error(line) };
 
 /**
- * `sluice config check FILE`: says whether a file is valid, with every problem in it.
+ * `sluice config check FILE`: says whether a file is valid, with every problem in it, and warns of promises that no engine
+ * of its profile can keep.
  * @returns the exit code: 0 valid, 2 not.
  */
 export function configCheck(
@@ -27,9 +29,14 @@ export function configCheck(
     const { config, notes } = checkConfig(readConfigText(file), file);
     const problems = profileProblems(config);
     if (problems.length > 0) throw new SluiceError('invalid_config', problems.join('\n'));
-    if (options.json === true) printer.out(JSON.stringify({ valid: true, notes, errors: [] }, null, 2));
-    else {
+    const feasibility = poolVerdicts(config);
+    if (options.json === true) {
+      printer.out(JSON.stringify({ valid: true, notes, errors: [], feasibility }, null, 2));
+    } else {
       for (const note of notes) printer.error(`note: ${note}`);
+      for (const { pool, feasible, sentence } of feasibility) {
+        if (!feasible) printer.error(`warning: pools.${pool}: ${sentence}`);
+      }
       printer.out(`${file}: valid: ${Object.values(config.pools).map(summary).join('; ')}`);
     }
     return 0;

@@ -7,6 +7,7 @@ import { SluiceError } from '../contract/errors.js';
 import { plainText } from '../contract/plain-text.js';
 import { assertRedis, connect, redactUrl } from '../queues/connection.js';
 import { findRedis } from '../queues/provision/find.js';
+import { poolVerdicts } from './feasibility.js';
 import { dataDirOf } from './system.js';
 import { readRunFile } from './up/run-file.js';
 
@@ -51,6 +52,7 @@ async function examine(flags: DoctorFlags): Promise<Check[]> {
     await attempt('redis', () => redisCheck(environment, dataDir)),
     await attempt('data folder', async () => folderCheck(dataDir)),
     await attempt('configuration', async () => configCheck(flags.config)),
+    ...promiseChecks(flags.config),
     machineCheck(),
     systemCheck(dataDir),
   ];
@@ -113,6 +115,20 @@ function configCheck(file: string | undefined): string {
   const config = file === undefined ? defaultConfig() : loadConfig(file);
   const gpus = config.inventory.hosts.flatMap((host) => host.islands.flat()).length;
   return `${file ?? 'presets'}: ${Object.keys(config.pools).length} pools on ${gpus} GPUs`;
+}
+
+/** Nothing where the configuration cannot be read: its own check says so. */
+function promiseChecks(file: string | undefined): Check[] {
+  try {
+    const verdicts = poolVerdicts(file === undefined ? defaultConfig() : loadConfig(file));
+    return verdicts.map(({ pool, feasible, sentence }) => ({
+      name: `pool ${pool}`,
+      ok: feasible,
+      found: sentence,
+    }));
+  } catch {
+    return [];
+  }
 }
 
 function machineCheck(): Check {

@@ -65,6 +65,21 @@ describe('config check', () => {
     });
   });
 
+  it('warns of a promise that no engine of the profile keeps, and says what would do', () => {
+    const file = fileWith('pools: { high: { ttft: 0.02 }, low: {} }\ndefault_level: low');
+    const printer = printed();
+    expect(configCheck(file, {}, printer)).toBe(0);
+    expect(printer.errors).toMatch(
+      /^warning: pools\.high: infeasible: unloaded TTFT \S+ s against 0\.02 s .* would do\n$/,
+    );
+    const json = printed();
+    expect(configCheck(file, { json: true }, json)).toBe(0);
+    expect(JSON.parse(json.text).feasibility).toMatchObject([
+      { pool: 'high', feasible: false },
+      { pool: 'low', feasible: true },
+    ]);
+  });
+
   it('finds what the profile does not have', () => {
     const printer = printed();
     const file = fileWith(

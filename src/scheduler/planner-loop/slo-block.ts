@@ -6,10 +6,14 @@ interface Size {
   why: string;
 }
 
-/** The SLO configuration that a planner tells on its start: fields for the log, lines for a reader. */
+/**
+ * The SLO configuration that a planner tells on its start: fields for the log, lines for a reader. `feasibility`: the
+ * sentence whether the pool can keep its promise; null: its engine has no profile to tell from.
+ */
 export function sloBlock(
   pool: PoolConfig,
   sizes: { vllm: Size; prefill: Size },
+  feasibility: string | null = null,
 ): { fields: Record<string, unknown>; lines: string[] } {
   const { targets, expected, scaling, scaleUpThreshold } = pool;
   const rows: [string, string][] = [
@@ -34,6 +38,7 @@ export function sloBlock(
     ['cost optimisation', pool.costOptimization ? 'on' : 'off'],
     ['buffer', `planned for target x ${pool.performanceBuffer}`],
     ['load predictor', pool.loadPredictor],
+    ...(feasibility === null ? [] : [['promise', feasibility] as [string, string]]),
   ];
   return {
     fields: {
@@ -55,6 +60,7 @@ export function sloBlock(
       latencyPercentile: pool.latencyPercentile,
       violationsAllowed: pool.violationsAllowed,
       loadPredictor: pool.loadPredictor,
+      feasibility,
     },
     lines: [
       `SLO configuration of pool ${pool.name}`,

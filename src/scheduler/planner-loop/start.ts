@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { Config } from '../../config/types.js';
 import { SluiceError } from '../../contract/errors.js';
 import { workerSizes } from '../../gpu/worker-size.js';
+import { explainFeasibility, poolQuestion } from '../../planning/feasibility/pool.js';
 import { policyOf } from '../../planning/policy.js';
 import { loadProfile } from '../../profile/load.js';
 import { connect } from '../../queues/connection.js';
@@ -42,9 +43,13 @@ export function startPlanner(
   const profile = pool.engine.kind === 'sim' ? loadProfile(pool.engine.profile) : null;
   // Fails here, not in the loop, where the profile has no law for the configured tensor parallelism.
   capacityFacts(pool, tp, profile, null);
-  const block = sloBlock(pool, sizes);
+  const question = profile === null ? null : poolQuestion(pool, profile, tp);
+  const promise = question === null ? null : explainFeasibility(question);
+  const block = sloBlock(pool, sizes, promise?.sentence ?? null);
   log.info(block.fields, 'SLO configuration');
   for (const line of block.lines) print(line);
+  if (promise?.verdict.feasible === false)
+    log.warn({ pool: pool.name, why: promise.sentence }, 'promise out of reach');
 
   const keys = new Keys(config.namespace);
   const redis = connect(redisUrl, 'plain');
