@@ -4,6 +4,7 @@ import { compareCommand } from './compare/command.js';
 import { demoCommand } from './demo/command.js';
 import { doctorCommand } from './doctor.js';
 import { engineCommand } from './engine.js';
+import { forecastCommand } from './forecast.js';
 import { configCommand, machinesCliCommand, scaleCliCommand, statusCommand } from './operate.js';
 import { profileCommand } from './profile.js';
 import { replayCommand } from './replay.js';
@@ -28,6 +29,7 @@ export async function main(argv: readonly string[], version: string): Promise<vo
     demoCommand(),
     replayCommand(),
     simulateCommand(),
+    forecastCommand(),
     compareCommand(),
     profileCommand(),
     engineCommand(),

@@ -1,4 +1,4 @@
-import { type Arma, type CssFit, fitCss } from './css.js';
+import { type Arma, type CssFit, fitCss, residualsOf } from './css.js';
 import { difference, differencingOrder } from './differencing.js';
 import { largestInverseRoot } from './roots.js';
 
@@ -14,8 +14,11 @@ const MOST_TERMS = 2;
 const MOST_TOGETHER = 3;
 /** A stationary part with an inverse root beyond this forgets so slowly that its level is not to be trusted. */
 const ROOT_LIMIT = 0.99;
-/** Known values below which no order is told from another: a random walk. */
+/** Known values below which no order is told from another: exponential smoothing, ARIMA(0, 1, 1). */
 const FEW = 24;
+const SMOOTHING: Arma = { ar: [], ma: [-0.6], mean: 0 };
+/** Variance of a step before anything is known of it: half as much again, or a third less, is nothing strange. */
+const PRIOR_VARIANCE = 0.16;
 
 /**
  * Chooses the order by AICc over p, q <= 2, p + q <= 3, with and without a mean, d by the KPSS test (Hyndman and
@@ -23,8 +26,7 @@ const FEW = 24;
  */
 export function chooseArima(y: readonly number[], known: readonly boolean[]): ArimaOfDifferences {
   const count = known.filter((value) => value).length;
-  const walk = { d: 1, arma: { ar: [], ma: [], mean: 0 } };
-  if (count < FEW) return { ...walk, variance: walkVariance(y, known) };
+  if (count < FEW) return smoothing(y, known);
   const d = differencingOrder([...y], 1);
   const w = Float64Array.from(difference(y, d));
   const whole = Uint8Array.from(w, (_, t) =>
@@ -40,18 +42,19 @@ export function chooseArima(y: readonly number[], known: readonly boolean[]): Ar
       }
     }
   }
-  if (best === null) return { ...walk, variance: walkVariance(y, known) };
+  if (best === null) return smoothing(y, known);
   return { d, arma: best.arma, variance: best.variance };
 }
 
-/** Mean square of the steps between known neighbours. */
-function walkVariance(y: readonly number[], known: readonly boolean[]): number {
-  let sum = 0;
-  let n = 0;
-  for (let t = 1; t < y.length; t++) {
-    if (known[t] !== true || known[t - 1] !== true) continue;
-    sum += ((y[t] ?? 0) - (y[t - 1] ?? 0)) ** 2;
-    n += 1;
-  }
-  return n > 0 ? sum / n : 0;
+/** Smoothing by habit, its variance from its own errors, the first thought counting for one of them. */
+function smoothing(y: readonly number[], known: readonly boolean[]): ArimaOfDifferences {
+  const w = Float64Array.from(difference(y, 1));
+  const whole = Uint8Array.from(w, (_, t) => (known[t + 1] === true && known[t] === true ? 1 : 0));
+  const errors = residualsOf(w, whole, SMOOTHING, 0);
+  const squares = errors.reduce((sum, e) => sum + e * e, PRIOR_VARIANCE);
+  return {
+    d: 1,
+    arma: structuredClone(SMOOTHING),
+    variance: squares / (1 + whole.reduce((n, one) => n + one, 0)),
+  };
 }

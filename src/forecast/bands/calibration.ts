@@ -11,6 +11,9 @@ const WINDOWS: readonly { from: number; to: number }[] = [
   ...LEADS.slice(1).map((lead) => ({ from: 1, to: lead })),
 ];
 
+/** Known bins before which a model has hardly begun, and its forecasts tell nothing of later ones. */
+const FIRST_BINS = 5;
+
 /** A forecast that waits for its outcome. */
 const openSchema = z.tuple([
   /** Which window. */
@@ -29,6 +32,7 @@ const openSchema = z.tuple([
 ]);
 export const calibrationStateSchema = z.object({
   bins: z.number().int().min(0),
+  known: z.number().int().min(0),
   tables: z.array(z.array(z.number().min(0)).length(CELLS)).length(WINDOWS.length),
   open: z.array(openSchema),
 });
@@ -38,11 +42,13 @@ type State = z.output<typeof calibrationStateSchema>;
 /** Follows up forecasts, and says by how many spreads each quantile lies off the middle. */
 export class Calibration {
   #bins: number;
+  #known: number;
   readonly #tables: ScoreTable[];
   #open: Open[];
 
   constructor(state?: State) {
     this.#bins = state?.bins ?? 0;
+    this.#known = state?.known ?? 0;
     this.#tables = WINDOWS.map((_, i) => new ScoreTable(state?.tables[i]));
     this.#open = [...(state?.open ?? [])];
   }
@@ -50,6 +56,7 @@ export class Calibration {
   /** What came: scores the forecasts that it completes. A window with a bin that is not known says nothing. */
   observe(rate: number | null): void {
     this.#bins += 1;
+    if (rate !== null) this.#known += 1;
     const open: Open[] = [];
     for (const [window, age, middle, spread, before] of this.#open) {
       const { from, to } = WINDOWS[window] ?? { from: 1, to: 1 };
@@ -64,6 +71,7 @@ export class Calibration {
 
   /** Notes the forecasts that are due to be followed up; long ones less often, since they overlap. */
   note(path: (bins: number) => Path | null, noise: CountNoise): void {
+    if (this.#known < FIRST_BINS) return;
     const due = WINDOWS.map(({ to }) => this.#bins % Math.max(1, Math.floor(to / 4)) === 0);
     const reach = WINDOWS.reduce((most, { to }, i) => (due[i] ? Math.max(most, to) : most), 0);
     const ahead = path(reach);
@@ -92,6 +100,7 @@ export class Calibration {
   save(): State {
     return {
       bins: this.#bins,
+      known: this.#known,
       tables: this.#tables.map(({ weights }) => [...weights]),
       open: [...this.#open],
     };

@@ -1,6 +1,6 @@
 import { SluiceError } from '../../contract/errors.js';
 import type { TimedRequest } from './arrivals.js';
-import { exponential, type Random, seededRandom } from './random.js';
+import { exponential, gamma, seededRandom } from './random.js';
 import type { RatePoint } from './shape.js';
 import type { TokenTable } from './token-cdf.js';
 
@@ -97,18 +97,5 @@ export function* seriesRequests(load: SeriesLoad): Generator<TimedRequest> {
         };
       }
     }
-  }
-}
-
-/** A draw from the gamma distribution of the given shape and mean 1. Marsaglia and Tsang 2000. */
-function gamma(random: Random, shape: number): number {
-  if (shape < 1) return (gamma(random, shape + 1) * (shape + 1) * random() ** (1 / shape)) / shape;
-  const d = shape - 1 / 3;
-  const c = 1 / Math.sqrt(9 * d);
-  for (;;) {
-    const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
-    const v = (1 + c * normal) ** 3;
-    if (v <= 0) continue;
-    if (Math.log(1 - random()) < 0.5 * normal * normal + d - d * v + d * Math.log(v)) return (d * v) / shape;
   }
 }

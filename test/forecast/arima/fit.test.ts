@@ -43,10 +43,10 @@ describe('conditional least squares', () => {
 });
 
 describe('the order', () => {
-  test('is that of a random walk while few bins are known', () => {
+  test('is that of exponential smoothing while few bins are known', () => {
     const model = chooseArima([1, 3, 2], [true, true, true]);
-    // Steps +2 and -1: mean square (4 + 1) / 2.
-    expect(model).toEqual({ d: 1, arma: { ar: [], ma: [], mean: 0 }, variance: 2.5 });
+    // Steps +2 and -1; errors 2 and -1 + 0.6 x 2 = 0.2; (0.16 + 4 + 0.04) / 3 = 1.4.
+    expect(model).toEqual({ d: 1, arma: { ar: [], ma: [-0.6], mean: 0 }, variance: expect.closeTo(1.4) });
   });
 
   test('has no difference where the series returns to its mean, one where it wanders', () => {
