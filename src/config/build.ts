@@ -1,3 +1,4 @@
+import { dirname, resolve } from 'node:path';
 import type { FileFields } from './file-schema.js';
 import { defaultConfig } from './presets.js';
 import type { Problems } from './problems.js';
@@ -12,7 +13,9 @@ export function buildConfig(
   problems: Problems,
 ): Config {
   const base = defaultConfig();
-  const { planner, worker, queues, limits, pricing } = fields;
+  const { planner, worker, queues, limits, gateway, pricing } = fields;
+  // Relative to the folder of the configuration file, as profiles are.
+  const beside = (path: string | null | undefined) => (path == null ? null : resolve(dirname(file), path));
   const levels = [...new Set(pools.map(({ level }) => level))];
   return {
     namespace: fields.namespace ?? base.namespace,
@@ -48,6 +51,17 @@ export function buildConfig(
     limits: {
       maxPromptTokens: limits?.max_prompt_tokens ?? base.limits.maxPromptTokens,
       maxOutputTokens: limits?.max_output_tokens ?? base.limits.maxOutputTokens,
+    },
+    gateway: {
+      host: gateway?.host ?? base.gateway.host,
+      port: gateway?.port ?? base.gateway.port,
+      auth: gateway?.auth ?? base.gateway.auth,
+      tls: { cert: beside(gateway?.tls?.cert), key: beside(gateway?.tls?.key) },
+      corsOrigins: gateway?.cors_origins ?? base.gateway.corsOrigins,
+      maxBodyBytes: gateway?.max_body_bytes ?? base.gateway.maxBodyBytes,
+      requestTimeoutSeconds: gateway?.request_timeout_seconds ?? base.gateway.requestTimeoutSeconds,
+      defaultMaxTokens: gateway?.default_max_tokens ?? base.gateway.defaultMaxTokens,
+      logPrompts: gateway?.log_prompts ?? base.gateway.logPrompts,
     },
     pricing: { usdPerGpuHour: pricing?.usd_per_gpu_hour ?? base.pricing.usdPerGpuHour },
   };

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { described, integer, number, section, text } from './fields.js';
+import { choice, described, flag, integer, number, section, text } from './fields.js';
 
 const DAY = 86_400;
 
@@ -35,6 +35,13 @@ const hostSchema = z.strictObject(
   },
   { error: (issue) => (issue.code === 'invalid_type' ? 'a mapping with name and islands' : undefined) },
 );
+
+const PORT = 'auto or a port number from 0 to 65535';
+const CERT = 'the path of a PEM file, or null for plain HTTP';
+const KEY = 'the path of a PEM file, or null';
+const ORIGINS = 'a list of origins such as [https://app.example.com], or of *';
+
+const path = (error: string) => z.string({ error }).min(1, { error }).max(4096, { error }).nullable();
 
 const HOSTS = 'a list of hosts, each with name and islands';
 
@@ -139,6 +146,47 @@ export const fileSchema = section({
   limits: section({
     max_prompt_tokens: integer({ min: 1, max: 10_000_000 }, 'tokens', 'A longer prompt is refused.'),
     max_output_tokens: integer({ min: 1, max: 1_000_000 }, 'tokens', 'A request for more tokens is refused.'),
+  }),
+  gateway: section({
+    host: text(
+      /^[A-Za-z0-9:._-]{1,253}$/,
+      'a host name or address to listen on',
+      'Address that the HTTP gateway listens on; one that is not loopback needs auth: keys.',
+    ),
+    port: described(
+      z.union([z.literal('auto'), z.number({ error: PORT }).int({ error: PORT }).min(0, { error: PORT }).max(65_535, { error: PORT })], {
+        error: PORT,
+      }),
+      PORT,
+      '',
+      'Port of the HTTP gateway. auto: 8080, or a free one where that is taken; 0: a free one.',
+    ),
+    auth: choice(
+      ['none', 'keys'],
+      'none: whoever reaches the port may use it; keys: only with an API key (`sluice keys create`), within its limits and fair share.',
+    ),
+    tls: section({
+      cert: described(path(CERT), CERT, '', 'Certificate chain of the gateway; with it and `key` it speaks HTTPS only.'),
+      key: described(path(KEY), KEY, '', 'Private key of the certificate.'),
+    }),
+    cors_origins: described(
+      z.array(z.string({ error: ORIGINS }).regex(/^(\*|https?:\/\/[^\s\/]{1,253})$/, { error: ORIGINS }), { error: ORIGINS }).max(100),
+      ORIGINS,
+      '',
+      'Web pages of these origins may call the gateway from a browser; none by default.',
+    ),
+    max_body_bytes: integer({ min: 1024, max: 268_435_456 }, 'bytes', 'A larger request body is refused.'),
+    request_timeout_seconds: number(
+      { min: 0.5, max: 3600 },
+      'seconds',
+      'A client that has not sent its whole request by then is cut off.',
+    ),
+    default_max_tokens: integer(
+      { min: 1, max: 1_000_000 },
+      'tokens',
+      'Most tokens of an answer whose request does not say.',
+    ),
+    log_prompts: flag('Write prompts and answers into the log, for debugging; never otherwise.'),
   }),
   pricing: section({
     usd_per_gpu_hour: number(

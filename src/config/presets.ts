@@ -126,6 +126,17 @@ export function defaultConfig(): Config {
       requestsPrefix: 'bull',
     },
     limits: { maxPromptTokens: 131_072, maxOutputTokens: 16_384 },
+    gateway: {
+      host: '127.0.0.1',
+      port: 'auto',
+      auth: 'none',
+      tls: { cert: null, key: null },
+      corsOrigins: [],
+      maxBodyBytes: 16 * 1024 * 1024,
+      requestTimeoutSeconds: 30,
+      defaultMaxTokens: 1024,
+      logPrompts: false,
+    },
     pricing: { usdPerGpuHour: 2.5 },
   };
 }

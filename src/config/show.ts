@@ -32,7 +32,7 @@ export function renderConfig(config: Config): string {
 
 /** The file that stands for a Config, fully spelled out. */
 export function configFields(config: Config): FileFields & { pools: Record<string, PoolFields> } {
-  const { planner, worker, queues, limits } = config;
+  const { planner, worker, queues, limits, gateway } = config;
   return {
     namespace: config.namespace,
     default_level: config.defaultLevel,
@@ -61,6 +61,17 @@ export function configFields(config: Config): FileFields & { pools: Record<strin
       requests_prefix: queues.requestsPrefix,
     },
     limits: { max_prompt_tokens: limits.maxPromptTokens, max_output_tokens: limits.maxOutputTokens },
+    gateway: {
+      host: gateway.host,
+      port: gateway.port,
+      auth: gateway.auth,
+      tls: { ...gateway.tls },
+      cors_origins: gateway.corsOrigins,
+      max_body_bytes: gateway.maxBodyBytes,
+      request_timeout_seconds: gateway.requestTimeoutSeconds,
+      default_max_tokens: gateway.defaultMaxTokens,
+      log_prompts: gateway.logPrompts,
+    },
     pricing: { usd_per_gpu_hour: config.pricing.usdPerGpuHour },
   };
 }

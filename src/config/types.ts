@@ -13,6 +13,7 @@ export interface Config {
   worker: WorkerConfig;
   queues: QueueConfig;
   limits: LimitsConfig;
+  gateway: GatewayConfig;
   pricing: { usdPerGpuHour: number };
 }
 
@@ -135,4 +136,24 @@ export interface QueueConfig {
 export interface LimitsConfig {
   maxPromptTokens: number;
   maxOutputTokens: number;
+}
+
+export interface GatewayConfig {
+  /** Address to listen on. */
+  host: string;
+  /** `auto`: 8080, or a free one where that is taken; 0: a free one. */
+  port: number | 'auto';
+  /** `keys`: only with an API key. */
+  auth: 'none' | 'keys';
+  /** Paths of PEM files; null: plain HTTP. Both or neither. */
+  tls: { cert: string | null; key: string | null };
+  /** Origins whose pages may call from a browser; `*`: all. */
+  corsOrigins: string[];
+  maxBodyBytes: number;
+  /** A client has so long to send its whole request. */
+  requestTimeoutSeconds: number;
+  /** Most tokens of an answer whose request does not say. */
+  defaultMaxTokens: number;
+  /** Write prompts and answers into the log. */
+  logPrompts: boolean;
 }

@@ -9,6 +9,17 @@ export const ERRORS = {
   prompt_too_long: { http: 413, exit: 2, retryable: false },
   invalid_config: { http: 500, exit: 2, retryable: false },
   invalid_job: { http: 400, exit: 2, retryable: false },
+  unauthorized: { http: 401, exit: 2, retryable: false },
+  forbidden: { http: 403, exit: 2, retryable: false },
+  method_not_allowed: { http: 405, exit: 2, retryable: false },
+  request_timeout: { http: 408, exit: 2, retryable: true },
+  conflict: { http: 409, exit: 2, retryable: false },
+  body_too_large: { http: 413, exit: 2, retryable: false },
+  unsupported_media_type: { http: 415, exit: 2, retryable: false },
+  headers_too_large: { http: 431, exit: 2, retryable: false },
+  rate_limited: { http: 429, exit: 1, retryable: true },
+  budget_spent: { http: 429, exit: 1, retryable: false },
+  overloaded: { http: 429, exit: 1, retryable: true },
   not_found: { http: 404, exit: 4, retryable: false },
   expired: { http: 504, exit: 5, retryable: false },
   cancelled: { http: 499, exit: 6, retryable: false },
@@ -23,16 +34,24 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
+export interface SluiceErrorOptions extends ErrorOptions {
+  /** Seconds after which the same request may succeed. */
+  retryAfterSeconds?: number;
+}
+
 /** An error whose message is fit for a user: what was expected, what came, what to do. */
 export class SluiceError extends Error {
   override readonly name = 'SluiceError';
   constructor(
     readonly code: ErrorCode,
     message: string,
-    options?: ErrorOptions,
+    options?: SluiceErrorOptions,
   ) {
     super(message, options);
+    this.retryAfterSeconds = options?.retryAfterSeconds;
   }
+  /** undefined: waiting does not help, or for how long is not known. */
+  readonly retryAfterSeconds: number | undefined;
   get exitCode(): number {
     return ERRORS[this.code].exit;
   }

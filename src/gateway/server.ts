@@ -1,0 +1,104 @@
+import { readFileSync } from 'node:fs';
+import { createServer, type ServerOptions } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { Socket } from 'node:net';
+import { type FastifyInstance, fastify } from 'fastify';
+import type { GatewayConfig } from '../config/types.js';
+import { SluiceError } from '../contract/errors.js';
+import { readJsonBodies } from './body.js';
+import { allowOrigins } from './cors.js';
+import { errorBody, knownError, sendError } from './errors.js';
+import { routes } from './routes/all.js';
+import type { GatewayServices } from './services.js';
+
+/** Node's own limit; a flood beyond it ends in 431. */
+const MAX_HEADER_BYTES = 16 * 1024;
+/** An idle connection is kept for the client's next request so long. */
+const KEEP_ALIVE_MS = 65_000;
+
+/**
+ * The HTTP server with every route, not listening yet.
+ * Errors: `invalid_config` when a TLS file cannot be read or only one of the two is given.
+ */
+export function buildServer(services: GatewayServices): FastifyInstance {
+  const { gateway } = services.config;
+  const options = serverOptions(gateway);
+  const tls = tlsOptions(gateway);
+  const app = fastify({
+    logger: false,
+    bodyLimit: gateway.maxBodyBytes,
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    exposeHeadRoutes: false,
+    routerOptions: {
+      maxParamLength: 256,
+      onBadUrl: (path, _request, response) => {
+        const error = new SluiceError('invalid_request', `path: expected a well-formed path, got ${path}`);
+        response.writeHead(400, { 'content-type': 'application/json' }).end(JSON.stringify(errorBody(error)));
+      },
+    },
+    clientErrorHandler: answerBrokenRequest,
+    serverFactory: (handler) =>
+      tls === null ? createServer(options, handler) : createTlsServer({ ...options, ...tls }, handler),
+  });
+  readJsonBodies(app);
+  app.setErrorHandler((error, request, reply) => {
+    const known = knownError(error);
+    if (known.code === 'internal') {
+      services.log.error({ method: request.method, route: request.routeOptions.url, err: error }, 'request failed');
+    }
+    return sendError(reply, known);
+  });
+  app.setNotFoundHandler((request, reply) =>
+    sendError(reply, new SluiceError('not_found', `no such path: ${request.method} ${pathOf(request.url)}; see /openapi.json`)),
+  );
+  allowOrigins(app, gateway.corsOrigins);
+  routes(app, services);
+  return app;
+}
+
+function serverOptions(gateway: GatewayConfig): ServerOptions {
+  const requestMs = Math.round(gateway.requestTimeoutSeconds * 1000);
+  return {
+    requestTimeout: requestMs,
+    headersTimeout: Math.min(requestMs, 10_000),
+    connectionsCheckingInterval: Math.min(1_000, requestMs),
+    maxHeaderSize: MAX_HEADER_BYTES,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    noDelay: true,
+  };
+}
+
+function tlsOptions({ tls }: GatewayConfig): { cert: Buffer; key: Buffer } | null {
+  if (tls.cert === null && tls.key === null) return null;
+  if (tls.cert === null || tls.key === null) {
+    const missing = tls.cert === null ? 'gateway.tls.cert' : 'gateway.tls.key';
+    throw new SluiceError('invalid_config', `${missing}: expected a PEM file, since the other of the pair is given`);
+  }
+  return { cert: readPem('gateway.tls.cert', tls.cert), key: readPem('gateway.tls.key', tls.key) };
+}
+
+function readPem(field: string, file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new SluiceError('invalid_config', `${field}: expected a readable PEM file, got: ${why}`);
+  }
+}
+
+/** Answers what never became a request: malformed HTTP, too many headers, too slow a sender. */
+function answerBrokenRequest(cause: Error, socket: Socket): void {
+  if (socket.destroyed || !socket.writable) return;
+  const error = knownError(Object.assign(cause, { statusCode: 400 }));
+  const body = JSON.stringify(errorBody(error));
+  socket.end(
+    `HTTP/1.1 ${error.httpStatus} ${error.code}\r\ncontent-type: application/json\r\n` +
+      `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  );
+}
+
+/** The path without its query, cut to a length fit for a message. */
+function pathOf(url: string): string {
+  return (url.split('?', 1)[0] ?? '').slice(0, 200);
+}
