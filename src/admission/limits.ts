@@ -1,7 +1,12 @@
 import type { z } from 'zod';
 import type { Config, PoolConfig } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
-import { type ParsedSubmission, SERVICE_TIERS, submissionSchema } from '../contract/request.js';
+import {
+  type ParsedSubmission,
+  type RoutedRequest,
+  SERVICE_TIERS,
+  submissionSchema,
+} from '../contract/request.js';
 import { estimateTokens } from '../contract/tokens.js';
 
 /** One line for a zod error: each path, what was expected, what came. */
@@ -85,11 +90,20 @@ export function deadlinesOf(
   pool: PoolConfig,
   acceptedAtMs: number,
 ): { deadlineMs: number; expiresAtMs: number | undefined } {
-  const target = acceptedAtMs + Math.round(pool.targets.ttftSeconds * 1000);
+  const target = acceptedAtMs + Math.round(submission.slo?.ttft_ms ?? pool.targets.ttftSeconds * 1000);
   const own = submission.deadline_ms === undefined ? undefined : acceptedAtMs + submission.deadline_ms;
   const queueTimeout =
     pool.queueTimeoutSeconds === null
       ? undefined
       : acceptedAtMs + Math.round(pool.queueTimeoutSeconds * 1000);
   return { deadlineMs: own === undefined ? target : Math.min(target, own), expiresAtMs: own ?? queueTimeout };
+}
+
+/** Targets that a request brings itself; undefined: those of its pool count. */
+export function ownTargets({ slo }: ParsedSubmission): RoutedRequest['targets'] {
+  if (slo?.ttft_ms === undefined && slo?.itl_ms === undefined) return undefined;
+  const targets: NonNullable<RoutedRequest['targets']> = {};
+  if (slo.ttft_ms !== undefined) targets.ttftSeconds = slo.ttft_ms / 1000;
+  if (slo.itl_ms !== undefined) targets.itlSeconds = slo.itl_ms / 1000;
+  return targets;
 }

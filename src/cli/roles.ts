@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { startGateway } from '../gateway/start.js';
 import { startAllocator } from '../gpu/start.js';
 import { Ingress } from '../scheduler/ingress.js';
 import { startPlanner } from '../scheduler/planner-loop/start.js';
@@ -14,6 +15,11 @@ export function roleCommands(): Command[] {
         return () => ingress.stop();
       }),
     ),
+    role('gateway', "serve OpenAI's API over HTTP")
+      .option('--port <port>', 'port to listen on, in place of the configured one; 0: a free one')
+      .action((_flags, command: Command) =>
+        roleMain('gateway', argvOf(command), startGateway, { drains: true }),
+      ),
     role('planner', 'plan for one pool')
       .argument('<pool>', 'pool name')
       .action((_pool, _flags, command: Command) =>

@@ -4,12 +4,14 @@ import { defaultConfig, loadConfig } from '../config/load.js';
 import { SluiceError } from '../contract/errors.js';
 import { plainText } from '../contract/plain-text.js';
 import { parseJson } from '../contract/reply.js';
+import { portOf } from '../scheduler/role.js';
 import { dataDirOf } from './system.js';
 import { Supervisor } from './up/supervisor.js';
 
 interface UpFlags {
   config?: string;
   data?: string;
+  port?: string;
   quiet?: boolean;
 }
 
@@ -17,10 +19,11 @@ interface UpFlags {
 export function upCommand(): Command {
   return new Command('up')
     .description(
-      'run everything on this machine: Redis (unless REDIS_URL names one), allocator, planners, ingress',
+      'run everything on this machine: Redis (unless REDIS_URL names one), allocator, planners, ingress, HTTP gateway',
     )
     .option('-c, --config <file>', 'configuration file; without one the three preset tiers on 8 GPUs')
     .option('--data <dir>', 'folder of Redis data, logs and run file (default .sluice, or SLUICE_DATA)')
+    .option('--port <port>', 'port of the HTTP gateway, in place of the configured one; 0: a free one')
     .option('-q, --quiet', 'print only what happens to the system, not what the roles say')
     .addHelpText(
       'after',
@@ -39,6 +42,7 @@ Ctrl-C drains and ends everything; a second Ctrl-C does not wait for running req
 async function up(flags: UpFlags): Promise<number> {
   const config = flags.config === undefined ? defaultConfig() : loadConfig(flags.config);
   const dataDir = dataDirOf(flags.data);
+  const gatewayPort = flags.port === undefined ? null : portOf(flags.port);
   const say = (line: string) => process.stdout.write(`${line}\n`);
   const onLine = (role: string, line: string) => {
     const text = flags.quiet === true ? undefined : readable(role, line);
@@ -48,11 +52,20 @@ async function up(flags: UpFlags): Promise<number> {
     process.once('SIGINT', resolve);
     process.once('SIGTERM', resolve);
   });
-  const starting = Supervisor.start({ config, configFile: flags.config ?? null, dataDir, say, onLine });
+  const starting = Supervisor.start({
+    config,
+    configFile: flags.config ?? null,
+    dataDir,
+    gatewayPort,
+    say,
+    onLine,
+  });
   const supervisor = await Promise.race([starting, interrupted.then(() => undefined)]);
   if (supervisor !== undefined) {
     const pools = Object.values(config.pools).map((pool) => pool.name);
     say(`sluice is up: pools ${pools.join(', ')}; Redis at ${supervisor.redisUrl}; data in ${dataDir}`);
+    const url = await supervisor.gatewayUrl();
+    if (url !== undefined) say(`OpenAI API at ${url}/v1`);
     say('try: sluice submit --slo high "Why is the sky blue?"    sluice status --watch    Ctrl-C to stop');
     await interrupted;
   }

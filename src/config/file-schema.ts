@@ -37,11 +37,15 @@ const hostSchema = z.strictObject(
 );
 
 const PORT = 'auto or a port number from 0 to 65535';
-const CERT = 'the path of a PEM file, or null for plain HTTP';
-const KEY = 'the path of a PEM file, or null';
+const CERT = 'the path of a PEM file such as tls/cert.pem, or null for plain HTTP';
+const KEY = 'the path of a PEM file such as tls/key.pem, or null';
 const ORIGINS = 'a list of origins such as [https://app.example.com], or of *';
 
-const path = (error: string) => z.string({ error }).min(1, { error }).max(4096, { error }).nullable();
+const path = (error: string) =>
+  z
+    .string({ error })
+    .regex(/^[^\p{Cc}]{0,4000}[./][^\p{Cc}]{1,90}$/u, { error })
+    .nullable();
 
 const HOSTS = 'a list of hosts, each with name and islands';
 
@@ -154,9 +158,15 @@ export const fileSchema = section({
       'Address that the HTTP gateway listens on; one that is not loopback needs auth: keys.',
     ),
     port: described(
-      z.union([z.literal('auto'), z.number({ error: PORT }).int({ error: PORT }).min(0, { error: PORT }).max(65_535, { error: PORT })], {
-        error: PORT,
-      }),
+      z.union(
+        [
+          z.literal('auto'),
+          z.number({ error: PORT }).int({ error: PORT }).min(0, { error: PORT }).max(65_535, { error: PORT }),
+        ],
+        {
+          error: PORT,
+        },
+      ),
       PORT,
       '',
       'Port of the HTTP gateway. auto: 8080, or a free one where that is taken; 0: a free one.',
@@ -166,11 +176,20 @@ export const fileSchema = section({
       'none: whoever reaches the port may use it; keys: only with an API key (`sluice keys create`), within its limits and fair share.',
     ),
     tls: section({
-      cert: described(path(CERT), CERT, '', 'Certificate chain of the gateway; with it and `key` it speaks HTTPS only.'),
+      cert: described(
+        path(CERT),
+        CERT,
+        '',
+        'Certificate chain of the gateway; with it and `key` it speaks HTTPS only.',
+      ),
       key: described(path(KEY), KEY, '', 'Private key of the certificate.'),
     }),
     cors_origins: described(
-      z.array(z.string({ error: ORIGINS }).regex(/^(\*|https?:\/\/[^\s\/]{1,253})$/, { error: ORIGINS }), { error: ORIGINS }).max(100),
+      z
+        .array(z.string({ error: ORIGINS }).regex(/^(\*|https?:\/\/[^\s/]{1,253})$/, { error: ORIGINS }), {
+          error: ORIGINS,
+        })
+        .max(100),
       ORIGINS,
       '',
       'Web pages of these origins may call the gateway from a browser; none by default.',

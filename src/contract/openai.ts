@@ -56,6 +56,11 @@ export function writeToken(detail: Partial<TokenDetail>): string {
   return plain && !text.startsWith(MARK) ? text : MARK + JSON.stringify(detail);
 }
 
+/** Whether a token string is nothing but text. */
+export function isPlain(token: string): boolean {
+  return !token.startsWith(MARK);
+}
+
 /** What a token string holds. One that is marked but does not parse is text. */
 export function readToken(token: string): TokenDetail {
   if (!token.startsWith(MARK)) return { text: token };

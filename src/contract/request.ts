@@ -27,11 +27,19 @@ export const submissionSchema = z.object({
     .min(1)
     .max(7 * 86_400_000)
     .optional(),
+  /** Targets of this request in place of its pool's, ms. */
+  slo: z
+    .object({ ttft_ms: z.number().positive().optional(), itl_ms: z.number().positive().optional() })
+    .optional(),
   /** Engine parameters, passed on untouched. */
   params: z.record(z.string(), z.unknown()).optional(),
 });
 export type Submission = z.input<typeof submissionSchema>;
 export type ParsedSubmission = z.output<typeof submissionSchema>;
+
+/** Whose request it is: what its limits and its fair share are counted by. */
+export const ownerSchema = z.object({ tenant: z.string().min(1), key: z.string().min(1) });
+export type Owner = z.output<typeof ownerSchema>;
 
 /** A routed request: the data of a job on a pool's queue. Times are Unix milliseconds. */
 export const routedRequestSchema = z.object({
@@ -56,9 +64,21 @@ export const routedRequestSchema = z.object({
   disaggregated: z.literal(true).optional(),
   /** Set by a cancel: whoever takes the job next ends it as cancelled. */
   cancelled: z.literal(true).optional(),
+  /** Targets of this request in place of its pool's, seconds. */
+  targets: z.object({ ttftSeconds: z.number().optional(), itlSeconds: z.number().optional() }).optional(),
+  /** Absent: it came over Redis, not through a gateway with keys. */
+  owner: ownerSchema.optional(),
   params: z.record(z.string(), z.unknown()).optional(),
 });
 export type RoutedRequest = z.output<typeof routedRequestSchema>;
+
+/** A routed request without its content. */
+const requestFactsSchema = routedRequestSchema.omit({ prompt: true, params: true });
+export type RequestFacts = z.output<typeof requestFactsSchema>;
+
+/** What is kept of a request that was cancelled while it waited: its job is gone. */
+export const endRecordSchema = z.object({ message: z.string(), request: requestFactsSchema });
+export type EndRecord = z.output<typeof endRecordSchema>;
 
 /** The hand-over from a prefill worker to the decode worker: the return value of a prefill job. */
 export const kvHandleSchema = z.object({

@@ -40,6 +40,8 @@ export interface RoleStatus {
   ageSeconds: number | null;
   /** By its supervisor; null: it has none. */
   restarts: number | null;
+  /** Where it listens, if it does. */
+  url?: string;
 }
 
 export interface GpuStatus {

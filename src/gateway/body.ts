@@ -12,9 +12,9 @@ const MAX_DEPTH = 64;
 export function readJsonBodies(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error');
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser(['application/json', /^application\/[\w.]+\+json$/], { parseAs: 'buffer' }, (request, body, done) => {
+  app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     if (body.length === 0) return done(null, undefined);
-    if (typeof body === 'string' || !isUtf8(body)) {
+    if (!isUtf8(body)) {
       return done(invalid('expected JSON in UTF-8, got bytes that are not UTF-8'), undefined);
     }
     parse(request, body.toString('utf8'), (error, value: unknown) => {
@@ -32,7 +32,7 @@ function invalid(message: string): SluiceError {
 }
 
 /** Whether a JSON value nests beyond `limit` levels. Recursion ends at the limit. */
-export function isDeeper(value: unknown, limit: number): boolean {
+function isDeeper(value: unknown, limit: number): boolean {
   if (typeof value !== 'object' || value === null) return false;
   if (limit === 0) return true;
   for (const inner of Object.values(value)) {

@@ -23,8 +23,11 @@ export function knownError(error: unknown): SluiceError {
   const status = 'statusCode' in error && typeof error.statusCode === 'number' ? error.statusCode : 500;
   const known = FRAMEWORK[code];
   if (known !== undefined) return new SluiceError(known, error.message, { cause: error });
-  if (status >= 400 && status < 500) return new SluiceError('invalid_request', error.message, { cause: error });
-  return new SluiceError('internal', 'the gateway failed on this request; its log says why', { cause: error });
+  if (status >= 400 && status < 500)
+    return new SluiceError('invalid_request', error.message, { cause: error });
+  return new SluiceError('internal', 'the gateway failed on this request; its log says why', {
+    cause: error,
+  });
 }
 
 export function errorBody(error: SluiceError): ErrorBody {
@@ -38,7 +41,7 @@ export function sendError(reply: FastifyReply, error: SluiceError): FastifyReply
 }
 
 /** Whole seconds, as HTTP has them, never sooner than asked. */
-export function retryAfter(seconds: number): string {
+function retryAfter(seconds: number): string {
   return String(Math.max(1, Math.ceil(seconds)));
 }
 

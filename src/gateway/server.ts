@@ -45,12 +45,21 @@ export function buildServer(services: GatewayServices): FastifyInstance {
   app.setErrorHandler((error, request, reply) => {
     const known = knownError(error);
     if (known.code === 'internal') {
-      services.log.error({ method: request.method, route: request.routeOptions.url, err: error }, 'request failed');
+      services.log.error(
+        { method: request.method, route: request.routeOptions.url, err: error },
+        'request failed',
+      );
     }
     return sendError(reply, known);
   });
   app.setNotFoundHandler((request, reply) =>
-    sendError(reply, new SluiceError('not_found', `no such path: ${request.method} ${pathOf(request.url)}; see /openapi.json`)),
+    sendError(
+      reply,
+      new SluiceError(
+        'not_found',
+        `no such path: ${request.method} ${pathOf(request.url)}; see /openapi.json`,
+      ),
+    ),
   );
   allowOrigins(app, gateway.corsOrigins);
   routes(app, services);
@@ -73,7 +82,10 @@ function tlsOptions({ tls }: GatewayConfig): { cert: Buffer; key: Buffer } | nul
   if (tls.cert === null && tls.key === null) return null;
   if (tls.cert === null || tls.key === null) {
     const missing = tls.cert === null ? 'gateway.tls.cert' : 'gateway.tls.key';
-    throw new SluiceError('invalid_config', `${missing}: expected a PEM file, since the other of the pair is given`);
+    throw new SluiceError(
+      'invalid_config',
+      `${missing}: expected a PEM file, since the other of the pair is given`,
+    );
   }
   return { cert: readPem('gateway.tls.cert', tls.cert), key: readPem('gateway.tls.key', tls.key) };
 }

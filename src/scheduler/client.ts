@@ -3,14 +3,14 @@ import type { Redis } from 'ioredis';
 import type { Config } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
 import { parseReply } from '../contract/reply.js';
-import type { Outcome, RoutedRequest, Submission } from '../contract/request.js';
+import type { Outcome, Owner, RoutedRequest, Submission } from '../contract/request.js';
 import { assertRedis, connect, redisError } from '../queues/connection.js';
 import { readJournal } from '../queues/journal.js';
 import { Keys } from '../queues/keys.js';
 import { Recorder } from '../telemetry/recorder.js';
 import { GlobalScheduler, type RouteCounts } from './global-scheduler.js';
 import { PendingRequest, type TokenHandlers } from './pending.js';
-import { PoolRouter } from './pool-router.js';
+import { type Found, PoolRouter } from './pool-router.js';
 
 /** A request unheard of for so long is looked up in Redis; pub/sub only makes hearing faster. */
 const SILENCE_MS = 1_500;
@@ -20,13 +20,22 @@ const MAINTAIN_MS = 60_000;
 const CANCEL_LIMIT_MS = 15_000;
 const ACCEPT_LIMIT_MS = 60_000;
 
+export interface SubmitOptions {
+  /** Id that nobody else can have chosen; a submission's own `id` may be another's, or sent before. */
+  freshId?: string;
+  owner?: Owner;
+}
+
 export interface RequestHandle {
   id: string;
   pool: string;
   level: string;
+  model: string;
   /** Unix ms. */
   acceptedAtMs: number;
   deadlineMs: number;
+  /** Every token that was delivered so far; grows until `done`. */
+  tokens: readonly string[];
   /** Resolves when the request has ended; rejects only when the client is closed first. */
   done: Promise<Outcome>;
 }
@@ -76,9 +85,14 @@ export class SluiceClient {
    * Submits a request. Resolves when it is accepted, that is durable in its pool's queue.
    * Errors: `invalid_request`, `unknown_level`, `unknown_model`, `prompt_too_long`, `redis_full`, `no_redis`.
    */
-  async submit(submission: Submission, handlers?: TokenHandlers): Promise<RequestHandle> {
+  async submit(
+    submission: Submission,
+    handlers?: TokenHandlers,
+    { freshId, owner }: SubmitOptions = {},
+  ): Promise<RequestHandle> {
     if (this.#closed) throw new SluiceError('not_running', 'this client is closed');
-    const asked = this.#route(submission);
+    const asked = this.#route(submission, freshId ?? randomUUID());
+    if (owner !== undefined) asked.owner = owner;
     const { routed, again } =
       submission.id === undefined ? { routed: asked, again: false } : await this.#claim(asked);
     const known = this.#pending.get(routed.id);
@@ -87,13 +101,8 @@ export class SluiceClient {
       return handleOf(known);
     }
     const router = this.#router(routed.pool);
-    const pending = new PendingRequest(
-      routed,
-      (from) => readJournal(this.redis, this.keys, routed.pool, routed.id, from),
-      routed.acceptedAtMs,
-    );
+    const pending = this.#pend(routed);
     pending.listen(handlers);
-    this.#pending.set(routed.id, pending);
     try {
       await pending.accepting(router.dispatch(routed, routed.acceptedAtMs));
     } catch (error) {
@@ -116,6 +125,35 @@ export class SluiceClient {
     return handleOf(pending);
   }
 
+  /** A request of any client, and where it stands; undefined: there is none, or what is kept of it is gone. */
+  async find(id: string): Promise<Found | undefined> {
+    return (await this.#find(id))?.find(id);
+  }
+
+  /**
+   * Follows a request that some client submitted, from its first token to its end. undefined: there is none.
+   * Where its content is gone (cancelled while it waited), there is nothing to follow: see `find`.
+   */
+  async follow(id: string, handlers?: TokenHandlers): Promise<RequestHandle | undefined> {
+    if (this.#closed) throw new SluiceError('not_running', 'this client is closed');
+    const known = this.#pending.get(id);
+    if (known !== undefined) {
+      known.listen(handlers);
+      return handleOf(known);
+    }
+    const routed = await (await this.#find(id))?.routed(id);
+    if (routed === undefined) return undefined;
+    const meanwhile = this.#pending.get(id);
+    const pending = meanwhile ?? this.#pend({ ...routed, replyTo: this.#channel });
+    pending.listen(handlers);
+    if (meanwhile === undefined) {
+      const forget = () => this.#pending.delete(id);
+      pending.done.then(forget, forget);
+      await this.#lookUp(pending);
+    }
+    return handleOf(pending);
+  }
+
   /** Cancels a queued or running request, wherever it runs. `ended`: it had ended otherwise. */
   async cancel(id: string): Promise<'cancelled' | 'ended' | 'not_found'> {
     const router = await this.#find(id);
@@ -129,6 +167,19 @@ export class SluiceClient {
       'internal',
       `request ${id} was told to stop but has not in ${CANCEL_LIMIT_MS / 1000} s`,
     );
+  }
+
+  /** Whether Redis answers within so many ms. */
+  async answers(limitMs: number): Promise<boolean> {
+    let timer: NodeJS.Timeout | undefined;
+    const limit = new Promise<false>((resolve) => {
+      timer = setTimeout(() => resolve(false), limitMs);
+    });
+    const ping = this.redis.ping().then(
+      () => true,
+      () => false,
+    );
+    return Promise.race([ping, limit]).finally(() => clearTimeout(timer));
   }
 
   counts(): { pools: Record<string, RouteCounts>; rejected: number } {
@@ -225,9 +276,19 @@ export class SluiceClient {
     }
   }
 
-  #route(submission: Submission): RoutedRequest {
+  #pend(routed: RoutedRequest): PendingRequest {
+    const pending = new PendingRequest(
+      routed,
+      (from) => readJournal(this.redis, this.keys, routed.pool, routed.id, from),
+      Date.now(),
+    );
+    this.#pending.set(routed.id, pending);
+    return pending;
+  }
+
+  #route(submission: Submission, id: string): RoutedRequest {
     try {
-      const routed = this.scheduler.route(submission, randomUUID(), Date.now());
+      const routed = this.scheduler.route(submission, id, Date.now());
       return { ...routed, replyTo: this.#channel };
     } catch (error) {
       this.#recorder.rejected(null);
@@ -263,8 +324,9 @@ export class SluiceClient {
 }
 
 function handleOf(pending: PendingRequest): RequestHandle {
-  const { id, pool, level, acceptedAtMs, deadlineMs } = pending.routed;
-  return { id, pool, level, acceptedAtMs, deadlineMs, done: pending.done };
+  const { id, pool, level, model, acceptedAtMs, deadlineMs } = pending.routed;
+  const { delivered: tokens, done } = pending;
+  return { id, pool, level, model, acceptedAtMs, deadlineMs, tokens, done };
 }
 
 /** Errors: `redis_full` when Redis refuses it, `no_redis` when it does not answer in a minute. */

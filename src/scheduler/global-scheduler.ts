@@ -1,4 +1,10 @@
-import { checkLengths, deadlinesOf, parseSubmission, requestedLevel } from '../admission/limits.js';
+import {
+  checkLengths,
+  deadlinesOf,
+  ownTargets,
+  parseSubmission,
+  requestedLevel,
+} from '../admission/limits.js';
 import type { Config, PoolConfig } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
 import type { RoutedRequest } from '../contract/request.js';
@@ -59,6 +65,8 @@ export class GlobalScheduler {
         deadlineMs,
       };
       if (expiresAtMs !== undefined) routed.expiresAtMs = expiresAtMs;
+      const targets = ownTargets(submission);
+      if (targets !== undefined) routed.targets = targets;
       if (submission.params !== undefined) routed.params = submission.params;
       return routed;
     } catch (error) {

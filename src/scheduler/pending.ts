@@ -17,7 +17,7 @@ export class PendingRequest {
   lastHeardMs: number;
   readonly #assembler = new TokenAssembler();
   readonly #handlers: TokenHandlers[] = [];
-  readonly #delivered: TokenFrame[] = [];
+  readonly #tokens: string[] = [];
   #resolve: (outcome: Outcome) => void = () => {};
   #reject: (error: Error) => void = () => {};
   #refuse: ((error: Error) => void) | undefined;
@@ -39,10 +39,19 @@ export class PendingRequest {
     this.done.catch(() => {}); // who waits hears of it; nobody has to wait
   }
 
-  /** Adds a listener; tokens that were delivered before it came are given to it first. */
+  /** Every token delivered so far; grows until `done`. */
+  get delivered(): readonly string[] {
+    return this.#tokens;
+  }
+
+  /** Adds a listener; tokens that were delivered before it came are given to it first, without their times. */
   listen(handlers: TokenHandlers | undefined): void {
     if (handlers?.onTokens === undefined) return;
-    for (const frame of this.#delivered) handlers.onTokens(frame);
+    if (this.#tokens.length > 0) {
+      const { id } = this.routed;
+      const atMs = this.#tokens.map(() => 0);
+      handlers.onTokens({ type: 'tokens', id, index: 0, tokens: [...this.#tokens], atMs, workerId: '' });
+    }
     this.#handlers.push(handlers);
   }
 
@@ -164,14 +173,14 @@ export class PendingRequest {
     await this.#fill();
     if (this.#complete(outcome)) return;
     // The journal is gone (kept for a limited time): the rest of the text comes as one piece.
-    const heard = this.#delivered.reduce((length, frame) => length + textOf(frame.tokens).length, 0);
+    const heard = textOf(this.#tokens).length;
     const missing = entriesOf(outcome.result) - this.#assembler.next;
     const rest = outcome.result.text.slice(heard);
     this.#take(this.#assembler.next, [rest, ...Array.from({ length: missing - 1 }, () => '')]);
   }
 
   #deliver(frame: TokenFrame): void {
-    this.#delivered.push(frame);
+    for (const token of frame.tokens) this.#tokens.push(token);
     for (const handlers of this.#handlers) handlers.onTokens?.(frame);
   }
 

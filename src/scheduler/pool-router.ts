@@ -10,7 +10,15 @@ import {
 import type { Config, PoolConfig } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
 import { type ControlMessage, parseJson } from '../contract/reply.js';
-import { type Outcome, type RoutedRequest, resultSchema, routedRequestSchema } from '../contract/request.js';
+import {
+  type EndRecord,
+  endRecordSchema,
+  type Outcome,
+  type RequestFacts,
+  type RoutedRequest,
+  resultSchema,
+  routedRequestSchema,
+} from '../contract/request.js';
 import { heartbeatSchema } from '../contract/worker.js';
 import { EndPublisher } from '../queues/emitter.js';
 import type { Keys } from '../queues/keys.js';
@@ -26,6 +34,12 @@ export type Lookup =
   | { state: 'open'; phase: 'queued' | 'running' }
   | { state: 'ended'; outcome: Outcome }
   | { state: 'missing' };
+
+/** A request and where it stands. */
+export interface Found {
+  request: RequestFacts;
+  lookup: Exclude<Lookup, { state: 'missing' }>;
+}
 
 /** Puts requests of one pool on its queues, finds and cancels them. */
 export class PoolRouter {
@@ -58,14 +72,25 @@ export class PoolRouter {
 
   async lookup(id: string): Promise<Lookup> {
     const job = await this.queues.find(id);
+    if (job !== undefined) return lookupOf(job);
+    const end = await this.#readEnd(id);
+    return end === undefined ? { state: 'missing' } : endedWaiting(end);
+  }
+
+  /** A request with what is known of it; undefined: none of this id here. */
+  async find(id: string): Promise<Found | undefined> {
+    const job = await this.queues.find(id);
     if (job !== undefined) {
-      const outcome = outcomeOf(job);
-      if (outcome !== undefined) return { state: 'ended', outcome };
-      return { state: 'open', phase: job.processedOn === undefined ? 'queued' : 'running' };
+      const request = routedRequestSchema.safeParse(job.data);
+      return request.success ? { request: request.data, lookup: lookupOf(job) } : undefined;
     }
-    const end = await this.redis.get(this.keys.end(this.pool.name, id));
-    if (end === null) return { state: 'missing' };
-    return { state: 'ended', outcome: { kind: 'cancelled', code: 'cancelled', message: end } };
+    const end = await this.#readEnd(id);
+    return end === undefined ? undefined : { request: end.request, lookup: endedWaiting(end) };
+  }
+
+  /** The routed request itself, while its job is kept. */
+  async routed(id: string): Promise<RoutedRequest | undefined> {
+    return routedRequestSchema.safeParse((await this.queues.find(id))?.data).data;
   }
 
   /**
@@ -92,7 +117,8 @@ export class PoolRouter {
     if (state === 'completed' || state === 'failed') return 'asked';
     if (state !== 'active' && childState !== 'active') {
       // The record stands before the job goes: a client that looks in between finds one of the two.
-      await this.redis.set(this.keys.end(this.pool.name, id), message, 'EX', this.config.queues.keepSeconds);
+      const record = JSON.stringify(endRecordSchema.parse({ message, request: data.data }));
+      await this.redis.set(this.keys.end(this.pool.name, id), record, 'EX', this.config.queues.keepSeconds);
       try {
         await job.remove();
         const channels = data.data.replyTo === undefined ? [] : [data.data.replyTo];
@@ -130,6 +156,11 @@ export class PoolRouter {
     return this.queues.close();
   }
 
+  async #readEnd(id: string): Promise<EndRecord | undefined> {
+    const text = await this.redis.get(this.keys.end(this.pool.name, id));
+    return text === null ? undefined : endRecordSchema.safeParse(parseJson(text)).data;
+  }
+
   async #readScale(nowMs: number): Promise<DeadlineScale> {
     this.#scale = await readScale(
       this.redis,
@@ -162,6 +193,16 @@ export class PoolRouter {
       return fresh && beat.data.role === 'prefill' && beat.data.state === 'ready';
     });
   }
+}
+
+function lookupOf(job: Job): Found['lookup'] {
+  const outcome = outcomeOf(job);
+  if (outcome !== undefined) return { state: 'ended', outcome };
+  return { state: 'open', phase: job.processedOn === undefined ? 'queued' : 'running' };
+}
+
+function endedWaiting({ message }: EndRecord): Found['lookup'] {
+  return { state: 'ended', outcome: { kind: 'cancelled', code: 'cancelled', message } };
 }
 
 /** How a job ended; undefined while it has not. */

@@ -40,6 +40,8 @@ export async function roleMain(
   name: string,
   argv: readonly string[],
   start: (context: RoleContext) => Promise<StopRole>,
+  /** It finishes requests before it ends, and may take as long as a worker may. */
+  { drains = false }: { drains?: boolean } = {},
 ): Promise<void> {
   try {
     const context = contextOf(argv);
@@ -49,7 +51,8 @@ export async function roleMain(
     const end = (why: string) => {
       if (stopping) process.exit(1);
       stopping = true;
-      const drainMs = context.stopWorkers ? context.config.worker.drainSeconds * 1000 + 2 * STOP_LIMIT_MS : 0;
+      const waits = context.stopWorkers || drains;
+      const drainMs = waits ? context.config.worker.drainSeconds * 1000 + 2 * STOP_LIMIT_MS : 0;
       setTimeout(() => process.exit(1), drainMs + STOP_LIMIT_MS);
       context.log.info({ role: name, why }, 'stopping');
       stop().then(
@@ -79,6 +82,7 @@ function contextOf(argv: readonly string[]): RoleContext {
       data: { type: 'string' },
       owner: { type: 'string' },
       'stop-workers': { type: 'boolean' },
+      port: { type: 'string' },
     },
   });
   const environment = readEnvironment();
@@ -88,8 +92,10 @@ function contextOf(argv: readonly string[]): RoleContext {
       'expected REDIS_URL in the environment; `sluice up` starts a Redis and all roles together',
     );
   }
+  const config = values.config === undefined ? defaultConfig() : loadConfig(values.config);
+  if (values.port !== undefined) config.gateway.port = portOf(values.port);
   return {
-    config: values.config === undefined ? defaultConfig() : loadConfig(values.config),
+    config,
     configFile: values.config ?? null,
     redisUrl: environment.redisUrl,
     dataDir: values.data ?? environment.dataDir ?? '.sluice',
@@ -98,4 +104,14 @@ function contextOf(argv: readonly string[]): RoleContext {
     stopWorkers: values['stop-workers'] === true,
     log: createLogger(),
   };
+}
+
+/** A port from the command line. Errors: `invalid_request`. */
+export function portOf(text: string): number {
+  const port = Number(text);
+  if (/^\d{1,5}$/.test(text) && port < 65_536) return port;
+  throw new SluiceError(
+    'invalid_request',
+    `--port: expected a number from 0 to 65535, got ${JSON.stringify(text)}`,
+  );
 }

@@ -8,6 +8,7 @@ const roleBeatSchema = z.object({
   pid: z.number().int(),
   atMs: z.number(),
   pool: z.string().optional(),
+  url: z.string().optional(),
   roles: z
     .array(z.object({ name: z.string(), pid: z.number().int().nullable(), restarts: z.number().int() }))
     .optional(),
@@ -43,6 +44,7 @@ export function roleStatus(
         state: alive ? 'alive' : 'dead',
         ageSeconds: Math.max(0, nowMs - beat.atMs) / 1000,
         restarts: kept.find((child) => child.pid === beat.pid)?.restarts ?? null,
+        ...(alive && beat.url !== undefined ? { url: beat.url } : {}),
       },
     ];
   });
@@ -52,6 +54,14 @@ export function roleStatus(
     statuses.push({ id: role, role, pid: null, state: 'restarting', ageSeconds: null, restarts });
   }
   return statuses.sort((a, b) => (a.role === b.role ? compare(a.id, b.id) : compare(a.role, b.role)));
+}
+
+/** Where the roles that listen can be reached. @param stored values of the hash of roles. */
+export function roleUrls(stored: readonly string[]): { pid: number; url: string }[] {
+  return stored.flatMap((text) => {
+    const beat = parseStored(roleBeatSchema, text);
+    return beat?.url === undefined ? [] : [{ pid: beat.pid, url: beat.url }];
+  });
 }
 
 function compare(a: string, b: string): number {

@@ -22,6 +22,10 @@ const OTHERS = [
   'noop',
   'other',
   'low',
+  'keys',
+  '/other.pem',
+  ['https://other.example'],
+  4096,
   [{ name: 'other', islands: [[0, 1, 2, 3, 4, 5, 6, 7]] }],
 ];
 

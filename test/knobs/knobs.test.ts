@@ -3,6 +3,7 @@ import { listFields } from '../../src/config/fields.js';
 import { fileSchema } from '../../src/config/file-schema.js';
 import { poolSchema } from '../../src/config/pool-schema.js';
 import { ENGINES } from './engines.js';
+import { GATEWAY } from './gateway.js';
 import { GPUS } from './gpus.js';
 import { PLANNER } from './planner.js';
 import { PLANNING } from './planning.js';
@@ -17,7 +18,7 @@ describe('a flip of one field of the file', () => {
 });
 
 describe('every field of the file', () => {
-  const turned = new Set([...PURE, ...QUEUES, ...WORKERS].map(({ field }) => field));
+  const turned = new Set([...PURE, ...QUEUES, ...WORKERS, ...GATEWAY].map(({ field }) => field));
   const known = [
     ...listFields(fileSchema).map(({ key }) => key),
     ...listFields(poolSchema).map(({ key }) => `pools.p.${key}`),

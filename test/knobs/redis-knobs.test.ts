@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, test, vi } from 'vitest';
 import { startTestRedis, type TestRedis } from '../support/redis.js';
+import { GATEWAY } from './gateway.js';
 import { QUEUES } from './queues.js';
 import { closeAll } from './redis.js';
 import { WORKERS } from './workers.js';
@@ -13,5 +14,7 @@ afterEach(closeAll);
 afterAll(() => redis.stop());
 
 describe('a flip of one field of the file, on Redis', () => {
-  test.each([...QUEUES, ...WORKERS])('$field: $says', ({ prove }) => prove({ redisUrl: redis.url }));
+  test.each([...QUEUES, ...WORKERS, ...GATEWAY])('$field: $says', ({ prove }) =>
+    prove({ redisUrl: redis.url }),
+  );
 });

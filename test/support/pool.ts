@@ -36,6 +36,8 @@ export class HandEngine implements Engine {
   constructor(
     slots = 100,
     private readonly auto = false,
+    /** Tokens in place of the counted ones; the answer ends with them. */
+    private readonly script?: readonly string[],
   ) {
     this.slots = slots;
   }
@@ -53,7 +55,7 @@ export class HandEngine implements Engine {
     this.seen.push(request);
     this.#running++;
     const gate = this.#gate(request.id);
-    const last = request.phase === 'prefill' ? 1 : request.maxTokens;
+    const last = request.phase === 'prefill' ? 1 : (this.script?.length ?? request.maxTokens);
     signal.addEventListener('abort', () => gate.wake());
     try {
       for (let k = request.emitted.length; k < last; k++) {
@@ -66,7 +68,7 @@ export class HandEngine implements Engine {
           this.aborted.push(request.id);
           throw signal.reason;
         }
-        yield { tokens: [`${request.id}:${k} `], atMs: [Date.now()] };
+        yield { tokens: [this.script?.[k] ?? `${request.id}:${k} `], atMs: [Date.now()] };
       }
     } finally {
       this.#running--;

@@ -1,3 +1,4 @@
+import { defaultConfig } from '../../src/config/load.js';
 import type { Config, PoolConfig } from '../../src/config/types.js';
 
 const pool = (name: string, ceiling: number, violationsAllowed: number): PoolConfig => ({
@@ -52,5 +53,6 @@ export const testConfig: Config = {
     requestsPrefix: 'bull',
   },
   limits: { maxPromptTokens: 1000, maxOutputTokens: 1000 },
+  gateway: defaultConfig().gateway,
   pricing: { usdPerGpuHour: 2 },
 };

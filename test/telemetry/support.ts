@@ -1,3 +1,4 @@
+import { defaultConfig } from '../../src/config/load.js';
 import type { Config, PoolConfig } from '../../src/config/types.js';
 import type { Heartbeat } from '../../src/contract/worker.js';
 
@@ -59,6 +60,7 @@ export const config: Config = {
     requestsPrefix: 'bull',
   },
   limits: { maxPromptTokens: 100_000, maxOutputTokens: 10_000 },
+  gateway: defaultConfig().gateway,
   pricing: { usdPerGpuHour: 2 },
 };
 

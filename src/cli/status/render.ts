@@ -52,7 +52,11 @@ function rolesLine(roles: readonly RoleStatus[]): Line {
     const restarts = (role.restarts ?? 0) > 0 ? ` (restarts ${role.restarts})` : '';
     switch (role.state) {
       case 'alive':
-        return [cell(`  ${role.role}`, 'green'), cell(restarts, 'yellow')];
+        return [
+          cell(`  ${role.role}`, 'green'),
+          cell(role.url === undefined ? '' : ` ${role.url}`),
+          cell(restarts, 'yellow'),
+        ];
       case 'restarting':
         return [cell(`  ${role.role} restarting${restarts}`, 'yellow')];
       case 'dead':

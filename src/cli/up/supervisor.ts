@@ -8,6 +8,7 @@ import { connect } from '../../queues/connection.js';
 import { Keys } from '../../queues/keys.js';
 import { resolveRedis } from '../../queues/provision/resolve.js';
 import { type RunningRedis, startRedis } from '../../queues/provision/server.js';
+import { roleUrls } from '../../telemetry/roles.js';
 import { RoleProcess, type RoleSpec } from './role-process.js';
 import { alreadyRunning, readRunFile, removeRunFile, writeRunFile } from './run-file.js';
 
@@ -20,13 +21,15 @@ export interface SupervisorOptions {
   /** The file that the roles load; null: the presets. */
   configFile: string | null;
   dataDir: string;
+  /** Port of the HTTP gateway; null: as configured. */
+  gatewayPort?: number | null;
   /** One line for people: what happens to the system. */
   say: (line: string) => void;
   /** A line that a role printed. */
   onLine: (role: string, line: string) => void;
 }
 
-/** Everything of one machine: Redis, allocator, planners, ingress; each started again when it ends. */
+/** Everything of one machine: Redis, allocator, planners, ingress, gateway; each started again when it ends. */
 export class Supervisor {
   readonly redisUrl: string;
   readonly #roles: RoleProcess[];
@@ -100,8 +103,11 @@ export class Supervisor {
     clearInterval(this.#beat);
     const allocator = this.#roles.filter((role) => role.spec.program === 'gpu-allocator');
     const others = this.#roles.filter((role) => role.spec.program !== 'gpu-allocator');
-    await Promise.all(others.map((role) => role.stop(STOP_LIMIT_MS)));
     const drainMs = this.options.config.worker.drainSeconds * 1000;
+    // The gateway finishes its open streams while workers and planners are still there.
+    const [gateway, rest] = [others.filter(isGateway), others.filter((role) => !isGateway(role))];
+    await Promise.all(gateway.map((role) => role.stop(drainMs + STOP_LIMIT_MS)));
+    await Promise.all(rest.map((role) => role.stop(STOP_LIMIT_MS)));
     await Promise.all(allocator.map((role) => role.stop(drainMs + STOP_LIMIT_MS)));
     await Promise.race([
       this.#redis.hdel(this.#keys.roles(), this.#roleId()),
@@ -110,6 +116,13 @@ export class Supervisor {
     this.#redis.disconnect();
     removeRunFile(this.options.dataDir);
     await this.#server?.stop();
+  }
+
+  /** Where the HTTP gateway listens; undefined: it has not said. */
+  async gatewayUrl(): Promise<string | undefined> {
+    const pid = this.#roles.find((role) => role.spec.program === 'gateway')?.pid;
+    const beats = await this.#redis.hvals(this.#keys.roles());
+    return roleUrls(beats).find((beat) => beat.pid === pid)?.url;
   }
 
   /** A Redis that was started here is started again, on the same port and data, when it ends. */
@@ -170,6 +183,10 @@ export class Supervisor {
   }
 }
 
+function isGateway(role: RoleProcess): boolean {
+  return role.spec.program === 'gateway';
+}
+
 function rolesOf(options: SupervisorOptions): RoleSpec[] {
   const config = options.configFile === null ? [] : ['--config', options.configFile];
   return [
@@ -180,5 +197,10 @@ function rolesOf(options: SupervisorOptions): RoleSpec[] {
       args: [pool, ...config],
     })),
     { name: 'ingress', program: 'ingress', args: config },
+    {
+      name: 'gateway',
+      program: 'gateway',
+      args: options.gatewayPort == null ? config : [...config, '--port', String(options.gatewayPort)],
+    },
   ];
 }

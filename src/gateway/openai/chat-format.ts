@@ -28,9 +28,16 @@ function chatStream(head: AnswerHead): StreamFormat {
     begin: () => chunk({ role: 'assistant', content: '' }),
     text: (text) => before + JSON.stringify(text) + after,
     detail: ({ text, delta, logprobs }) =>
-      chunk({ ...delta, ...(text === '' ? {} : { content: text }) }, logprobs === undefined ? {} : { logprobs }),
+      chunk(
+        { ...delta, ...(text === '' ? {} : { content: text }) },
+        logprobs === undefined ? {} : { logprobs },
+      ),
     finish: (result) =>
-      chunk({}, result.stopReason === undefined ? {} : { stop_reason: result.stopReason }, result.finishReason),
+      chunk(
+        {},
+        result.stopReason === undefined ? {} : { stop_reason: result.stopReason },
+        result.finishReason,
+      ),
     usage: (result) => event({ ...base, choices: [], usage: usageOf(result) }),
   };
 }

@@ -29,7 +29,11 @@ function completionStream(head: AnswerHead): StreamFormat {
     detail: ({ text, delta, logprobs }) =>
       chunk(text, { ...delta, ...(logprobs === undefined ? {} : { logprobs }) }),
     finish: (result) =>
-      chunk('', result.stopReason === undefined ? {} : { stop_reason: result.stopReason }, result.finishReason),
+      chunk(
+        '',
+        result.stopReason === undefined ? {} : { stop_reason: result.stopReason },
+        result.finishReason,
+      ),
     usage: (result) => event({ ...base, choices: [], usage: usageOf(result) }),
   };
 }

@@ -28,8 +28,6 @@ export interface StreamFormat {
   usage(result: RequestResult): string;
 }
 
-export type MakeAnswerFormat = AnswerFormat;
-
 /** OpenAI's name of a level; a level that it has no name for goes by its own. */
 export function tierOf(level: string): string {
   for (const [tier, name] of Object.entries(SERVICE_TIERS)) if (name === level) return tier;

@@ -20,7 +20,12 @@ const shared = {
   top_p: z.number().min(0).max(1).nullish(),
   seed: z.int().nullish(),
   stop: z.union([z.string(), z.array(z.string()).max(16)], 'expected a text or a list of up to 16').nullish(),
-  slo_level: z.string().min(1).max(64).optional().describe('SLO level: high, medium, low, or another that a pool serves.'),
+  slo_level: z
+    .string()
+    .min(1)
+    .max(64)
+    .optional()
+    .describe('SLO level: high, medium, low, or another that a pool serves.'),
   service_tier: z
     .string()
     .min(1)
@@ -31,12 +36,22 @@ const shared = {
     .strictObject({ ttft_ms: targetMs.optional(), itl_ms: targetMs.optional() })
     .optional()
     .describe("Targets of this request in place of its level's."),
-  deadline_ms: z.int().min(1).max(604_800_000).optional().describe('Ends as expired if it still waits after so long.'),
+  deadline_ms: z
+    .int()
+    .min(1)
+    .max(604_800_000)
+    .optional()
+    .describe('Ends as expired if it still waits after so long.'),
 };
 
 const message = z.looseObject({
   role: z.string().min(1),
-  content: z.union([z.string(), z.array(z.looseObject({ type: z.string() })), z.null()], 'expected a text, a list of parts or null').optional(),
+  content: z
+    .union(
+      [z.string(), z.array(z.looseObject({ type: z.string() })), z.null()],
+      'expected a text, a list of parts or null',
+    )
+    .optional(),
 });
 
 /** Body of `POST /v1/chat/completions`. */

@@ -51,7 +51,8 @@ function maxTokensOf(body: AnyBody): number | undefined {
 function engineBody(endpoint: OpenaiParams['endpoint'], body: AnyBody): Record<string, unknown> {
   const kept = Object.entries(body).filter(
     // A prompt that is a text is the job's own prompt already.
-    ([name, value]) => !OURS.has(name) && !(endpoint === 'completions' && name === 'prompt' && typeof value === 'string'),
+    ([name, value]) =>
+      !OURS.has(name) && !(endpoint === 'completions' && name === 'prompt' && typeof value === 'string'),
   );
   return Object.fromEntries(kept);
 }

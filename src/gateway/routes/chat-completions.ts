@@ -9,6 +9,11 @@ import type { GatewayServices } from '../services.js';
 export function chatCompletions(app: FastifyInstance, services: GatewayServices): void {
   app.post('/v1/chat/completions', async (request, reply) => {
     const body = parseBody(chatBodySchema, request.body);
-    return serve(services, request, reply, { endpoint: 'chat', body, prompt: chatPrompt(body), format: chatFormat });
+    return serve(services, request, reply, {
+      endpoint: 'chat',
+      body,
+      prompt: chatPrompt(body),
+      format: chatFormat,
+    });
   });
 }

@@ -10,6 +10,11 @@ export function completions(app: FastifyInstance, services: GatewayServices): vo
   app.post('/v1/completions', async (request, reply) => {
     const body = parseBody(completionBodySchema, request.body);
     const prompt = completionPrompt(body.prompt);
-    return serve(services, request, reply, { endpoint: 'completions', body, prompt, format: completionFormat });
+    return serve(services, request, reply, {
+      endpoint: 'completions',
+      body,
+      prompt,
+      format: completionFormat,
+    });
   });
 }

@@ -160,7 +160,8 @@ function resultOf(context: RunContext, run: Run): RequestResult {
   const ttftSeconds = Math.max(0, firstTokenAtMs - request.acceptedAtMs) / 1000;
   const gaps = usage.completionTokens - 1;
   const itlSeconds = gaps > 0 ? Math.max(0, lastTokenAtMs - firstTokenAtMs) / 1000 / gaps : null;
-  const { targets } = context.pool;
+  const ttftTarget = request.targets?.ttftSeconds ?? context.pool.targets.ttftSeconds;
+  const itlTarget = request.targets?.itlSeconds ?? context.pool.targets.itlSeconds;
   return {
     id: run.id,
     text: textOf(run.tokens),
@@ -177,7 +178,7 @@ function resultOf(context: RunContext, run: Run): RequestResult {
     finishedAtMs,
     ttftSeconds,
     itlSeconds,
-    attained: ttftSeconds <= targets.ttftSeconds && (itlSeconds === null || itlSeconds <= targets.itlSeconds),
+    attained: ttftSeconds <= ttftTarget && (itlSeconds === null || itlSeconds <= itlTarget),
   };
 }
 

@@ -1,0 +1,86 @@
+import { hostname } from 'node:os';
+import type { Redis } from 'ioredis';
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import type { Config } from '../config/types.js';
+import { connect } from '../queues/connection.js';
+import { Keys } from '../queues/keys.js';
+import { SluiceClient } from '../scheduler/client.js';
+import { Connections } from './connections.js';
+import { assertGuarded, listen } from './listen.js';
+import { buildServer } from './server.js';
+
+const BEAT_MS = 1_000;
+
+export interface GatewayOptions {
+  config: Config;
+  redisUrl: string;
+  /** Where its port is remembered. */
+  dataDir: string;
+  log: Logger;
+}
+
+/** One HTTP gateway. Holds nothing that is not in Redis, so any number of them work side by side. */
+export class Gateway {
+  url = '';
+  #stopping = false;
+  #beat: NodeJS.Timeout | undefined;
+  readonly #app: FastifyInstance;
+  readonly #connections: Connections;
+  readonly #redis: Redis;
+  readonly #keys: Keys;
+  readonly #roleId: string;
+
+  private constructor(
+    private readonly options: GatewayOptions,
+    private readonly client: SluiceClient,
+  ) {
+    const { config, log, redisUrl } = options;
+    this.#app = buildServer({ config, client, log, now: Date.now, stopping: () => this.#stopping });
+    this.#connections = new Connections(this.#app.server);
+    this.#keys = new Keys(config.namespace);
+    this.#redis = connect(redisUrl, 'plain');
+    this.#roleId = `gateway-${hostname()}-${process.pid}`;
+  }
+
+  /** Errors: `no_redis`, `invalid_config`, `port_in_use`. */
+  static async open(options: GatewayOptions): Promise<Gateway> {
+    const { config, redisUrl, dataDir, log } = options;
+    assertGuarded(config.gateway);
+    const client = await SluiceClient.open(config, redisUrl);
+    const gateway = new Gateway(options, client);
+    try {
+      gateway.url = await listen(gateway.#app, config.gateway, dataDir);
+      await gateway.#writeBeat();
+    } catch (error) {
+      await gateway.close();
+      throw error;
+    }
+    gateway.#beat = setInterval(() => void gateway.#writeBeat().catch(() => {}), BEAT_MS);
+    log.info({ url: gateway.url, auth: config.gateway.auth }, 'gateway ready');
+    return gateway;
+  }
+
+  /** Takes no new request, finishes those it has, for as long as a worker may drain, and ends. */
+  async close(): Promise<void> {
+    this.#stopping = true;
+    const limit = setTimeout(
+      () => this.#app.server.closeAllConnections(),
+      this.options.config.worker.drainSeconds * 1000,
+    );
+    const closed = this.#app.close();
+    this.#connections.endAsIdle();
+    await closed;
+    clearTimeout(limit);
+    clearInterval(this.#beat);
+    await this.client.close();
+    await this.#redis.hdel(this.#keys.roles(), this.#roleId);
+    this.#redis.disconnect();
+  }
+
+  async #writeBeat(): Promise<void> {
+    const { url, client } = this;
+    const beat = { role: 'gateway', pid: process.pid, atMs: Date.now(), url, counts: client.counts() };
+    await this.#redis.hset(this.#keys.roles(), this.#roleId, JSON.stringify(beat));
+  }
+}
