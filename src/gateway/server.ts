@@ -6,6 +6,7 @@ import { type FastifyInstance, fastify } from 'fastify';
 import type { GatewayConfig } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
 import { readJsonBodies } from './body.js';
+import { requireKeys } from './caller.js';
 import { allowOrigins } from './cors.js';
 import { errorBody, knownError, sendError } from './errors.js';
 import { routes } from './routes/all.js';
@@ -62,6 +63,7 @@ export function buildServer(services: GatewayServices): FastifyInstance {
     ),
   );
   allowOrigins(app, gateway.corsOrigins);
+  requireKeys(app, gateway);
   routes(app, services);
   return app;
 }
