@@ -17,6 +17,8 @@ export function roleCommands(): Command[] {
     ),
     role('gateway', "serve OpenAI's API over HTTP")
       .option('--port <port>', 'port to listen on, in place of the configured one; 0: a free one')
+      .option('--host <address>', 'address to listen on, in place of the configured one')
+      .option('--auth <mode>', 'none or keys, in place of the configured one')
       .action((_flags, command: Command) =>
         roleMain('gateway', argvOf(command), startGateway, { drains: true }),
       ),

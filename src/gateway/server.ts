@@ -9,6 +9,7 @@ import { readJsonBodies } from './body.js';
 import { requireKeys } from './caller.js';
 import { allowOrigins } from './cors.js';
 import { errorBody, knownError, sendError } from './errors.js';
+import { answerNotFound } from './not-found.js';
 import { routes } from './routes/all.js';
 import type { GatewayServices } from './services.js';
 
@@ -53,15 +54,7 @@ export function buildServer(services: GatewayServices): FastifyInstance {
     }
     return sendError(reply, known);
   });
-  app.setNotFoundHandler((request, reply) =>
-    sendError(
-      reply,
-      new SluiceError(
-        'not_found',
-        `no such path: ${request.method} ${pathOf(request.url)}; see /openapi.json`,
-      ),
-    ),
-  );
+  answerNotFound(app);
   allowOrigins(app, gateway.corsOrigins);
   requireKeys(app, gateway);
   routes(app, services);
@@ -110,9 +103,4 @@ function answerBrokenRequest(cause: Error, socket: Socket): void {
     `HTTP/1.1 ${error.httpStatus} ${error.code}\r\ncontent-type: application/json\r\n` +
       `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   );
-}
-
-/** The path without its query, cut to a length fit for a message. */
-function pathOf(url: string): string {
-  return (url.split('?', 1)[0] ?? '').slice(0, 200);
 }

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import type { Logger } from 'pino';
 import { readEnvironment } from '../config/environment.js';
 import { defaultConfig, loadConfig } from '../config/load.js';
-import type { Config } from '../config/types.js';
+import type { Config, GatewayConfig } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
 import { watchOwner } from '../gpu/process.js';
 import { assertRedis } from '../queues/connection.js';
@@ -83,6 +83,8 @@ function contextOf(argv: readonly string[]): RoleContext {
       owner: { type: 'string' },
       'stop-workers': { type: 'boolean' },
       port: { type: 'string' },
+      host: { type: 'string' },
+      auth: { type: 'string' },
     },
   });
   const environment = readEnvironment();
@@ -94,6 +96,8 @@ function contextOf(argv: readonly string[]): RoleContext {
   }
   const config = values.config === undefined ? defaultConfig() : loadConfig(values.config);
   if (values.port !== undefined) config.gateway.port = portOf(values.port);
+  if (values.host !== undefined) config.gateway.host = values.host;
+  if (values.auth !== undefined) config.gateway.auth = authOf(values.auth);
   return {
     config,
     configFile: values.config ?? null,
@@ -114,4 +118,9 @@ export function portOf(text: string): number {
     'invalid_request',
     `--port: expected a number from 0 to 65535, got ${JSON.stringify(text)}`,
   );
+}
+
+function authOf(text: string): GatewayConfig['auth'] {
+  if (text === 'none' || text === 'keys') return text;
+  throw new SluiceError('invalid_request', `--auth: expected none or keys, got ${JSON.stringify(text)}`);
 }
