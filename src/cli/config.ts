@@ -87,7 +87,7 @@ function profileProblems(config: Config): string[] {
 
 function checkProfile(pool: PoolConfig): void {
   const degrees = resolveTensorParallelism(pool);
-  if (pool.engine.kind !== 'sim') return;
+  if (pool.engine.kind === 'noop') return;
   const profile = loadProfile(pool.engine.profile);
   for (const [role, { tp }] of Object.entries(degrees)) {
     if (Object.hasOwn(profile.tp, tp)) continue;

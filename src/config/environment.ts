@@ -32,6 +32,11 @@ export function readEnvironment(source: NodeJS.ProcessEnv = process.env): Enviro
   };
 }
 
+/** A secret that the configuration names by its variable; null: not set. */
+export function readSecret(name: string, source: NodeJS.ProcessEnv = process.env): string | null {
+  return text(source[name]);
+}
+
 /** Environment of a child process: this process's own, with `extra` on top; undefined removes a variable. */
 export function childEnvironment(extra: Record<string, string | undefined>): NodeJS.ProcessEnv {
   return { ...process.env, ...extra };

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { engineSchema } from './engine-schema.js';
 import { choice, described, flag, integer, number, section, text } from './fields.js';
 
 const MAX_TP = 64;
@@ -181,33 +182,6 @@ export const poolSchema = section({
     'seconds',
     'Burst protection ends after so long without a spike.',
   ),
-  engine: section({
-    kind: choice(
-      ['sim', 'noop'],
-      'sim: simulated engine with honest timing; noop: answers at once (for benchmarks).',
-    ),
-    profile: text(
-      /^[^\p{Cc}]{1,4096}$/u,
-      "a built-in profile's name or a file's path",
-      'Performance profile of the simulated engine; the planner sizes by it.',
-    ),
-    cold_start_seconds: number(
-      { min: 0, max: DAY },
-      'seconds',
-      'From the start of a worker to its first request.',
-    ),
-    max_sequences: integer(
-      { min: 1, max: 65_536 },
-      'sequences',
-      'Most sequences in one batch (vLLM: max_num_seqs).',
-    ),
-    max_batched_tokens: integer(
-      { min: 16, max: 1_048_576 },
-      'tokens',
-      'Token budget of one step (vLLM: max_num_batched_tokens).',
-    ),
-    prefix_cache: flag('Share KV blocks between prompts that begin alike.'),
-    seed: integer({ min: 0, max: 4_294_967_295 }, '', 'Seed of the placeholder text.'),
-  }),
+  engine: engineSchema,
 });
 export type PoolFields = z.output<typeof poolSchema>;

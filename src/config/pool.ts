@@ -1,8 +1,8 @@
-import { resolve } from 'node:path';
+import { buildEngine } from './engine.js';
 import type { NormalizedPool } from './normalize.js';
 import type { PoolFields } from './pool-schema.js';
 import { isTier, presetPool } from './presets.js';
-import type { EngineConfig, LookAhead, PoolConfig } from './types.js';
+import type { LookAhead, PoolConfig } from './types.js';
 
 /**
  * A pool from its fields: what was left out comes from the preset of its level, or the one that `preset` names.
@@ -68,7 +68,7 @@ export function buildPool(
       fields.queue_timeout_seconds === undefined ? base.queueTimeoutSeconds : fields.queue_timeout_seconds,
     idleAfterSeconds: fields.idle_after_seconds ?? base.idleAfterSeconds,
     burstCalmSeconds: fields.burst_calm_seconds ?? base.burstCalmSeconds,
-    engine: buildEngine(fields.engine ?? {}, base.engine, folder),
+    engine: buildEngine(fields.engine ?? {}, folder),
   };
 }
 
@@ -86,26 +86,4 @@ function lookAheadOf(proactive: boolean | undefined, preset: LookAhead): LookAhe
   if (proactive === undefined) return preset;
   if (!proactive) return 'reactive';
   return preset === 'reactive' ? 'proactive' : preset;
-}
-
-function buildEngine(
-  fields: NonNullable<PoolFields['engine']>,
-  base: EngineConfig,
-  folder: string,
-): EngineConfig {
-  if (fields.kind === 'noop' || base.kind === 'noop') return { kind: 'noop' };
-  return {
-    kind: 'sim',
-    profile: fields.profile === undefined ? base.profile : profileOf(fields.profile, folder),
-    coldStartSeconds: fields.cold_start_seconds ?? base.coldStartSeconds,
-    maxSequences: fields.max_sequences ?? base.maxSequences,
-    maxBatchedTokens: fields.max_batched_tokens ?? base.maxBatchedTokens,
-    prefixCache: fields.prefix_cache ?? base.prefixCache,
-    seed: fields.seed ?? base.seed,
-  };
-}
-
-/** A plain name is a built-in profile; a text with a slash, or ending in .json, is a file. */
-function profileOf(profile: string, folder: string): string {
-  return /[/\\]|\.json$/.test(profile) ? resolve(folder, profile) : profile;
 }

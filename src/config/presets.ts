@@ -1,4 +1,4 @@
-import type { Config, EngineConfig, PoolConfig } from './types.js';
+import type { Config, OpenaiEngineConfig, PoolConfig, SimEngineConfig } from './types.js';
 
 export const TIERS = ['high', 'medium', 'low'] as const;
 export type Tier = (typeof TIERS)[number];
@@ -8,7 +8,7 @@ export function isTier(level: string): level is Tier {
 }
 
 /** The engine of the presets: simulated, so that a first run needs no GPU; a real one starts in minutes, not seconds. */
-const SIM: EngineConfig = {
+export const SIM: SimEngineConfig = {
   kind: 'sim',
   profile: 'llama-3.1-8b-fp8-h100',
   coldStartSeconds: 3,
@@ -16,6 +16,21 @@ const SIM: EngineConfig = {
   maxBatchedTokens: 2048,
   prefixCache: true,
   seed: 1,
+};
+
+/** What an engine of kind openai has unless its fields say otherwise; where it is, they must say. */
+export const OPENAI: Omit<OpenaiEngineConfig, 'kind' | 'urls' | 'command' | 'coldStartSeconds'> = {
+  profile: SIM.profile,
+  maxSequences: 256,
+  maxBatchedTokens: 2048,
+  servedModel: null,
+  apiKeyEnv: null,
+  sendPriority: false,
+  retries: 2,
+  connectTimeoutSeconds: 2,
+  firstTokenTimeoutSeconds: 60,
+  tokenGapTimeoutSeconds: 30,
+  startTimeoutSeconds: 900,
 };
 
 const SHARED = {

@@ -1,5 +1,6 @@
 import type { Assignments } from './assignments.js';
 import type { RawPool } from './find-pools.js';
+import { engineProblems } from './engine.js';
 import { type NormalizedPool, normalizePool } from './normalize.js';
 import { agrees, buildPool } from './pool.js';
 import { type PoolFields, poolSchema } from './pool-schema.js';
@@ -71,8 +72,12 @@ function checkProactive(fields: PoolFields, { proactive }: NormalizedPool, probl
 }
 
 function checkEngine({ engine }: PoolFields, origin: (keys: Path) => Path, problems: Problems): void {
-  if (engine?.kind !== 'noop') return;
-  for (const key of Object.keys(engine)) {
-    if (key !== 'kind') problems.add(origin(['engine', key]), 'expected no such field for engine.kind noop');
+  for (const { key, message } of engineProblems(engine ?? {})) problems.add(origin(['engine', key]), message);
+  if (engine?.kind === 'openai' && engine.profile === undefined) {
+    const how = '`sluice profile measure --url` measures one';
+    problems.note(
+      origin(['engine', 'kind']),
+      `no engine.profile: the planner sizes by that of the presets; ${how}`,
+    );
   }
 }

@@ -1,8 +1,9 @@
 import { Document, isMap, isScalar, isSeq, type Node, visit } from 'yaml';
+import { engineFields } from './engine.js';
 import { listFields } from './fields.js';
 import { type FileFields, fileSchema } from './file-schema.js';
 import { type PoolFields, poolSchema } from './pool-schema.js';
-import type { Config, EngineConfig, PoolConfig } from './types.js';
+import type { Config, PoolConfig } from './types.js';
 
 /**
  * The effective configuration as commented YAML under the design's names; loading it gives the same Config.
@@ -111,19 +112,6 @@ function poolFields(pool: PoolConfig): PoolFields {
     idle_after_seconds: pool.idleAfterSeconds,
     burst_calm_seconds: pool.burstCalmSeconds,
     engine: engineFields(pool.engine),
-  };
-}
-
-function engineFields(engine: EngineConfig): NonNullable<PoolFields['engine']> {
-  if (engine.kind === 'noop') return { kind: 'noop' };
-  return {
-    kind: 'sim',
-    profile: engine.profile,
-    cold_start_seconds: engine.coldStartSeconds,
-    max_sequences: engine.maxSequences,
-    max_batched_tokens: engine.maxBatchedTokens,
-    prefix_cache: engine.prefixCache,
-    seed: engine.seed,
   };
 }
 

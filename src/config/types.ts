@@ -79,7 +79,7 @@ export interface PoolConfig {
   engine: EngineConfig;
 }
 
-export type EngineConfig = SimEngineConfig | { kind: 'noop' };
+export type EngineConfig = SimEngineConfig | OpenaiEngineConfig | { kind: 'noop' };
 
 export interface SimEngineConfig {
   kind: 'sim';
@@ -93,6 +93,36 @@ export interface SimEngineConfig {
   prefixCache: boolean;
   seed: number;
 }
+
+/** Any OpenAI-compatible server: some that run already (`urls`), or one that each worker starts (`command`). */
+export type OpenaiEngineConfig = {
+  kind: 'openai';
+  /** By which the planner sizes. */
+  profile: string;
+  /** What the planner reckons with until a cold start was measured. */
+  coldStartSeconds: number;
+  maxSequences: number;
+  maxBatchedTokens: number;
+  /** The engine's name of the model; null: that of the pool. */
+  servedModel: string | null;
+  /** Environment variable that holds the engine's key; null: none needed. */
+  apiKeyEnv: string | null;
+  /** Send the pool's priority as vLLM's `priority`. */
+  sendPriority: boolean;
+  /** Further attempts of a worker at one request. */
+  retries: number;
+  connectTimeoutSeconds: number;
+  firstTokenTimeoutSeconds: number;
+  tokenGapTimeoutSeconds: number;
+  startTimeoutSeconds: number;
+} & (
+  | {
+      /** Without /v1; `{host}` and `{gpu}` stand for the lease's first GPU. */
+      urls: string[];
+      command: null;
+    }
+  | { urls: null; command: string }
+);
 
 export interface PlannerConfig {
   /** Fast loop, seconds: watches saturation and bursts, may only add. */

@@ -29,6 +29,8 @@ export const ERRORS = {
   already_running: { http: 409, exit: 3, retryable: false },
   not_running: { http: 503, exit: 3, retryable: true },
   engine_failed: { http: 502, exit: 1, retryable: true },
+  engine_protocol: { http: 502, exit: 1, retryable: false },
+  cannot_continue: { http: 502, exit: 1, retryable: false },
   internal: { http: 500, exit: 1, retryable: false },
 } as const;
 

@@ -152,6 +152,8 @@ export interface WorkerStatus {
   /** 0..1; null: not told. */
   kvUsage: number | null;
   ageSeconds: number;
+  /** Last lines of its engine's output, oldest first: while it starts, and once it failed. */
+  engineLog: string[];
 }
 
 /** Requests that ended in a time. */

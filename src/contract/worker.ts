@@ -39,6 +39,8 @@ export const heartbeatSchema = z.object({
   gpus: z.array(z.string()),
   tp: z.number().int().min(1),
   load: engineLoadSchema.nullable(),
+  /** Last lines that an engine process printed while it starts or has failed, oldest first. */
+  engineLog: z.array(z.string()).optional(),
   /** Jobs this worker holds now. */
   activeRequests: z.number().int().min(0),
   /** Unix milliseconds. */

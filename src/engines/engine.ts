@@ -54,5 +54,16 @@ export interface Engine {
   room(tokens: number): number;
   /** Called when room may have grown without a request having ended. */
   onRoom(listener: () => void): void;
-  stop(): Promise<void>;
+  /** Tells of an engine that comes and goes; one that only ever fails single requests has no need of it. */
+  onCondition?(listener: (condition: EngineCondition, why: string) => void): void;
+  /** What the engine printed last, oldest first. */
+  lastLines?(): string[];
+  /** `now`: the GPUs may be another's already, so nothing is waited for. */
+  stop(options?: { now: boolean }): Promise<void>;
 }
+
+/**
+ * `down`: it can take no request now and may be able to again (`up`). `gone`: it will not come back; its requests have
+ * failed and the worker is to end.
+ */
+export type EngineCondition = 'up' | 'down' | 'gone';

@@ -28,6 +28,7 @@ function resolve(pool: PoolConfig, role: 'prefill' | 'decode'): TensorParallelis
     case 'noop':
       return { tp: 1, why: 'a no-op engine has no profile' };
     case 'sim':
+    case 'openai':
       return chooseTensorParallelism(loadProfile(engine.profile), {
         targets: pool.targets,
         buffer: pool.performanceBuffer,

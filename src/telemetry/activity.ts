@@ -65,6 +65,6 @@ export function plannerActivity(
 
 /** Time within which an action that turns the last one around counts as a reversal: no capacity came of the first. */
 export function reversalSeconds(config: Config, pool: PoolConfig): number {
-  const coldStart = pool.engine.kind === 'sim' ? pool.engine.coldStartSeconds : 0;
+  const coldStart = pool.engine.kind === 'noop' ? 0 : pool.engine.coldStartSeconds;
   return Math.max(coldStart, config.planner.adjustmentIntervalSeconds);
 }

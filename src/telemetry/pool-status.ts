@@ -143,6 +143,7 @@ function workerStatus(beat: Heartbeat, nowMs: number): PoolStatus['workers']['ea
     running: beat.activeRequests,
     kvUsage: kvUsage([{ ...beat, role: 'vllm', state: 'ready' }], 0),
     ageSeconds: Math.max(0, nowMs - beat.atMs) / 1000,
+    engineLog: beat.engineLog ?? [],
   };
 }
 

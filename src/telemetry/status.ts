@@ -43,7 +43,7 @@ export class StatusCollector {
       pool,
       queues: new PoolQueues(pool.name, keys, redis),
       log: new TransitionLog(redis, keys, pool.name),
-      profile: pool.engine.kind === 'sim' ? loadProfile(pool.engine.profile) : null,
+      profile: pool.engine.kind === 'noop' ? null : loadProfile(pool.engine.profile),
     }));
   }
 

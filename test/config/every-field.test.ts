@@ -27,10 +27,19 @@ const OTHERS = [
   ['https://other.example'],
   4096,
   [{ name: 'other', islands: [[0, 1, 2, 3, 4, 5, 6, 7]] }],
+  ['http://other:1'],
+  'other --port {port}',
 ];
 
+/** Fields of an engine that the presets do not have are given with what makes them valid. */
+const OPENAI = { kind: 'openai', urls: ['http://h:1'] };
+
 function nested(key: string, value: unknown): unknown {
-  return key.split('.').reduceRight<unknown>((inner, part) => ({ [part]: inner }), value);
+  const last = key.split('.').at(-1) ?? key;
+  const own = key.includes('.engine.') && valueAt(presets, key) === undefined;
+  const engine = { ...OPENAI, ...(last === 'command' ? { urls: undefined } : {}), [last]: value };
+  const [path, inner] = own ? [key.split('.').slice(0, -1), engine] : [key.split('.'), value];
+  return path.reduceRight<unknown>((within, part) => ({ [part]: within }), inner);
 }
 
 function valueAt(value: unknown, key: string): unknown {

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { DYNAMO_KEYS, DYNAMO_SHARED_KEYS, PROACTIVE_KEY } from '../../src/config/dynamo.js';
+import { engineSchema } from '../../src/config/engine-schema.js';
 import { listFields } from '../../src/config/fields.js';
 import { fileSchema } from '../../src/config/file-schema.js';
 import { checkConfig, defaultConfig, loadConfig } from '../../src/config/load.js';
@@ -14,15 +15,16 @@ const example = (name: string) =>
   fileURLToPath(new URL(`../../examples/llm/configs/${name}`, import.meta.url));
 const DEMO = example('global_scheduler_demo.yaml');
 const DYNAMO = example('dynamo_style.yaml');
+const VLLM = example('vllm.yaml');
 const TIERS = ['high', 'medium', 'low'];
 
-/** Every field of a file with the three tiers, dotted. */
+/** Every field of a file with the three tiers, dotted; without those that only other engines have. */
 const FIELDS = [
   ...listFields(fileSchema).map(({ key }) => key),
   ...TIERS.flatMap((tier) =>
     listFields(poolSchema).flatMap(({ key }) => (key === 'preset' ? [] : [`pools.${tier}.${key}`])),
   ),
-];
+].filter((key) => valueAt(configFields(defaultConfig()), key) !== undefined);
 
 function valueAt(value: unknown, key: string): unknown {
   return key
@@ -77,8 +79,20 @@ describe('the example configurations', () => {
     }
   });
 
+  it('spell out every field of an engine of kind openai', () => {
+    const { pools } = parse(readFileSync(VLLM, 'utf8'), { merge: true }) as {
+      pools: Record<string, { engine: object }>;
+    };
+    const given = new Set(Object.values(pools).flatMap(({ engine }) => Object.keys(engine)));
+    const sim = ['prefix_cache', 'seed'];
+    expect(Object.keys(engineSchema.shape).filter((key) => !given.has(key))).toEqual(sim);
+    expect(Object.values(loadConfig(VLLM).pools).map(({ engine }) => engine.kind)).toEqual(
+      Array.from({ length: 3 }, () => 'openai'),
+    );
+  });
+
   it('have nothing in them that is only noted', () => {
-    for (const file of [DEMO, DYNAMO])
+    for (const file of [DEMO, DYNAMO, VLLM])
       expect(checkConfig(readFileSync(file, 'utf8'), file).notes).toEqual([]);
   });
 });

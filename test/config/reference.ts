@@ -6,7 +6,7 @@ import {
 } from '../../src/config/dynamo.js';
 import { listFields } from '../../src/config/fields.js';
 import { fileSchema } from '../../src/config/file-schema.js';
-import { defaultConfig } from '../../src/config/load.js';
+import { defaultConfig, parseConfig } from '../../src/config/load.js';
 import { poolSchema } from '../../src/config/pool-schema.js';
 import { configFields } from '../../src/config/show.js';
 
@@ -18,12 +18,23 @@ export function referenceTables(): Record<string, string> {
 function poolTable(): string {
   const { pools } = configFields(defaultConfig());
   const rows = listFields(poolSchema).map(({ key, info }) => {
-    const defaults = ['high', 'medium', 'low'].map((tier) =>
-      key === 'preset' ? '' : literal(valueAt(pools[tier], key)),
-    );
+    const defaults = ['high', 'medium', 'low'].map((tier) => {
+      if (key === 'preset') return '';
+      const preset = valueAt(pools[tier], key);
+      return literal(preset === undefined ? valueAt(openaiPool(), key) : preset);
+    });
     return [code(key), dynamoNames(key), info.expected, info.unit, ...defaults, info.about];
   });
   return table(['field', "Dynamo's key", 'value', 'unit', 'high', 'medium', 'low', 'what it changes'], rows);
+}
+
+/** Fields that only an engine of kind openai has, with their defaults; where it is has none. */
+function openaiPool(): unknown {
+  const { pools } = configFields(
+    parseConfig('pools: { high: { engine: { kind: openai, urls: [http://h] } } }', 'f'),
+  );
+  const { urls: _, ...engine } = pools.high?.engine ?? {};
+  return { engine };
 }
 
 function fileTable(): string {
@@ -63,13 +74,16 @@ function code(text: string): string {
 }
 
 function literal(value: unknown): string {
+  if (value === undefined) return '';
   return typeof value === 'string'
     ? value
     : code(JSON.stringify(value).replaceAll(',', ', ').replaceAll('"', ''));
 }
 
 function valueAt(value: unknown, key: string): unknown {
-  return key.split('.').reduce<unknown>((at, part) => (at as Record<string, unknown>)[part], value);
+  return key
+    .split('.')
+    .reduce<unknown>((at, part) => (at as Record<string, unknown> | undefined)?.[part], value);
 }
 
 function table(head: string[], rows: string[][]): string {

@@ -5,13 +5,14 @@ import { poolSchema } from '../../src/config/pool-schema.js';
 import { ENGINES } from './engines.js';
 import { GATEWAY } from './gateway.js';
 import { GPUS } from './gpus.js';
+import { OPENAI_ENGINES } from './openai.js';
 import { PLANNER } from './planner.js';
 import { PLANNING } from './planning.js';
 import { QUEUES } from './queues.js';
 import { ROUTING } from './routing.js';
 import { WORKERS } from './workers.js';
 
-const PURE = [...PLANNING, ...PLANNER, ...ROUTING, ...GPUS, ...ENGINES];
+const PURE = [...PLANNING, ...PLANNER, ...ROUTING, ...GPUS, ...ENGINES, ...OPENAI_ENGINES];
 
 describe('a flip of one field of the file', () => {
   test.each(PURE)('$field: $says', ({ prove }) => prove({ redisUrl: 'none needed' }));

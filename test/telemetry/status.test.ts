@@ -193,6 +193,7 @@ test('GPUs are named with who holds them; use is told by priority', async () => 
       running: 2,
       kvUsage: 0.5,
       ageSeconds: 0,
+      engineLog: [],
     },
   ]);
   expect(high.tensorParallel).toMatchObject({ degree: 2, tokensPerSecondPerGpu: 0, efficiency: null });

@@ -68,7 +68,7 @@ async function waitForFloors(options: MeasureOptions, redis: Redis, keys: Keys):
   const pools = Object.values(config.pools).filter((pool) => pool.minWorkers > 0);
   const coldStart = Math.max(
     0,
-    ...pools.map((p) => (p.engine.kind === 'sim' ? p.engine.coldStartSeconds : 0)),
+    ...pools.map((p) => (p.engine.kind === 'noop' ? 0 : p.engine.coldStartSeconds)),
   );
   const giveUpAtMs = Date.now() + (coldStart + 60) * 1000;
   const missing = new Set(pools);

@@ -14,6 +14,7 @@ const STATE_COLOURS: Record<PlannerState, Colour> = {
 };
 const POOL_COLOURS: readonly Colour[] = ['magenta', 'cyan', 'green', 'yellow', 'blue'];
 const TRANSITIONS_SHOWN = 6;
+const LOG_LINES_SHOWN = 3;
 
 /** The status as text for a terminal `width` characters wide, without a line break at its end. */
 export function renderStatus(status: SystemStatus, options: { color: boolean; width: number }): string {
@@ -28,6 +29,7 @@ export function renderStatus(status: SystemStatus, options: { color: boolean; wi
     ...requestTable(status),
     [],
     ...costTable(status),
+    ...startingLines(status),
     ...failureLines(status),
     ...transitionLines(status),
   ];
@@ -198,12 +200,28 @@ function costTable({ pools }: SystemStatus): Line[] {
 
 function failureLines({ pools }: SystemStatus): Line[] {
   const failures = pools.flatMap((pool) => pool.workers.failures);
-  return failures.map((failure) => [
-    cell(`${failure.pool} ${failure.role}: `, 'red'),
-    cell(
-      `${failure.count} crashes in a row, ${failure.gaveUp ? 'given up' : 'starting again'}: ${failure.reason}`,
-    ),
+  return failures.flatMap((failure): Line[] => [
+    [
+      cell(`${failure.pool} ${failure.role}: `, 'red'),
+      cell(
+        `${failure.count} crashes in a row, ${failure.gaveUp ? 'given up' : 'starting again'}: ${failure.reason}`,
+      ),
+    ],
+    ...logLines(failure.logTail.slice(-LOG_LINES_SHOWN)),
   ]);
+}
+
+/** What an engine prints while it starts: loading a model takes minutes. */
+function startingLines({ pools }: SystemStatus): Line[] {
+  const starting = pools.flatMap((pool) => pool.workers.each).filter(({ state }) => state === 'starting');
+  return starting.flatMap(({ id, engineLog }): Line[] => {
+    const lines = logLines(engineLog.slice(-1));
+    return lines.length === 0 ? [] : [[cell(`${id} starts:`, 'cyan')], ...lines];
+  });
+}
+
+function logLines(lines: readonly string[]): Line[] {
+  return lines.map((line) => [cell(`  | ${line}`, 'dim')]);
 }
 
 function transitionLines({ pools }: SystemStatus): Line[] {

@@ -28,7 +28,8 @@ export function capacityFacts(
   switch (engine.kind) {
     case 'noop':
       return NOOP;
-    case 'sim': {
+    case 'sim':
+    case 'openai': {
       if (profile === null) return NOOP;
       const isl = Math.max(1, load?.isl ?? pool.expected.isl);
       const osl = Math.max(1, load?.osl ?? pool.expected.osl);

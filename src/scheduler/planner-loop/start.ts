@@ -40,7 +40,7 @@ export function startPlanner(
   }
   const sizes = workerSizes(pool);
   const tp = { prefill: sizes.prefill.tp, decode: sizes.vllm.tp };
-  const profile = pool.engine.kind === 'sim' ? loadProfile(pool.engine.profile) : null;
+  const profile = pool.engine.kind === 'noop' ? null : loadProfile(pool.engine.profile);
   // Fails here, not in the loop, where the profile has no law for the configured tensor parallelism.
   capacityFacts(pool, tp, profile, null);
   const question = profile === null ? null : poolQuestion(pool, profile, tp);

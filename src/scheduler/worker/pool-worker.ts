@@ -7,7 +7,7 @@ import { parseControl } from '../../contract/reply.js';
 import { type RoutedRequest, routedRequestSchema } from '../../contract/request.js';
 import type { WorkerRole } from '../../contract/worker.js';
 import { Cancellation } from '../../engines/cancellation.js';
-import type { Engine } from '../../engines/engine.js';
+import type { Engine, EngineCondition } from '../../engines/engine.js';
 import { connect, workerOptions } from '../../queues/connection.js';
 import { EndPublisher, TokenEmitter } from '../../queues/emitter.js';
 import { retireJournal } from '../../queues/journal.js';
@@ -45,6 +45,8 @@ export class PoolWorker {
   readonly #ends: EndPublisher;
   readonly #context: RunContext;
   #draining = false;
+  #engineDown = false;
+  #started = false;
   /** Runs that left the engine and whose end is on its way to Redis; the next request comes with the answer. */
   readonly #finishing = new Set<Run>();
   #roomChanged = false;
@@ -80,6 +82,7 @@ export class PoolWorker {
     };
     this.#bull.on('error', (error) => options.log(`queue ${name}: ${error.message}`));
     engine.onRoom(() => this.#adjustRoomSoon());
+    engine.onCondition?.((condition, why) => void this.#onCondition(condition, why));
   }
 
   /** Requests held now. */
@@ -96,6 +99,8 @@ export class PoolWorker {
     this.#control.on('message', (_channel: string, message: string) => this.#hear(message));
     await this.#control.subscribe(this.options.keys.control(this.options.pool.name));
     this.#adjustRoom();
+    this.#started = true;
+    if (this.#engineDown) await this.#bull.pause(true);
     this.#bull.run().catch((error: unknown) => this.options.log(`queue loop ended: ${String(error)}`));
   }
 
@@ -108,7 +113,7 @@ export class PoolWorker {
   /** Takes a drain back. */
   async resume(): Promise<void> {
     this.#draining = false;
-    await this.#bull.resume();
+    if (!this.#engineDown) await this.#bull.resume();
   }
 
   /** Resolves when no request is held, or at the deadline after those left went back to the queue. */
@@ -143,7 +148,7 @@ export class PoolWorker {
     // Another id or pool would write into another request's journal.
     if (id !== job.id) throw notRouted(`id: expected the job's own id ${job.id}, got ${id}`);
     if (pool !== options.pool.name) throw notRouted(`pool: expected ${options.pool.name}, got ${pool}`);
-    if (this.#draining) return putBack(job, token);
+    if (this.#draining || this.#engineDown) return putBack(job, token);
     const run = this.#begin(parsed.data, job);
     const refused = refusal(parsed.data, run.startedAtMs);
     if (refused !== undefined) throw finalFailure(refused);
@@ -251,6 +256,15 @@ export class PoolWorker {
     // A later run of the same request may be here already.
     if (this.#runs.get(run.id) === run) this.#runs.delete(run.id);
     this.#adjustRoom();
+  }
+
+  /** An engine that can take nothing must be given nothing: each request would fail, and soon for good. */
+  async #onCondition(condition: EngineCondition, why: string): Promise<void> {
+    this.#engineDown = condition !== 'up';
+    this.options.log(`the engine is ${condition}: ${why}`);
+    if (!this.#started) return;
+    if (this.#engineDown) await this.#bull.pause(true);
+    else if (!this.#draining) await this.#bull.resume();
   }
 
   #abort(id: string, cause: AbortCause): void {

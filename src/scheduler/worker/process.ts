@@ -18,6 +18,14 @@ import { createLogger } from '../../telemetry/log.js';
 import { Recorder } from '../../telemetry/recorder.js';
 import { PoolWorker } from './pool-worker.js';
 
+/** Of an engine's output, in the heartbeats of a worker that starts. */
+const ENGINE_LINES = 5;
+
+/** Redis may be gone for good (its owner died): the end waits no longer for it. */
+const GOODBYE_MS = 3_000;
+/** For the requests of an engine that is gone to get back to the queue. */
+const FAILING_MS = 5_000;
+
 /** Beyond its drain deadline, to put its requests back and say goodbye. */
 const ORPHAN_GRACE_MS = 10_000;
 
@@ -51,6 +59,7 @@ export class WorkerProcess {
   #beatTimer: NodeJS.Timeout | undefined;
   #drainDeadlineMs = 0;
   #ending: Promise<void> | undefined;
+  #failing: Promise<void> | undefined;
 
   constructor(
     private readonly spec: WorkerSpec,
@@ -66,7 +75,7 @@ export class WorkerProcess {
     this.#keys = new Keys(config.namespace);
     this.#redis = connect(redisUrl, 'plain');
     this.#recorder = new Recorder(this.#redis, this.#keys);
-    this.#engine = createEngine(pool, spec.role);
+    this.#engine = createEngine(pool, spec.role, spec.gpus);
     this.#worker = new PoolWorker({
       workerId: spec.workerId,
       role: spec.role,
@@ -85,6 +94,9 @@ export class WorkerProcess {
   /** Runs until the worker has ended; resolves with the exit code. */
   async run(): Promise<number> {
     const { spec, config } = this;
+    this.#engine.onCondition?.((condition, why) => {
+      if (condition === 'gone') this.#failing ??= this.#fail(why);
+    });
     process.on('SIGTERM', () => this.drain('SIGTERM'));
     process.on('SIGINT', () => this.drain('SIGINT'));
     process.on('SIGUSR2', () => this.takeDrainBack());
@@ -116,7 +128,19 @@ export class WorkerProcess {
     }
     await new Promise<void>((resolve) => this.#stopping.signal.addEventListener('abort', () => resolve()));
     await this.#ending;
-    return 0;
+    await this.#failing;
+    return this.#failing === undefined ? 0 : 1;
+  }
+
+  /** The engine is gone: its requests have failed and go back to the queue; the allocator starts another worker. */
+  async #fail(why: string): Promise<void> {
+    if (this.#life.status === 'done') return;
+    this.#log.error({ worker: this.spec.workerId, why }, 'engine gone');
+    this.#send({ type: 'FAIL', now: Date.now(), reason: why });
+    await this.#worker.drain();
+    await this.#worker.emptied(Date.now() + FAILING_MS, () => false);
+    this.#stopping.abort(new Error(why));
+    await this.#end('engine gone');
   }
 
   /** Begins a drain; asked again, the requests left go back to the queue at once. */
@@ -155,6 +179,7 @@ export class WorkerProcess {
     this.#send({ type: 'DRAIN', now: Date.now(), reason: 'the lease is lost' });
     this.#drainDeadlineMs = 0;
     this.#worker.requeueAll();
+    void this.#engine.stop({ now: true });
     if (this.#life.context.readyAtMs === null) this.#stopping.abort(new Error('lease lost'));
     else this.#ending ??= this.#drainOut();
   }
@@ -176,15 +201,15 @@ export class WorkerProcess {
     clearInterval(this.#beatTimer);
     const failed = this.#life.value === 'failed';
     this.#send({ type: 'EMPTY', now: Date.now() });
-    // Redis may be gone for good (its owner died): the end must not wait for it longer than a moment.
-    const goodbye = (async () => {
-      await this.#worker.close();
-      await this.#engine.stop();
+    await atMost(GOODBYE_MS, this.#worker.close());
+    // The lease goes last: until then its GPUs are not free.
+    await this.#engine.stop();
+    const goodbye = async () => {
       await this.#recorder.close();
       await this.#redis.hdel(this.#keys.heartbeats(this.spec.pool), this.spec.workerId);
       if (!failed) await releaseLease(this.#redis, this.#keys, this.spec.leaseId);
-    })();
-    await Promise.race([goodbye, new Promise((resolve) => setTimeout(resolve, 3_000).unref())]);
+    };
+    await atMost(GOODBYE_MS, goodbye());
     this.#redis.disconnect();
     this.#log.info({ worker: this.spec.workerId, why }, 'stopped');
     return 0;
@@ -197,6 +222,8 @@ export class WorkerProcess {
   /** @returns whether the lease still stands. */
   async #beat(): Promise<boolean> {
     const { spec } = this;
+    const ready = this.#life.value === 'ready' || this.#life.value === 'draining';
+    const lines = this.#engine.lastLines?.() ?? [];
     const beat: Heartbeat = {
       workerId: spec.workerId,
       pool: spec.pool,
@@ -207,6 +234,7 @@ export class WorkerProcess {
       pid: process.pid,
       gpus: spec.gpus,
       tp: spec.tp,
+      ...(ready || lines.length === 0 ? {} : { engineLog: lines.slice(-ENGINE_LINES) }),
       load: this.#life.context.readyAtMs === null ? null : this.#engine.load(),
       activeRequests: this.#worker.active,
       startedAtMs: this.#life.context.startedAtMs,
@@ -216,6 +244,16 @@ export class WorkerProcess {
     await this.#redis.hset(this.#keys.heartbeats(this.#pool.name), spec.workerId, JSON.stringify(beat));
     return renewLease(this.#redis, this.#keys, spec.leaseId, spec.workerId);
   }
+}
+
+/** Waits for work, but no longer than that; what becomes of it does not matter. */
+async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([work.catch(() => {}), limit]);
+  clearTimeout(timer);
 }
 
 /** Entry of the worker roles. Exits with 0 after a drain, 1 when the engine cannot start, 2 on a wrong spec. */

@@ -1,0 +1,147 @@
+import { z } from 'zod';
+import { SluiceError } from '../../contract/errors.js';
+import { finishReasonSchema, type TokenEnd, writeToken } from '../../contract/openai.js';
+import { parseJson } from '../../contract/reply.js';
+
+const count = z.number().int().min(0).max(1e9);
+const usageSchema = z.looseObject({ prompt_tokens: count, completion_tokens: count });
+const choiceSchema = z.looseObject({
+  index: z.number().optional(),
+  delta: z.record(z.string(), z.unknown()).nullish(),
+  text: z.string().nullish(),
+  logprobs: z.unknown().optional(),
+  finish_reason: z.string().nullish(),
+  stop_reason: z.union([z.string(), z.number(), z.null()]).optional(),
+});
+const chunkSchema = z.looseObject({
+  choices: z.array(choiceSchema).max(1).default([]),
+  usage: usageSchema.nullish(),
+  error: z.unknown().optional(),
+});
+const errorSchema = z.looseObject({ message: z.string(), code: z.union([z.number(), z.string()]).nullish() });
+
+/** Chunks beyond max_tokens that an honest engine may send: ends of tool calls, text that a detokenizer held back. */
+const SLACK = 16;
+
+/** Parts of a delta that say nothing of their own. */
+const SILENT = new Set(['role', 'content']);
+
+/**
+ * Reads one attempt's stream into token strings. A token is what the engine counts as one where it tells (usage in every
+ * chunk); else a chunk with something in it is one token.
+ */
+export class AnswerReader {
+  /** Token strings so far. */
+  tokens = 0;
+  #usage: z.output<typeof usageSchema> | null = null;
+  #finish: string | null = null;
+  #stopReason: TokenEnd['stopReason'];
+
+  /** @param most tokens that were asked for in this attempt; `before`: those of earlier ones. */
+  constructor(
+    private readonly most: number,
+    private readonly before: number,
+  ) {}
+
+  /** The engine said why it stopped: nothing but usage may follow. */
+  get finished(): boolean {
+    return this.#finish !== null;
+  }
+
+  /**
+   * Token strings of one event. Errors: `engine_protocol` on what no engine may send, the engine's own error as
+   * `engine_failed` or `invalid_request`.
+   */
+  read(data: string): string[] {
+    const parsed = chunkSchema.safeParse(parseJson(data));
+    if (!parsed.success) throw lie(`sent ${describe(data, parsed.error)}`);
+    const { choices, usage, error } = parsed.data;
+    if (error != null) throw engineError(error);
+    const [choice] = choices;
+    if (usage != null) this.#takeUsage(usage);
+    const entries = choice === undefined ? [] : this.#entriesOf(choice);
+    this.tokens += entries.length;
+    while (usage != null && this.tokens < usage.completion_tokens) {
+      entries.push('');
+      this.tokens++;
+    }
+    if (this.tokens > this.most + SLACK)
+      throw lie(`sent more than the ${this.most} tokens that it was asked for`);
+    if (choice?.finish_reason != null) {
+      this.#finish = choice.finish_reason;
+      this.#stopReason = choice.stop_reason;
+      if (this.#finish === 'abort' || this.#finish === 'error')
+        throw new SluiceError('engine_failed', `the engine ended the request itself (${this.#finish})`);
+    }
+    return entries;
+  }
+
+  /** The last string of the answer. Errors: `engine_failed` when the stream was cut before its end. */
+  end(done: boolean): string {
+    if (this.#finish === null && !done)
+      throw new SluiceError('engine_failed', `the engine's stream was cut after ${this.tokens} tokens`);
+    const reason = finishReasonSchema.safeParse(this.#finish);
+    const full = this.tokens >= this.most ? 'length' : 'stop';
+    const usage = this.#usage;
+    const end: TokenEnd = {
+      finishReason: reason.success ? reason.data : full,
+      usage:
+        usage === null
+          ? null
+          : {
+              // An attempt that goes on has what was emitted in its prompt.
+              promptTokens: Math.max(1, usage.prompt_tokens - this.before),
+              completionTokens: this.before + usage.completion_tokens,
+            },
+    };
+    if (usage !== null) end.engineUsage = usage;
+    if (this.#stopReason != null) end.stopReason = this.#stopReason;
+    return writeToken({ end });
+  }
+
+  #takeUsage(usage: z.output<typeof usageSchema>): void {
+    if (usage.completion_tokens > this.most + SLACK)
+      throw lie(`counts ${usage.completion_tokens} tokens where it was asked for ${this.most}`);
+    if (usage.completion_tokens < (this.#usage?.completion_tokens ?? 0)) throw lie('counts tokens backwards');
+    this.#usage = usage;
+  }
+
+  #entriesOf(choice: z.output<typeof choiceSchema>): string[] {
+    const content = choice.delta?.content;
+    const text = typeof content === 'string' ? content : (choice.text ?? '');
+    const { logprobs } = choice;
+    let delta: Record<string, unknown> | undefined;
+    for (const [key, value] of Object.entries(choice.delta ?? {})) {
+      if (SILENT.has(key) || value == null || value === '' || (Array.isArray(value) && value.length === 0))
+        continue;
+      delta ??= {};
+      delta[key] = value;
+    }
+    if (delta === undefined && logprobs == null) return text === '' ? [] : [writeToken({ text })];
+    return [writeToken({ text, ...(delta && { delta }), ...(logprobs == null ? {} : { logprobs }) })];
+  }
+}
+
+function lie(what: string): SluiceError {
+  return new SluiceError('engine_protocol', `the engine ${what}; the request was ended`);
+}
+
+/** An error within a stream, as vLLM sends it. */
+function engineError(error: unknown): SluiceError {
+  const parsed = errorSchema.safeParse(error);
+  const { message, code } = parsed.success
+    ? parsed.data
+    : { message: JSON.stringify(error).slice(0, 200), code: 500 };
+  const mine = Number(code) >= 400 && Number(code) < 500;
+  return new SluiceError(
+    mine ? 'invalid_request' : 'engine_failed',
+    `the engine answered: ${message.slice(0, 500)}`,
+  );
+}
+
+/** What was wrong with an event, without its text: that may be the user's. */
+function describe(data: string, error: z.ZodError): string {
+  const [issue] = error.issues;
+  if (parseJson(data) === undefined) return `an event of ${data.length} characters that is not JSON`;
+  return `a chunk with ${issue?.path.join('.') || 'no object'}: ${issue?.message}`;
+}

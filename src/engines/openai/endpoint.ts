@@ -1,0 +1,158 @@
+import { z } from 'zod';
+import { SluiceError } from '../../contract/errors.js';
+import { parseJson } from '../../contract/reply.js';
+import type { EngineLoad } from '../../contract/worker.js';
+import { type Dialect, dialectOf } from './body.js';
+import { Breaker } from './breaker.js';
+import type { EngineClient } from './client.js';
+import { readMetrics } from './metrics.js';
+import { type Held, kvCapacity, type Limits, roomOf, type Sighting } from './room.js';
+
+const ASK_LIMIT_MS = 5_000;
+const METRICS_BYTES = 16 * 1024 * 1024;
+const MODELS_BYTES = 4 * 1024 * 1024;
+/** Of an engine that does not tell; vLLM's. */
+export const BLOCK_TOKENS = 16;
+
+const modelsSchema = z.looseObject({
+  data: z.array(z.looseObject({ id: z.string(), owned_by: z.string().optional() })),
+});
+
+/** One server: what it says of itself, what this worker has on it, and whether it is to be asked. */
+export class Endpoint {
+  readonly held = new Set<Held>();
+  dialect: Dialect = dialectOf(undefined);
+  /** Why it is not to be asked; null: it is. */
+  #unhealthy: string | null = 'it was not asked yet';
+  #lastFailure = '';
+  #seen: Sighting | null = null;
+  /** Where health is asked; a server without /health is as healthy as its list of models. */
+  #healthPath = '/health';
+  #hasMetrics = true;
+  readonly #breaker = new Breaker();
+
+  constructor(
+    readonly url: string,
+    readonly client: EngineClient,
+    private readonly limits: Limits,
+    private readonly now: () => number,
+  ) {}
+
+  /** Why it takes no request now; null: it does. */
+  get trouble(): string | null {
+    if (this.#unhealthy !== null) return `${this.url}: ${this.#unhealthy}`;
+    return this.#breaker.allows(this.now()) ? null : `${this.url}: ${this.#lastFailure}`;
+  }
+
+  /** Asks for health and load. Never rejects. */
+  async look(): Promise<void> {
+    await Promise.all([this.#lookAtHealth(), this.#hasMetrics ? this.#lookAtLoad() : undefined]);
+  }
+
+  /**
+   * Reads which models it serves, and what it can beyond OpenAI's API.
+   * Errors: `engine_failed` when it does not serve `model`.
+   */
+  async identify(model: string): Promise<void> {
+    const { status, text } = await this.client.get('/v1/models', ASK_LIMIT_MS, MODELS_BYTES);
+    // A server without a list of models is taken at its word.
+    if (status === 404 || status === 405) return;
+    const parsed = modelsSchema.safeParse(parseJson(text));
+    if (status !== 200 || !parsed.success) {
+      throw new SluiceError(
+        'engine_failed',
+        `${this.url}/v1/models: expected a list of models, got status ${status}`,
+      );
+    }
+    const { data } = parsed.data;
+    const found = data.find(({ id }) => id === model);
+    if (found === undefined) {
+      const known = data.map(({ id }) => id).join(', ');
+      throw new SluiceError(
+        'engine_failed',
+        `${this.url} serves ${known || 'no model'}, expected ${model}; set engine.served_model to its name for it`,
+      );
+    }
+    this.dialect = dialectOf(found.owned_by);
+  }
+
+  room(tokens: number): number {
+    return this.trouble === null ? roomOf(this.limits, this.#seen, this.held, tokens) : 0;
+  }
+
+  take(held: Held): void {
+    this.#breaker.sent();
+    this.held.add(held);
+  }
+
+  /** A request has ended. `failure`: null when it went well, undefined when that says nothing about the engine. */
+  gave(held: Held, failure: SluiceError | null | undefined): void {
+    this.held.delete(held);
+    if (failure === undefined) this.#breaker.undecided();
+    else if (failure === null) this.#breaker.succeeded();
+    else {
+      this.#lastFailure = failure.message;
+      this.#breaker.failed(this.now());
+    }
+  }
+
+  load(): EngineLoad {
+    const metrics = this.#seen?.metrics;
+    const blockTokens = metrics?.blockTokens ?? BLOCK_TOKENS;
+    const kv = kvCapacity(this.limits, this.#seen);
+    const held = [...this.held];
+    const waiting = held.filter(({ made }) => made === 0);
+    const used =
+      metrics === undefined ? held.reduce((sum, { isl, made }) => sum + isl + made, 0) : metrics.kvUsage * kv;
+    return {
+      maxSequences: this.limits.maxSequences,
+      runningSequences: Math.round(metrics?.running ?? held.length - waiting.length),
+      waitingSequences: Math.round(metrics?.waiting ?? waiting.length),
+      totalKvBlocks: Math.floor(kv / blockTokens),
+      usedKvBlocks: Math.floor(Math.min(used, kv) / blockTokens),
+      blockTokens,
+      waitingPrefillTokens: waiting.reduce((sum, { isl, transfers }) => sum + (transfers ? 0 : isl), 0),
+      prefixHitRate: metrics?.prefixHitRate ?? null,
+      generatedTokens: Math.round(metrics?.generatedTokens ?? 0),
+      preemptions: Math.round(metrics?.preemptions ?? 0),
+    };
+  }
+
+  async #lookAtHealth(): Promise<void> {
+    try {
+      const { status } = await this.client.get(this.#healthPath, ASK_LIMIT_MS, MODELS_BYTES);
+      if (status === 404 && this.#healthPath === '/health') {
+        this.#healthPath = '/v1/models';
+        await this.#lookAtHealth();
+        return;
+      }
+      this.#unhealthy = status === 200 ? null : `${this.#healthPath} answered ${status}`;
+    } catch (error) {
+      this.#unhealthy = `${this.#healthPath}: ${reasonOf(error)}`;
+    }
+  }
+
+  async #lookAtLoad(): Promise<void> {
+    try {
+      const { status, text } = await this.client.get('/metrics', ASK_LIMIT_MS, METRICS_BYTES);
+      if (status === 404) this.#hasMetrics = false;
+      const metrics = status === 200 ? readMetrics(text) : null;
+      if (metrics === null) return;
+      let heldTokens = 0;
+      let heldWaiting = 0;
+      for (const { isl, made, transfers } of this.held) {
+        if (made > 0) heldTokens += isl + made;
+        else if (!transfers) heldWaiting++;
+      }
+      this.#seen = { metrics, held: this.held.size, heldTokens, heldWaiting };
+    } catch {
+      // Its health says the rest; load that was known stands meanwhile.
+    }
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  return error.message || code || error.name;
+}

@@ -1,0 +1,41 @@
+import { StringDecoder } from 'node:string_decoder';
+import { SluiceError } from '../../contract/errors.js';
+
+/** No event of a token is so long, log probabilities and all. */
+const MOST_CHARACTERS = 1024 * 1024;
+
+/**
+ * Takes an event stream apart (HTML standard, server-sent events, but for a lone CR as the end of a line): bytes in,
+ * the data of each event out. Errors: `engine_protocol` on an event beyond a million characters.
+ */
+export class SseParser {
+  readonly #decoder = new StringDecoder('utf8');
+  #rest = '';
+  #data: string | null = null;
+
+  push(bytes: Uint8Array): string[] {
+    const text = this.#rest + this.#decoder.write(bytes);
+    const events: string[] = [];
+    let from = 0;
+    for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', from)) {
+      const end = at > from && text[at - 1] === '\r' ? at - 1 : at;
+      this.#line(text, from, end, events);
+      from = at + 1;
+    }
+    this.#rest = from === 0 ? text : text.slice(from);
+    if (this.#rest.length + (this.#data?.length ?? 0) > MOST_CHARACTERS) {
+      throw new SluiceError('engine_protocol', 'the engine sent an event of more than a million characters');
+    }
+    return events;
+  }
+
+  #line(text: string, from: number, end: number, events: string[]): void {
+    if (from === end) {
+      if (this.#data !== null) events.push(this.#data);
+      this.#data = null;
+    } else if (text.startsWith('data:', from)) {
+      const value = text.slice(from + (text[from + 5] === ' ' ? 6 : 5), end);
+      this.#data = this.#data === null ? value : `${this.#data}\n${value}`;
+    }
+  }
+}

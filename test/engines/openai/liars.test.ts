@@ -1,0 +1,364 @@
+import type { ServerResponse } from 'node:http';
+import { createServer, type Socket } from 'node:net';
+import { once } from 'node:events';
+import { afterEach, describe, expect, it } from 'vitest';
+import { endOf, textOf } from '../../../src/contract/openai.js';
+import type { OpenaiEngine } from '../../../src/engines/openai/engine.js';
+import {
+  asked,
+  delta,
+  events,
+  type FakeServer,
+  fakeServer,
+  finish,
+  openaiEngine,
+  tokensOf,
+  text,
+} from '../../support/openai-engine.js';
+import { until } from '../../support/pool.js';
+
+const open: { close?(): Promise<void>; stop?(): Promise<void> }[] = [];
+afterEach(async () => {
+  for (const each of open.splice(0).reverse()) await (each.stop?.() ?? each.close?.());
+});
+
+async function serving(
+  answer: Parameters<typeof fakeServer>[0],
+  config: Parameters<typeof openaiEngine>[1] = {},
+  gets: Parameters<typeof fakeServer>[1] = {},
+): Promise<{ server: FakeServer; engine: OpenaiEngine }> {
+  const server = await fakeServer(answer, gets);
+  open.push(server);
+  const engine = await openaiEngine([server.url], config);
+  open.push(engine);
+  return { server, engine };
+}
+
+const usage = (completion_tokens: unknown, prompt_tokens: unknown = 4) => ({
+  prompt_tokens,
+  completion_tokens,
+});
+const good = (response: ServerResponse) => {
+  events(response, text('fine'), finish('stop', usage(1)), '[DONE]');
+  response.end();
+};
+
+describe('an engine that lies fails the request, and serves the next', () => {
+  const lies: [string, (response: ServerResponse) => void, string, string][] = [
+    [
+      'tells negative usage',
+      (r) => events(r, text('a', usage(-1))),
+      'engine_protocol',
+      'usage.completion_tokens',
+    ],
+    ['tells usage that is no number', (r) => events(r, text('a', usage('many'))), 'engine_protocol', 'usage'],
+    [
+      'counts backwards',
+      (r) => events(r, text('a', usage(3)), text('b', usage(2))),
+      'engine_protocol',
+      'backwards',
+    ],
+    [
+      'counts more than was asked',
+      (r) => events(r, text('a', usage(1000))),
+      'engine_protocol',
+      'counts 1000',
+    ],
+    ['sends what is not JSON', (r) => events(r, '{"choices": [', 'x'), 'engine_protocol', 'not JSON'],
+    ['sends JSON that is no chunk', (r) => events(r, { choices: 'none' }), 'engine_protocol', 'choices'],
+    ['sends several choices', (r) => events(r, { choices: [{}, {}] }), 'engine_protocol', 'choices'],
+    ['sends null', (r) => events(r, 'null'), 'engine_protocol', 'a chunk'],
+    [
+      'sends a line without an end',
+      (r) =>
+        void r.writeHead(200, { 'content-type': 'text/event-stream' }).write(`data: ${'x'.repeat(1.5e6)}`),
+      'engine_protocol',
+      'more than a million characters',
+    ],
+    [
+      'answers in HTML',
+      (r) => void r.writeHead(200, { 'content-type': 'text/html' }).end('<h1>Welcome</h1>'),
+      'engine_protocol',
+      'expected text/event-stream',
+    ],
+    [
+      'says nothing of its content',
+      (r) => void r.writeHead(200).end('{}'),
+      'engine_protocol',
+      'content type none',
+    ],
+    [
+      'sends heads without end',
+      (r) => {
+        const timer = setInterval(() => r.socket?.write(`x-more: ${'y'.repeat(2000)}\r\n`), 1);
+        r.socket?.write('HTTP/1.1 200 OK\r\n');
+        r.socket?.on('close', () => clearInterval(timer));
+      },
+      'engine_failed',
+      'cannot be reached',
+    ],
+    ['ends the stream short', (r) => (events(r, text('a')), r.end()), 'engine_failed', 'cut after 1 tokens'],
+    [
+      'breaks the connection',
+      (r) => (events(r, text('a')), setTimeout(() => r.destroy(), 50)),
+      'engine_failed',
+      'broke',
+    ],
+    ['says that it aborted', (r) => events(r, text('a'), finish('abort')), 'engine_failed', 'abort'],
+    [
+      'reports an error in the stream',
+      (r) => events(r, text('a'), { error: { message: 'CUDA error', code: 500 } }),
+      'engine_failed',
+      'CUDA error',
+    ],
+    [
+      'refuses the request in the stream',
+      (r) => events(r, { error: { message: 'bad grammar', code: 400 } }),
+      'invalid_request',
+      'bad grammar',
+    ],
+  ];
+  it.each(lies)('%s', async (_, lie, code, message) => {
+    const { engine } = await serving((response, _seen, index) =>
+      index === 0 ? lie(response) : good(response),
+    );
+    const failure = await tokensOf(engine, asked('r', 20)).catch((error: unknown) => error);
+    expect(failure).toMatchObject({ code, message: expect.stringContaining(message) });
+    expect(textOf(await tokensOf(engine, asked('next', 20)))).toBe('fine');
+    expect(engine.room(10)).toBeGreaterThan(0);
+  });
+
+  it('streams for ever: it is cut a little after max_tokens, and the connection closed', async () => {
+    let closed = false;
+    const { engine } = await serving((response) => {
+      const timer = setInterval(() => events(response, text('more ')), 1);
+      response.on('close', () => {
+        closed = true;
+        clearInterval(timer);
+      });
+    });
+    await expect(tokensOf(engine, asked('r', 20))).rejects.toMatchObject({ code: 'engine_protocol' });
+    await until(() => closed, 'the connection is closed');
+  });
+
+  it('only keeps the line open: no token in time is a failure, whatever else comes', async () => {
+    const config = { firstTokenTimeoutSeconds: 0.3, tokenGapTimeoutSeconds: 0.2 };
+    const alive = (response: ServerResponse) => {
+      const timer = setInterval(() => response.write(': ping\n\n'), 20);
+      response.on('close', () => clearInterval(timer));
+    };
+    const { engine } = await serving((response, _seen, index) => {
+      if (index === 1) events(response, text('a'));
+      else response.writeHead(200, { 'content-type': 'text/event-stream' });
+      alive(response);
+    }, config);
+    await expect(tokensOf(engine, asked('r', 20))).rejects.toThrow('no first token in 0.3 s');
+    await expect(tokensOf(engine, asked('r', 20))).rejects.toThrow('no token for 0.2 s');
+  });
+
+  it('never closes after the end: the answer is complete, and nothing waits', async () => {
+    const { engine, server } = await serving((response) => {
+      events(response, text('a'), finish('stop'), '[DONE]');
+      const timer = setInterval(() => response.write(': still here\n\n'), 20);
+      response.on('close', () => clearInterval(timer));
+    });
+    const startedMs = Date.now();
+    expect(textOf(await tokensOf(engine, asked('r', 20)))).toBe('a');
+    expect(Date.now() - startedMs).toBeLessThan(1000);
+    expect(server.seen).toHaveLength(1);
+  });
+
+  it('tells a load that cannot be: it is brought within bounds', async () => {
+    const lines = [
+      'vllm:num_requests_running{engine="0"} -5',
+      'vllm:num_requests_waiting{engine="0"} 1e3',
+      'vllm:kv_cache_usage_perc{engine="0"} 7',
+      'vllm:prefix_cache_queries_total{engine="0"} 1',
+      'vllm:prefix_cache_hits_total{engine="0"} 9',
+      'vllm:generation_tokens_total NaN',
+      'nonsense }{',
+    ];
+    const { engine } = await serving(good, {}, { '/metrics': lines.join('\n') });
+    expect(engine.load()).toMatchObject({
+      runningSequences: 0,
+      waitingSequences: 1000,
+      usedKvBlocks: engine.load().totalKvBlocks,
+      prefixHitRate: 1,
+      generatedTokens: 0,
+    });
+    expect(engine.room(100)).toBe(0);
+  });
+});
+
+describe('the openai engine and a server', () => {
+  it('sends what the client asked, less what is for Sluice to say', async () => {
+    const { engine, server } = await serving(good, { sendPriority: true, servedModel: 'm' });
+    const body = {
+      messages: [{ role: 'user', content: 'x' }],
+      temperature: 0.3,
+      stop: ['END'],
+      seed: 7,
+      min_tokens: 2,
+      a_field_that_nobody_knows: { deep: [1] },
+      max_completion_tokens: 9999,
+      priority: -100,
+      kv_transfer_params: { remote_host: 'evil' },
+      request_id: 'mine',
+      n: 5,
+    };
+    await tokensOf(engine, asked('r-1', 20, { params: { openai: { endpoint: 'chat', body } } }));
+    const [seen] = server.seen;
+    expect(seen?.url).toBe('/v1/chat/completions');
+    expect(seen?.headers['x-request-id']).toBe('r-1');
+    expect(seen?.body).toEqual({
+      model: 'm',
+      messages: body.messages,
+      temperature: 0.3,
+      stop: ['END'],
+      seed: 7,
+      min_tokens: 2,
+      a_field_that_nobody_knows: { deep: [1] },
+      max_tokens: 20,
+      priority: 2,
+      stream: true,
+      stream_options: { include_usage: true, continuous_usage_stats: true },
+    });
+  });
+
+  it('sends its key, and says which field to set when it is refused', async () => {
+    const server = await fakeServer((response, { headers }) =>
+      headers.authorization === 'Bearer k'
+        ? good(response)
+        : response.writeHead(401).end('{"error":{"message":"no"}}'),
+    );
+    open.push(server);
+    const [right, wrong] = [
+      await openaiEngine([server.url], {}, { apiKey: 'k' }),
+      await openaiEngine([server.url], {}, { apiKey: 'other' }),
+    ];
+    open.push(right, wrong);
+    expect(textOf(await tokensOf(right, asked('r', 20)))).toBe('fine');
+    await expect(tokensOf(wrong, asked('r', 20))).rejects.toThrow('answered 401: no; name the variable');
+  });
+
+  it('keeps connections for the next request', async () => {
+    const { engine, server } = await serving(good);
+    for (let i = 0; i < 5; i++) await tokensOf(engine, asked(`r${i}`, 20));
+    // One for health and one for the requests, or one for both.
+    expect(server.connections()).toBeLessThanOrEqual(2);
+  });
+
+  it('counts tokens as the engine does where it tells, else one a chunk', async () => {
+    const { engine } = await serving((response, _seen, index) => {
+      if (index === 0)
+        events(response, text('three words here', usage(3)), text(' ', usage(4)), finish('stop', usage(5)));
+      else events(response, text('three words here'), text(' '), finish('stop'));
+      events(response, '[DONE]');
+      response.end();
+    });
+    const told = await tokensOf(engine, asked('a', 20));
+    expect(told.slice(0, -1)).toEqual(['three words here', '', '', ' ', '']);
+    expect(endOf(told)).toMatchObject({ finishReason: 'stop', usage: { completionTokens: 5 } });
+    const untold = await tokensOf(engine, asked('b', 20));
+    expect(untold.slice(0, -1)).toEqual(['three words here', ' ']);
+    expect(endOf(untold)).toEqual({ finishReason: 'stop', usage: null });
+  });
+
+  it('takes reasoning and log probabilities along', async () => {
+    const { engine } = await serving((response) => {
+      const logprobs = { content: [{ token: 'b', logprob: -1 }] };
+      events(
+        response,
+        delta({ role: 'assistant', content: '' }),
+        delta({ reasoning_content: 'hm', content: null }),
+      );
+      events(response, { choices: [{ index: 0, delta: { content: 'b', tool_calls: [] }, logprobs }] });
+      events(response, finish('stop'), '[DONE]');
+      response.end();
+    });
+    const tokens = await tokensOf(engine, asked('a', 20));
+    expect(tokens).toHaveLength(3);
+    expect(textOf(tokens)).toBe('b');
+    expect(tokens[0]).toContain('"reasoning_content":"hm"');
+    expect(tokens[1]).toContain('"logprob":-1');
+  });
+
+  it.each([
+    [400, { error: { message: "This model's maximum context length is 10" } }, 'prompt_too_long'],
+    [400, { error: { message: 'temperature must be positive' } }, 'invalid_request'],
+    [422, { detail: 'no' }, 'invalid_request'],
+    [404, { error: { message: 'no such route' } }, 'engine_failed'],
+    [429, {}, 'engine_failed'],
+    [503, 'busy', 'engine_failed'],
+  ])('maps a status of %i %j to %s', async (status, body, code) => {
+    const { engine } = await serving((response) => void response.writeHead(status).end(JSON.stringify(body)));
+    await expect(tokensOf(engine, asked('r', 20))).rejects.toMatchObject({ code });
+  });
+
+  it('goes on by chat only where the engine is known to, and by completion anywhere', async () => {
+    const models = JSON.stringify({ data: [{ id: 'm', owned_by: 'somebody' }] });
+    const { engine, server } = await serving(good, {}, { '/v1/models': models });
+    const chat = (body: object) => ({ openai: { endpoint: 'chat', body: { messages: [], ...body } } });
+    const emitted = ['a ', 'b'];
+    await expect(tokensOf(engine, asked('r', 20, { emitted, params: chat({}) }))).rejects.toMatchObject({
+      code: 'cannot_continue',
+    });
+    expect(server.seen).toEqual([]);
+    await tokensOf(engine, asked('r', 20, { emitted, params: { stop: ['x'], min_tokens: 5 } }));
+    expect(server.seen[0]?.body).toMatchObject({
+      prompt: 'why is it soa b',
+      max_tokens: 18,
+      min_tokens: 3,
+      stop: ['x'],
+    });
+    expect(server.seen[0]?.body.stream_options).toEqual({ include_usage: true });
+    expect(server.seen[0]?.headers['x-request-id']).toMatch(/^r~2~/);
+  });
+
+  it('opens its circuit after failures in a row, and tries again after a moment', async () => {
+    let broken = true;
+    const { engine, server } = await serving((response) => {
+      if (broken) response.writeHead(500).end();
+      else good(response);
+    });
+    const conditions: string[] = [];
+    engine.onCondition((condition) => conditions.push(condition));
+    for (let i = 0; i < 3; i++) await tokensOf(engine, asked('r', 20)).catch(() => {});
+    expect(conditions).toEqual(['down']);
+    expect(engine.room(10)).toBe(0);
+    await expect(tokensOf(engine, asked('r', 20))).rejects.toThrow('no engine to ask');
+    expect(server.seen).toHaveLength(3);
+    broken = false;
+    await until(() => conditions.at(-1) === 'up', 'it is tried again');
+    expect(textOf(await tokensOf(engine, asked('r', 20)))).toBe('fine');
+  });
+
+  it('does not start on a server that serves another model, or none', async () => {
+    const models = JSON.stringify({ data: [{ id: 'other' }] });
+    const server = await fakeServer(good, { '/v1/models': models });
+    open.push(server);
+    await expect(openaiEngine([server.url])).rejects.toThrow(
+      'serves other, expected m; set engine.served_model',
+    );
+    await expect(openaiEngine(['http://127.0.0.1:1'], { startTimeoutSeconds: 0.3 })).rejects.toThrow(
+      /did not start: .*ECONNREFUSED/,
+    );
+  });
+
+  it('is as healthy as its list of models where it has no /health', async () => {
+    const { engine } = await serving(good, {}, { '/health': 404 });
+    expect(textOf(await tokensOf(engine, asked('r', 20)))).toBe('fine');
+  });
+
+  it('does not hang on a server that accepts and says nothing', async () => {
+    const held: Socket[] = [];
+    const silent = createServer((socket) => void held.push(socket)).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const address = silent.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    const engine = openaiEngine([`http://127.0.0.1:${port}`], { startTimeoutSeconds: 0.1 });
+    await expect(engine).rejects.toThrow('did not start');
+    for (const socket of held) socket.destroy();
+    silent.close();
+  });
+});
