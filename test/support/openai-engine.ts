@@ -5,7 +5,7 @@ import type { EngineRequest } from '../../src/engines/engine.js';
 import { OpenaiEngine, type OpenaiEngineOptions } from '../../src/engines/openai/engine.js';
 
 /** Short times, so that a test of a time-out is short. */
-export const CONFIG: OpenaiEngineConfig = {
+const CONFIG: OpenaiEngineConfig = {
   kind: 'openai',
   profile: 'unused here',
   coldStartSeconds: 1,
@@ -116,10 +116,11 @@ export async function fakeServer(
 }
 
 /** Starts a stream and writes events: objects as JSON, texts as they are. */
-export function events(response: ServerResponse, ...data: (object | string)[]): void {
+export function events(response: ServerResponse, ...data: (object | string)[]): ServerResponse {
   if (!response.headersSent) response.writeHead(200, { 'content-type': 'text/event-stream' });
   for (const each of data)
     response.write(`data: ${typeof each === 'string' ? each : JSON.stringify(each)}\n\n`);
+  return response;
 }
 
 export const text = (content: string, usage?: object) => ({

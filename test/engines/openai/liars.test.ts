@@ -97,10 +97,10 @@ describe('an engine that lies fails the request, and serves the next', () => {
       'engine_failed',
       'cannot be reached',
     ],
-    ['ends the stream short', (r) => (events(r, text('a')), r.end()), 'engine_failed', 'cut after 1 tokens'],
+    ['ends the stream short', (r) => void events(r, text('a')).end(), 'engine_failed', 'cut after 1 tokens'],
     [
       'breaks the connection',
-      (r) => (events(r, text('a')), setTimeout(() => r.destroy(), 50)),
+      (r) => void setTimeout((cut) => cut.destroy(), 50, events(r, text('a'))),
       'engine_failed',
       'broke',
     ],
