@@ -1,13 +1,26 @@
-import { writeFileSync } from 'node:fs';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { SluiceError } from '../contract/errors.js';
 import { loadMeasuredTable } from '../profile/load.js';
+import { GPU_NAMES } from '../profile/roofline/hardware.js';
+import { MODEL_NAMES } from '../profile/roofline/models.js';
 import type { FitOptions } from '../profile/tables/fit.js';
-import { measuredProfile } from '../profile/tables/profile.js';
+import { measuredProfile } from '../profile/measured.js';
 import { VLLM_SEQUENCES } from '../profile/tables/sweep.js';
 import type { MeasuredTable } from '../profile/tables/types.js';
 import { checkReport, renderCheck, renderPoints } from './profile/check.js';
 import { fitReport, type Questions, renderFit } from './profile/fit.js';
+import { type GenerateFlags, generateReport, renderGenerate } from './profile/generate.js';
+import { count, degrees, each, positive, share, writeProfile } from './profile/options.js';
+import { renderValidation, validationReport } from './profile/validate.js';
+
+/** `sluice profile ...`: what a measured profile says, what the sim engine makes of it, and profiles by arithmetic. */
+export function profileCommand(): Command {
+  return new Command('profile')
+    .description('performance profiles: measured, checked, generated')
+    .addCommand(fitCommand())
+    .addCommand(checkCommand())
+    .addCommand(generateCommand());
+}
 
 interface FitFlags {
   json?: boolean;
@@ -19,18 +32,8 @@ interface FitFlags {
   row?: number;
 }
 
-interface CheckFlags {
-  json?: boolean;
-  points?: boolean;
-  profile?: string;
-  row?: number;
-}
-
-/** `sluice profile ...`: what a measured profile says, and what a law fitted to it would. */
-export function profileCommand(): Command {
-  const command = new Command('profile').description('measured performance profiles');
-  command
-    .command('fit')
+function fitCommand(): Command {
+  return new Command('fit')
     .description('the range that a measured profile covers, and the law fitted to it with its errors')
     .argument(
       '<paths...>',
@@ -49,17 +52,24 @@ export function profileCommand(): Command {
     .option('--out <file>', 'write a profile with the laws of all tables, one TP degree each')
     .option('--row <n>', 'which profile of an npz that holds several, from 0', count)
     .action((paths: string[], flags: FitFlags) => {
-      const tables = paths.map((path) =>
-        loadMeasuredTable(path, flags.row === undefined ? {} : { row: flags.row }),
-      );
+      const tables = paths.map((path) => loadMeasuredTable(path, rowOf(flags)));
       const options = { maxBatch: flags.maxBatch };
       const reports = tables.map((table) => fitReport(table, options, questionsOf(flags)));
-      if (flags.out !== undefined) writeProfile(tables, flags.out, options);
+      if (flags.out !== undefined) writeFitted(tables, flags.out, options);
       const json = JSON.stringify(reports.length === 1 ? reports[0] : reports, null, 2);
-      process.stdout.write(`${flags.json === true ? json : reports.map(renderFit).join('\n\n')}\n`);
+      print(flags.json === true ? json : reports.map(renderFit).join('\n\n'));
     });
-  command
-    .command('check')
+}
+
+interface CheckFlags {
+  json?: boolean;
+  points?: boolean;
+  profile?: string;
+  row?: number;
+}
+
+function checkCommand(): Command {
+  return new Command('check')
     .description(
       'how near the sim engine comes to measured TTFT, ITL and throughput when driven the same way',
     )
@@ -70,16 +80,65 @@ export function profileCommand(): Command {
     .option('--row <n>', 'which profile of an npz that holds several, from 0', count)
     .addHelpText('after', '\nExit codes: 0 within 8 %, 1 not.')
     .action((paths: string[], flags: CheckFlags) => {
-      const report = checkReport(paths, {
-        ...(flags.profile === undefined ? {} : { profile: flags.profile }),
-        ...(flags.row === undefined ? {} : { row: flags.row }),
-      });
-      const text =
-        flags.points === true ? `${renderPoints(report)}\n\n${renderCheck(report)}` : renderCheck(report);
-      process.stdout.write(`${flags.json === true ? JSON.stringify(report, null, 2) : text}\n`);
+      const own = flags.profile === undefined ? {} : { profile: flags.profile };
+      const report = checkReport(paths, { ...own, ...rowOf(flags) });
+      const points = flags.points === true ? `${renderPoints(report)}\n\n` : '';
+      print(flags.json === true ? JSON.stringify(report, null, 2) : `${points}${renderCheck(report)}`);
       process.exitCode = report.reached ? 0 : 1;
     });
-  return command;
+}
+
+interface GenerateCommandFlags extends Omit<GenerateFlags, 'model' | 'gpu'> {
+  model?: string;
+  gpu?: string;
+  json?: boolean;
+  out?: string;
+  validate?: string;
+}
+
+function generateCommand(): Command {
+  return new Command('generate')
+    .description(
+      "a profile from a model's dimensions and a GPU's data sheet, for an engine that nobody measured",
+    )
+    .option('--model <name or file>', `${MODEL_NAMES.join(', ')}, or the path of a config.json`)
+    .option('--gpu <name>', GPU_NAMES.join(', '))
+    .option('--tp <list>', 'TP degrees, such as 1,2,4 (default: all that hold the model)', degrees)
+    .option(
+      '--dtype <type>',
+      "of the weights: fp8 or bf16 (default: the model name's or config's, else bf16)",
+    )
+    .option('--name <name>', "the profile's name (default: model, dtype and GPU)")
+    .option('--gpu-memory-utilization <share>', 'for the KV tokens that are printed', share, 0.9)
+    .option('--out <file>', 'write the profile, to be named as engine.profile')
+    .option('--json', 'print the profile as JSON, or the whole report of --validate')
+    .option(
+      '--validate <folder>',
+      'leave one out over the measured tables of a folder, in place of a profile',
+    )
+    .addHelpText(
+      'after',
+      `
+In a configuration, engine.profile: generate:llama-3.1-8b/h100/fp8 stands for the same without a file.
+Exit codes: 0 done, 1 --validate missed 20 %, 2 wrong input.`,
+    )
+    .action((flags: GenerateCommandFlags) => {
+      if (flags.validate !== undefined) return validate(flags.validate, flags.json === true);
+      const { model, gpu } = flags;
+      if (model === undefined || gpu === undefined) {
+        const missing = model === undefined ? '--model' : '--gpu';
+        throw new SluiceError('invalid_request', `expected ${missing} (or --validate FOLDER), got none`);
+      }
+      const report = generateReport({ ...flags, model, gpu });
+      if (flags.out !== undefined) writeProfile(report.profile, flags.out);
+      print(flags.json === true ? JSON.stringify(report.profile, null, 2) : renderGenerate(report));
+    });
+}
+
+function validate(folder: string, json: boolean): void {
+  const report = validationReport(folder);
+  print(json ? JSON.stringify(report, null, 2) : renderValidation(report));
+  process.exitCode = report.reached ? 0 : 1;
 }
 
 function questionsOf({ isl, batch, context }: FitFlags): Questions {
@@ -89,27 +148,15 @@ function questionsOf({ isl, batch, context }: FitFlags): Questions {
   return { isl, batches: batch === undefined || context === undefined ? [] : [{ batch, context }] };
 }
 
-function writeProfile(tables: readonly MeasuredTable[], file: string, options: FitOptions): void {
+function writeFitted(tables: readonly MeasuredTable[], file: string, options: FitOptions): void {
   const [first, ...others] = tables;
-  if (first === undefined) return;
-  const profile = measuredProfile([first, ...others], options);
-  writeFileSync(file, `${JSON.stringify(profile, null, 2)}\n`);
-  process.stderr.write(`${file}: profile ${profile.name}, TP ${Object.keys(profile.tp).join(', ')}\n`);
+  if (first !== undefined) writeProfile(measuredProfile([first, ...others], options), file);
 }
 
-/** A repeatable option. */
-function each<T>(parse: (text: string) => T): (text: string, before: T[]) => T[] {
-  return (text, before) => [...before, parse(text)];
+function rowOf({ row }: { row?: number }): { row?: number } {
+  return row === undefined ? {} : { row };
 }
 
-function positive(text: string): number {
-  const value = Number(text);
-  if (Number.isFinite(value) && value > 0) return value;
-  throw new InvalidArgumentError('expected a number above 0');
-}
-
-function count(text: string): number {
-  const value = Number(text);
-  if (/^\d+$/.test(text) && Number.isSafeInteger(value)) return value;
-  throw new InvalidArgumentError('expected a whole number of 0 or more');
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
 }

@@ -3,7 +3,8 @@ import { basename, dirname, extname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { SluiceError } from '../contract/errors.js';
-import { measuredProfile } from './tables/profile.js';
+import { generatedProfile } from './roofline/generate.js';
+import { measuredProfile } from './measured.js';
 import { isTable, parseLoose, type ReadTableOptions, readTable } from './tables/read.js';
 import type { MeasuredTable } from './tables/types.js';
 import type { Profile } from './types.js';
@@ -33,10 +34,12 @@ const profileSchema = z.object({
 /**
  * Loads and checks a performance profile. A plain name is a built-in of the package's `profiles/` folder; anything with
  * a slash or ending in `.json` or `.npz` is a path, relative to the working directory: a profile's file, or measured
- * tables (all that `loadMeasuredTable` reads), to which a law is fitted.
+ * tables (all that `loadMeasuredTable` reads), to which a law is fitted. `generate:MODEL/GPU/DTYPE` is computed.
  * @throws SluiceError invalid_config that names the file and, for a wrong value, its path within it.
  */
 export function loadProfile(nameOrPath: string): Profile {
+  const generated = generatedProfile(nameOrPath);
+  if (generated !== null) return generated;
   const isPath = /[/\\]|\.(json|npz)$/.test(nameOrPath);
   const file = isPath ? resolve(nameOrPath) : join(builtInFolder(), `${nameOrPath}.json`);
   if (isPath && (file.endsWith('.npz') || isFolder(file))) return measuredProfile([loadMeasuredTable(file)]);

@@ -1,65 +1,63 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
 import { kvCapacityTokens } from '../../src/profile/capacity.js';
-import { itlSeconds, ttftSeconds } from '../../src/profile/law.js';
-import {
-  H100_SXM,
-  H200_SXM,
-  LLAMA_31_8B,
-  LLAMA_33_70B,
-  rooflineProfile,
-  VLLM_EFFICIENCY,
-} from '../../src/profile/roofline.js';
+import { loadProfile } from '../../src/profile/load.js';
+import { measuredProfile } from '../../src/profile/measured.js';
+import { hasShared, ownProfile, parse, SHARED, sharedTable } from './tables/support.js';
 
-/** Measurements of vLLM by NVIDIA Dynamo; not part of this repository. */
-const FOLDER = fileURLToPath(new URL('../../../shared/profiles/', import.meta.url));
-const small = rooflineProfile('8b', H200_SXM, LLAMA_31_8B, VLLM_EFFICIENCY, [1]);
-const large = rooflineProfile('70b', H100_SXM, LLAMA_33_70B, VLLM_EFFICIENCY, [2, 4, 8]);
+const folder = mkdtempSync(join(tmpdir(), 'sluice-measured-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-interface Measured {
-  prefill: { isl: number[]; ttft_ms: number[] };
-  decode: {
-    itl_ms: number[];
-    batch_size: number[];
-    context_length: number[];
-    kv_usage: number[];
-    max_kv_tokens: number;
-  };
-}
-
-/** Mean absolute errors of the roofline, % of the measured value. */
-function errors(file: string, profile: typeof small, tp: number): { ttft: number; itl: number } {
-  const { prefill, decode } = JSON.parse(readFileSync(`${FOLDER}${file}`, 'utf8')) as Measured;
-  const ttft = prefill.isl.map(
-    (isl, i) => ttftSeconds(profile, tp, isl) / ((prefill.ttft_ms[i] ?? 0) / 1000) - 1,
-  );
-  const itl = decode.itl_ms.flatMap((ms, i) => {
-    const batch = decode.batch_size[i] ?? 0;
-    // The data's own note: capped by the engine above 1,024 sequences.
-    if (batch > 1024) return [];
-    const kvTokens = (decode.kv_usage[i] ?? 0) * decode.max_kv_tokens;
-    return [itlSeconds(profile, tp, batch, kvTokens) / (ms / 1000) - 1];
-  });
-  const mean = (values: number[]) => (100 * values.reduce((sum, v) => sum + Math.abs(v), 0)) / values.length;
-  return { ttft: mean(ttft), itl: mean(itl) };
-}
-
-describe.skipIf(!existsSync(FOLDER))('the roofline against measurements', () => {
-  // Bounds are the errors that docs/profile.md states, rounded up.
-  it.each([
-    ['h200_llama31_8b_fp8_tp1.json', small, 1, 7, 8],
-    ['h100_llama33_70b_fp8_tp2.json', large, 2, 8, 26],
-    ['h100_llama33_70b_fp8_tp4.json', large, 4, 9, 29],
-    ['h100_llama33_70b_fp8_tp8.json', large, 8, 15, 33],
-  ] as const)('%s', (file, profile, tp, ttftBound, itlBound) => {
-    const { ttft, itl } = errors(file, profile, tp);
-    console.log(`${file}: mean absolute error TTFT ${ttft.toFixed(1)} %, ITL ${itl.toFixed(1)} %`);
-    expect(ttft).toBeLessThan(ttftBound);
-    expect(itl).toBeLessThan(itlBound);
+describe('a profile from measured tables', () => {
+  it('is loaded from the measured file itself, with the fitted law at its TP degree', () => {
+    const file = join(folder, 'measured.json');
+    writeFileSync(file, JSON.stringify(ownProfile()));
+    const profile = loadProfile(file);
+    expect(Object.keys(profile.tp)).toEqual(['1']);
+    expect(profile.tp[1]?.ttft[0]).toBeCloseTo(0.01, 9);
+    expect(profile.tp[1]?.itl[1]).toBeCloseTo(50e-6, 9);
+    expect(profile.source).toContain('measured.json');
   });
 
-  it('holds within 2 % the KV tokens that vLLM reported for 8B on H200 at utilisation 0.9', () => {
-    expect(Math.abs(kvCapacityTokens(small, 1, 0.9) / 945_029 - 1)).toBeLessThan(0.02);
+  it('has the KV cache of the table at utilisation 0.9 where model and GPU are unknown', () => {
+    const profile = measuredProfile([parse(ownProfile())]);
+    expect(Math.abs(kvCapacityTokens(profile, 1, 0.9) - 200_000)).toBeLessThanOrEqual(1);
+  });
+
+  it('joins tables of one model, one TP degree each', () => {
+    const [one, two] = [ownProfile(), ownProfile()];
+    two.meta.gpus_per_prefill_engine = two.meta.gpus_per_decode_engine = 2;
+    expect(Object.keys(measuredProfile([parse(one), parse(two)]).tp)).toEqual(['1', '2']);
+    expect(() => measuredProfile([parse(one), parse(one)])).toThrow('expected another TP degree, 1');
+    two.meta.model = 'other';
+    expect(() => measuredProfile([parse(one), parse(two)])).toThrow(
+      'expected m on g as in p.json, got other on g',
+    );
+  });
+
+  it('refuses halves of engines of different size, and a law without a step time', () => {
+    const halves = ownProfile();
+    halves.meta.gpus_per_prefill_engine = 2;
+    expect(() => measuredProfile([parse(halves)])).toThrow('engines of one size, got 2 and 1 GPUs');
+    const flat = ownProfile();
+    flat.decode.itl_ms = flat.decode.kv_usage.map((usage) => 1e4 * usage);
+    expect(() => measuredProfile([parse(flat)])).toThrow('the fitted law has none');
+  });
+
+  it('names a NaN that Python wrote, by file, column and index', () => {
+    const file = join(folder, 'nan.json');
+    writeFileSync(file, JSON.stringify(ownProfile()).replace('[12,', '[NaN,'));
+    expect(() => loadProfile(file)).toThrow(
+      /nan\.json: prefill\.ttft_ms\[0\]: expected a finite number, got NaN/,
+    );
+  });
+
+  it.skipIf(!hasShared)('has within 3 % the KV tokens that vLLM reported, from model and GPU', () => {
+    const small = loadProfile(`${SHARED}profiles/h200_llama31_8b_fp8_tp1.json`);
+    expect(Math.abs(kvCapacityTokens(small, 1, 0.9) / 945_029 - 1)).toBeLessThan(0.03);
+    const large = measuredProfile([sharedTable('h100_llama33_70b_fp8_tp2')]);
+    expect(Math.abs(kvCapacityTokens(large, 2, 0.9) / 224_133 - 1)).toBeLessThan(0.03);
   });
 });

@@ -1,5 +1,5 @@
 import { loadMeasuredTable, loadProfile } from '../../profile/load.js';
-import { measuredProfile } from '../../profile/tables/profile.js';
+import { measuredProfile } from '../../profile/measured.js';
 import type { ReadTableOptions } from '../../profile/tables/read.js';
 import {
   type CheckedPoint,

@@ -1,3 +1,5 @@
+import { SluiceError } from '../../contract/errors.js';
+
 /** A GPU's data-sheet figures. */
 export interface Hardware {
   gpu: string;
@@ -66,8 +68,17 @@ const GPUS = {
   },
 } satisfies Record<string, Hardware>;
 
+export const GPU_NAMES: readonly string[] = Object.keys(GPUS);
+
 /** The GPU of a name such as `h100`, `H200` or `h100_sxm`; null where it is none of the known ones. */
 export function findHardware(name: string): Hardware | null {
   const word = name.toLowerCase().split(/[^a-z0-9]/)[0] ?? '';
   return Object.entries(GPUS).find(([known]) => known === word)?.[1] ?? null;
+}
+
+/** @throws SluiceError invalid_config that lists the known GPUs. */
+export function hardwareFor(name: string): Hardware {
+  const found = findHardware(name);
+  if (found !== null) return found;
+  throw new SluiceError('invalid_config', `expected a GPU out of ${GPU_NAMES.join(', ')}, got ${name}`);
 }

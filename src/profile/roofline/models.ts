@@ -56,6 +56,8 @@ const MODELS: readonly ModelDimensions[] = [
   ...Object.entries(EXPERTS).map(([name, { row, ...experts }]) => dimensions(name, row, false, experts)),
 ];
 
+export const MODEL_NAMES: readonly string[] = MODELS.map(({ model }) => model).sort();
+
 /**
  * The model of a name such as `llama-3.1-8b` or `nvidia/Llama-3.1-8B-Instruct-FP8`: the longest known name that it
  * contains; null where it contains none.

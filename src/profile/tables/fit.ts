@@ -1,5 +1,5 @@
 import { badTable } from './check.js';
-import { nonNegativeLeastSquares } from './nnls.js';
+import { robustFit } from './robust.js';
 import {
   type DecodeSweep,
   decodePoint,
@@ -84,37 +84,16 @@ export function fitLaw(table: MeasuredTable, options: FitOptions = {}): FittedLa
 
 type Terms = readonly [number, number, number];
 
-/** Enough rounds for three coefficients to settle. */
-const ROUNDS = 30;
-/** Relative errors below this weigh fully even when all others are smaller. */
-const LEAST_SCALE = 0.01;
-
-/**
- * Huber's robust regression by reweighting (Huber, Robust Statistics, 1981, ch. 7), so that one bad point does not pull
- * the law: a relative error beyond twice the median one counts in proportion, not squared. `given` is a known part of each
- * measured value.
- */
+/** A robust fit to the relative errors; `given` is a known part of each measured value. */
 function relativeFit(
   rows: readonly (readonly number[])[],
   measured: readonly number[],
   given: readonly number[],
 ): { coefficients: Terms; error: FitError } {
-  const relative = rows.map((row, i) => row.map((value) => value / (measured[i] ?? 1)));
-  const target = measured.map((value, i) => 1 - (given[i] ?? 0) / value);
-  let weights = measured.map(() => 1);
-  let coefficients: number[] = [];
-  let misses: number[] = [];
-  for (let round = 0; round < ROUNDS; round++) {
-    coefficients = nonNegativeLeastSquares(
-      relative.map((row, i) => row.map((value) => value * (weights[i] ?? 1))),
-      target.map((value, i) => value * (weights[i] ?? 1)),
-    );
-    misses = relative.map((row, i) =>
-      Math.abs(row.reduce((sum, value, j) => sum + value * (coefficients[j] ?? 0), 0) - (target[i] ?? 1)),
-    );
-    const scale = Math.max(LEAST_SCALE, 2 * median(misses));
-    weights = misses.map((miss) => Math.sqrt(Math.min(1, scale / miss)));
-  }
+  const { coefficients, misses } = robustFit(
+    rows.map((row, i) => row.map((value) => value / (measured[i] ?? 1))),
+    measured.map((value, i) => 1 - (given[i] ?? 0) / value),
+  );
   const [c0 = 0, c1 = 0, c2 = 0] = coefficients;
   return { coefficients: [c0, c1, c2], error: errorOf(misses) };
 }
@@ -126,11 +105,6 @@ function errorOf(misses: readonly number[]): FitError {
     meanAbsolute: total / misses.length,
     worst: misses.reduce((most, miss) => Math.max(most, miss), 0),
   };
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[sorted.length >> 1] ?? 0;
 }
 
 function inSeconds([c0, c1, c2]: Terms): Terms {

@@ -33,13 +33,18 @@ export function interpolateDecode(table: DecodeTable): DecodeInterpolation {
     at(kvUsage, contextLength) {
       const point: Point = [kvUsage, contextLength];
       const found = locate(points, mesh, point);
+      if (found !== null) {
+        return {
+          itlMs: itl(found.index, found.position),
+          throughputPerGpu: throughput(found.index, found.position),
+          inHull: true,
+        };
+      }
       const nearest = nearestPoint(points, point);
       return {
-        itlMs: found ? itl(found.index, found.position) : (table.itlMs[nearest] ?? Number.NaN),
-        throughputPerGpu: found
-          ? throughput(found.index, found.position)
-          : (table.throughputPerGpu[nearest] ?? Number.NaN),
-        inHull: found !== null || measuredAround(kvUsage, contextLength),
+        itlMs: table.itlMs[nearest] ?? Number.NaN,
+        throughputPerGpu: table.throughputPerGpu[nearest] ?? Number.NaN,
+        inHull: measuredAround(kvUsage, contextLength),
       };
     },
   };

@@ -1,24 +1,28 @@
+/** Of two sets of columns that fit alike the earlier one is taken, whatever the last digits say. */
+const ALIKE = 1e-9;
+
 /**
  * Least squares with coefficients >= 0 for a few columns: minimises |A c - b|^2 over every set of columns that may be
- * above zero and keeps the best whose solution is (exact; 2^k - 1 small solves, k <= 4 here). The answer is that of
- * Lawson and Hanson, Solving Least Squares Problems (1974), ch. 23.
+ * above zero and keeps the best whose solution is (exact; 2^k - 1 small solves, k <= 8 here). The answer is that of
+ * Lawson and Hanson, Solving Least Squares Problems (1974), ch. 23. Columns that cannot be told apart: the first.
  */
 export function nonNegativeLeastSquares(
   rows: readonly (readonly number[])[],
   target: readonly number[],
 ): number[] {
   const columns = rows[0]?.length ?? 0;
-  let best = { error: squaredError(rows, target, new Array<number>(columns).fill(0)), c: zeros(columns) };
+  const normal = normalEquations(rows, target, columns);
+  let best = { error: squaredError(rows, target, zeros(columns)), c: zeros(columns) };
   for (let set = 1; set < 1 << columns; set++) {
     const active = [...Array(columns).keys()].filter((column) => ((set >> column) & 1) === 1);
-    const solution = solveNormal(rows, target, active);
+    const solution = solveActive(normal, active);
     if (solution?.some((value) => !(value >= 0)) ?? true) continue;
     const c = zeros(columns);
     active.forEach((column, i) => {
-      c[column] = solution?.[i] ?? 0;
+      c[column] = (solution?.[i] ?? 0) / (normal.scale[column] ?? 1);
     });
     const error = squaredError(rows, target, c);
-    if (error < best.error) best = { error, c };
+    if (error < best.error * (1 - ALIKE)) best = { error, c };
   }
   return best.c;
 }
@@ -28,26 +32,41 @@ function zeros(n: number): number[] {
 }
 
 function squaredError(rows: readonly (readonly number[])[], target: readonly number[], c: number[]): number {
-  return rows.reduce((sum, row, i) => {
-    const miss = row.reduce((value, x, j) => value + x * (c[j] ?? 0), 0) - (target[i] ?? 0);
-    return sum + miss * miss;
-  }, 0);
+  let error = 0;
+  rows.forEach((row, i) => {
+    let miss = -(target[i] ?? 0);
+    for (let j = 0; j < c.length; j++) miss += (row[j] ?? 0) * (c[j] ?? 0);
+    error += miss * miss;
+  });
+  return error;
 }
 
-/** Normal equations of the active columns, scaled to unit length for the sake of precision; null when singular. */
-function solveNormal(
+/** Normal equations of all columns, scaled to unit length for the sake of precision: `matrix` and `right`. */
+interface NormalEquations {
+  scale: number[];
+  matrix: number[][];
+  right: number[];
+}
+
+function normalEquations(
   rows: readonly (readonly number[])[],
   target: readonly number[],
-  active: readonly number[],
-): number[] | null {
-  const scale = active.map((j) => Math.sqrt(rows.reduce((sum, row) => sum + (row[j] ?? 0) ** 2, 0)) || 1);
-  const value = (row: readonly number[], k: number) => (row[active[k] ?? 0] ?? 0) / (scale[k] ?? 1);
-  const matrix = active.map((_, a) => [
-    ...active.map((__, b) => rows.reduce((sum, row) => sum + value(row, a) * value(row, b), 0)),
-    rows.reduce((sum, row, i) => sum + value(row, a) * (target[i] ?? 0), 0),
-  ]);
-  const solved = eliminate(matrix);
-  return solved?.map((x, k) => x / (scale[k] ?? 1)) ?? null;
+  columns: number,
+): NormalEquations {
+  const each = [...Array(columns).keys()];
+  const scale = each.map((j) => Math.sqrt(rows.reduce((sum, row) => sum + (row[j] ?? 0) ** 2, 0)) || 1);
+  const dot = (j: number, value: (row: readonly number[], i: number) => number) =>
+    rows.reduce((sum, row, i) => sum + ((row[j] ?? 0) / (scale[j] ?? 1)) * value(row, i), 0);
+  return {
+    scale,
+    matrix: each.map((j) => each.map((k) => dot(j, (row) => (row[k] ?? 0) / (scale[k] ?? 1)))),
+    right: each.map((j) => dot(j, (_, i) => target[i] ?? 0)),
+  };
+}
+
+/** The scaled coefficients of the active columns; null when singular. */
+function solveActive({ matrix, right }: NormalEquations, active: readonly number[]): number[] | null {
+  return eliminate(active.map((j) => [...active.map((k) => matrix[j]?.[k] ?? 0), right[j] ?? 0]));
 }
 
 /** Gauss with partial pivoting on an augmented matrix; null when singular. */

@@ -1,3 +1,4 @@
+import { median } from './robust.js';
 import type { MeasuredTable } from './types.js';
 
 /**
@@ -81,9 +82,14 @@ export function decodePoint({ decode }: MeasuredTable, i: number): DecodePoint {
  * waits for those behind it, of which the first step takes as many as fit its token budget. 0 for cached prompts.
  */
 export function interferenceMs(sweep: DecodeSweep, ttft: TtftMs, batch: number, isl: number): number {
+  return promptMs(ttft, isl) * promptsPerGap(sweep, batch, isl);
+}
+
+/** As `interferenceMs`, in prompts. */
+export function promptsPerGap(sweep: DecodeSweep, batch: number, isl: number): number {
   if (!sweep.promptsComputed) return 0;
   const together = Math.max(1, Math.floor(VLLM_BATCHED_TOKENS / isl));
-  return (promptMs(ttft, isl) * Math.max(0, batch - together)) / 2 / (sweep.osl - 1);
+  return Math.max(0, batch - together) / 2 / (sweep.osl - 1);
 }
 
 /** What of the measured ITLs is the computation of others' prompts, mean over the decode points, 0..1. `ttft` in seconds. */
@@ -115,9 +121,4 @@ function engineGpus({ decode }: MeasuredTable): number {
   const batch = Math.max(1, Math.round(((decode.kvUsage[least] ?? 0) * decode.maxKvTokens) / context));
   const perGpu = decode.throughputPerGpu[least] ?? 1;
   return Math.max(1, Math.round((1000 * batch) / ((decode.itlMs[least] ?? 1) * perGpu)));
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[sorted.length >> 1] ?? 0;
 }

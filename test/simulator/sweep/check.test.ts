@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ttftSeconds } from '../../../src/profile/law.js';
-import { measuredProfile } from '../../../src/profile/tables/profile.js';
+import { measuredProfile } from '../../../src/profile/measured.js';
 import { checkTable } from '../../../src/simulator/sweep/check.js';
 import { loneTtftSeconds, sweepPoint } from '../../../src/simulator/sweep/engine.js';
 import { hasShared, parse, sharedTable, sweptProfile } from '../../profile/tables/support.js';

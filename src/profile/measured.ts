@@ -1,20 +1,18 @@
-import { modelCosts } from '../roofline/costs.js';
-import { findHardware } from '../roofline/hardware.js';
-import { findModel } from '../roofline/models.js';
-import type { Profile, StepLaw } from '../types.js';
-import { badTable } from './check.js';
-import { type FitOptions, fitLaw } from './fit.js';
-import { VLLM_SEQUENCES } from './sweep.js';
-import type { MeasuredTable } from './types.js';
+import { modelCosts } from './roofline/costs.js';
+import { NETWORK_EFFICIENCY, RUNTIME_BYTES_PER_GPU } from './roofline/efficiency.js';
+import { findHardware } from './roofline/hardware.js';
+import { findModel } from './roofline/models.js';
+import { badTable } from './tables/check.js';
+import { type FitOptions, fitLaw } from './tables/fit.js';
+import { VLLM_SEQUENCES } from './tables/sweep.js';
+import type { MeasuredTable } from './tables/types.js';
+import type { Profile, StepLaw } from './types.js';
 
-/** What vLLM leaves of a GPU's memory, and what it needs beside weights and KV cache (docs/profile.md). */
+/** vLLM's default share of a GPU's memory. */
 const MEASURED_UTILIZATION = 0.9;
-const RUNTIME_BYTES_PER_GPU = 3.3e9;
 /** Where the model is unknown: a KV cache of an 8B model, between hosts of 400 Gbit/s. */
 const ANY_KV_BYTES = 131_072;
 const ANY_TRANSFER = 40e9;
-/** Of the network's bandwidth, as of any link's. */
-const NETWORK_SHARE = 0.8;
 
 /**
  * The profile that measured tables give, one TP degree each: the law of `fitLaw` without decode points of more
@@ -107,6 +105,6 @@ function memoryOf({ meta, decode }: MeasuredTable, tp: number): Memory {
     weightBytes: costs.weightBytes,
     gpuMemoryBytes: hardware.memoryBytes,
     overheadBytesPerGpu: RUNTIME_BYTES_PER_GPU,
-    transferBytesPerSecond: hardware.networkBytesPerSecond * NETWORK_SHARE,
+    transferBytesPerSecond: hardware.networkBytesPerSecond * NETWORK_EFFICIENCY,
   };
 }
