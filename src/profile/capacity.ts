@@ -23,8 +23,25 @@ export interface WorkerTarget {
   maxBatchedTokens: number;
 }
 
+/** What one aggregated worker sustains: means in steady state at its highest rate within target. */
+export interface WorkerCapacity {
+  /** Requests per second; 0: not even a lone request meets the target, and the rest is 0 too. */
+  rps: number;
+  /** Requests inside the worker, waiting for their prefill or decoding (Little's law). */
+  concurrency: number;
+  ttftSeconds: number;
+  itlSeconds: number;
+}
+
+const NO_CAPACITY: WorkerCapacity = { rps: 0, concurrency: 0, ttftSeconds: 0, itlSeconds: 0 };
+
+/** `workerCapacity`'s requests per second. */
+export function workerCapacityRps(profile: Profile, tp: number, target: WorkerTarget): number {
+  return workerCapacity(profile, tp, target).rps;
+}
+
 /**
- * Requests per second that one aggregated worker sustains with mean ITL and mean TTFT within target.
+ * The rate that one aggregated worker sustains with mean ITL and mean TTFT within target, and what it holds then.
  *
  * With B sequences decoding, m = osl - 1 decode steps a request, d(B) = b0 + b1 B + b2 B (isl + osl/2) the decode step
  * and w = a1 isl + a2 isl^2 what a prompt adds to the steps that hold it, the mean step lasts
@@ -34,26 +51,35 @@ export interface WorkerTarget {
  * the front end and `meanPrefillSeconds` are within the TTFT target. Means, not percentiles: the room for the tail is the planner's buffer. How near it comes:
  * docs/profile.md.
  */
-export function workerCapacityRps(profile: Profile, tp: number, target: WorkerTarget): number {
+export function workerCapacity(profile: Profile, tp: number, target: WorkerTarget): WorkerCapacity {
   const { isl, osl } = target;
   const law = lawFor(profile, tp);
   const steps = osl - 1;
-  if (steps < 1) return prefillCapacityRps(law, target);
+  if (steps < 1) {
+    const rps = prefillCapacityRps(law, target);
+    return rps === 0
+      ? NO_CAPACITY
+      : { rps, concurrency: rps * target.ttftSeconds, ttftSeconds: target.ttftSeconds, itlSeconds: 0 };
+  }
 
   const kvBatch = kvCapacityTokens(profile, tp, target.gpuMemoryUtilization) / (isl + osl);
   const most = Math.min(target.maxSequences, kvBatch);
-  if (most < 1) return 0;
+  if (most < 1) return NO_CAPACITY;
   const prompt = chunkSeconds(law, 0, isl);
   const decode = (batch: number) => itlSeconds(profile, tp, batch, batch * (isl + osl / 2));
   const step = (batch: number) => decode(batch) + (batch * prompt) / steps;
   const rate = (batch: number) => batch / (steps * step(batch));
-  const holds = (batch: number) => {
-    if (step(batch) > target.itlSeconds || batch >= target.maxBatchedTokens) return false;
+  const ttft = (batch: number) => {
     const share = isl / (target.maxBatchedTokens - batch);
-    const ttft = frontEndSeconds(law) + meanPrefillSeconds(rate(batch), prompt, decode(batch), share);
-    return ttft <= target.ttftSeconds;
+    return frontEndSeconds(law) + meanPrefillSeconds(rate(batch), prompt, decode(batch), share);
   };
-  if (holds(most)) return rate(most);
+  const holds = (batch: number) =>
+    step(batch) <= target.itlSeconds && batch < target.maxBatchedTokens && ttft(batch) <= target.ttftSeconds;
+  const at = (batch: number): WorkerCapacity => {
+    const [rps, ttftSeconds] = [rate(batch), ttft(batch)];
+    return { rps, concurrency: batch + rps * ttftSeconds, ttftSeconds, itlSeconds: step(batch) };
+  };
+  if (holds(most)) return at(most);
   let low = 0;
   let high = most;
   for (let i = 0; i < 50; i++) {
@@ -61,7 +87,7 @@ export function workerCapacityRps(profile: Profile, tp: number, target: WorkerTa
     if (holds(mid)) low = mid;
     else high = mid;
   }
-  return low > 1e-9 ? rate(low) : 0;
+  return low > 1e-9 ? at(low) : NO_CAPACITY;
 }
 
 /**
