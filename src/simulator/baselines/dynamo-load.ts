@@ -1,6 +1,6 @@
 import { ThresholdPlanner } from '../../planning/classic/thresholds/planner.js';
 import type { PassMetrics, ThresholdConfig, ThresholdTick } from '../../planning/classic/thresholds/types.js';
-import type { ScalerInput } from '../run/planner.js';
+import type { ScalerInput } from '../run/scaler.js';
 import { constantsOf } from './constants.js';
 import { engineKvUsage } from './metrics.js';
 import type { BaselinePolicy } from './policy.js';

@@ -8,7 +8,7 @@ import {
   profiledReplicas,
 } from '../../planning/classic/replicas.js';
 import { ClassicTraffic } from '../../planning/classic/traffic.js';
-import type { ScalerInput } from '../run/planner.js';
+import type { ScalerInput } from '../run/scaler.js';
 import { constantsOf } from './constants.js';
 import { classicProfileOf } from './law-tables.js';
 import { concurrency } from './metrics.js';

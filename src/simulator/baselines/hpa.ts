@@ -1,5 +1,5 @@
 import type { PoolObservation } from '../../contract/observation.js';
-import type { ScalerInput } from '../run/planner.js';
+import type { ScalerInput } from '../run/scaler.js';
 import { constantsOf } from './constants.js';
 import { concurrency, engineKvUsage, waitingRequests } from './metrics.js';
 import type { BaselinePolicy } from './policy.js';

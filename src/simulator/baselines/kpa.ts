@@ -1,4 +1,4 @@
-import type { ScalerInput } from '../run/planner.js';
+import type { ScalerInput } from '../run/scaler.js';
 import { constantsOf } from './constants.js';
 import { concurrency } from './metrics.js';
 import type { BaselinePolicy } from './policy.js';

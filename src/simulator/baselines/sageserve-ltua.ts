@@ -1,5 +1,5 @@
 import { createPredictor } from '../../forecast/create.js';
-import type { ScalerInput } from '../run/planner.js';
+import type { ScalerInput } from '../run/scaler.js';
 import { constantsOf } from './constants.js';
 import type { BaselinePolicy } from './policy.js';
 import type { Look, ScalingRule, Wish } from './rule.js';

@@ -1,4 +1,4 @@
-import type { ScalerInput } from '../run/planner.js';
+import type { ScalerInput } from '../run/scaler.js';
 import { constantsOf } from './constants.js';
 import type { BaselinePolicy } from './policy.js';
 import type { Look, ScalingRule, Wish } from './rule.js';
@@ -16,7 +16,7 @@ const PUBLISHED = {
 type Constants = Readonly<Record<keyof typeof PUBLISHED, number>>;
 
 /** The thresholds are checked with each request upstream, here with each look. */
-export const EVERY_LOOK = 1e-3;
+export const EVERY_LOOK = 0;
 
 /** One instance more or fewer by memory utilisation, 0: none. */
 export function memoryStep(

@@ -1,6 +1,6 @@
 import type { PoolObservation } from '../../contract/observation.js';
 import { kvCapacityTokens, type WorkerCapacity, workerCapacity } from '../../profile/capacity.js';
-import type { ScalerInput } from '../run/planner.js';
+import type { ScalerInput } from '../run/scaler.js';
 import { type Lengths, lengths } from './metrics.js';
 
 /**
