@@ -24,7 +24,7 @@ export function poolVerdicts(config: Config): PoolVerdict[] {
 }
 
 function questionOf(pool: PoolConfig) {
-  if (pool.engine.kind !== 'sim') return null;
+  if (pool.engine.kind === 'noop') return null;
   const { prefill, decode } = resolveTensorParallelism(pool);
   const profile = loadProfile(pool.engine.profile);
   return poolQuestion(pool, profile, { prefill: prefill.tp, decode: decode.tp });

@@ -23,8 +23,8 @@ export const engineSchema = section({
   ),
   profile: text(
     /^[^\p{Cc}]{1,4096}$/u,
-    "a built-in profile's name or a file's path",
-    'Performance profile of the engine: the simulated one runs by it, the planner sizes by it.',
+    "a built-in profile's name, a file's path, or generate:MODEL/GPU/DTYPE",
+    'Performance profile of the engine: the simulated one runs by it, the planner sizes by it. A file holds laws or measurements.',
   ),
   cold_start_seconds: number(
     { min: 0, max: DAY },

@@ -123,9 +123,13 @@ function openaiFields(engine: OpenaiEngineConfig): EngineFields {
   };
 }
 
-/** A plain name is a built-in profile; a text with a slash, or ending in .json, is a file. */
+/**
+ * A plain name is a built-in profile, `generate:MODEL/GPU/DTYPE` one that is computed; any other text with a slash, or
+ * ending in .json or .npz, is a file.
+ */
 function profileOf(profile: string, folder: string): string {
-  return /[/\\]|\.json$/.test(profile) ? resolve(folder, profile) : profile;
+  if (profile.startsWith('generate:')) return profile;
+  return /[/\\]|\.(json|npz)$/.test(profile) ? resolve(folder, profile) : profile;
 }
 
 /** Clients write the base address with /v1; health and metrics lie beside it. */

@@ -136,6 +136,9 @@ describe('a pool', () => {
     expect(profile('./mine.json')).toMatchObject({ profile: '/etc/sluice/mine.json' });
     expect(profile('/opt/p.json')).toMatchObject({ profile: '/opt/p.json' });
     expect(profile('built-in')).toMatchObject({ profile: 'built-in' });
+    expect(profile('raw_data.npz')).toMatchObject({ profile: '/etc/sluice/raw_data.npz' });
+    const generated = 'generate:llama-3.1-8b/h100/fp8';
+    expect(profile(generated)).toMatchObject({ profile: generated });
   });
 
   it('can share values by anchors and merge keys', () => {

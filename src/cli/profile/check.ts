@@ -68,6 +68,7 @@ export function renderCheck(report: CheckReport): string {
     ...alignedTable([heads, ...rows]),
     '',
     ...report.tables.flatMap(leftOut),
+    ...report.tables.flatMap(promptsText),
     ...[...new Set(report.tables.map(({ profile, engine }) => `profile ${profile}: ${limits(engine)}`))],
     `${percent(report.limit)} for TTFT and ITL: ${report.reached ? 'reached' : 'missed'}`,
   ].join('\n');
@@ -99,6 +100,14 @@ function leftOut({ table, points }: TableCheck): string[] {
   return found.length === 0
     ? []
     : [`${table}: not trusted, in "all" only:`, ...found.map((why) => `  ${why}`), ''];
+}
+
+function promptsText({ table, sweep, promptsShare }: TableCheck): string[] {
+  if (!sweep.promptsComputed) return [];
+  const share = `${Math.round(100 * promptsShare)} %`;
+  return [
+    `${table}: ${share} of the measured ITL is the prompts of other requests, which the sweep computed meanwhile`,
+  ];
 }
 
 function limits({ maxBatchedTokens, maxSequences, kvTokens }: TableCheck['engine']): string {

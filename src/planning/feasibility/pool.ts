@@ -21,7 +21,7 @@ export function poolQuestion(
   load: KnownLoad = { sample: [], rps: null },
 ): FeasibilityQuestion | null {
   const { engine } = pool;
-  if (engine.kind !== 'sim') return null;
+  if (engine.kind === 'noop') return null;
   return {
     profile,
     tp,

@@ -4,6 +4,7 @@ import { findSuspects } from '../../profile/tables/suspects.js';
 import {
   type DecodeSweep,
   decodePoint,
+  interferenceShare,
   VLLM_BATCHED_TOKENS,
   VLLM_SEQUENCES,
 } from '../../profile/tables/sweep.js';
@@ -46,6 +47,8 @@ export interface TableCheck {
   tp: number;
   engine: { maxSequences: number; maxBatchedTokens: number; kvTokens: number };
   sweep: DecodeSweep;
+  /** What of the measured ITL is the prompts of other requests, mean, 0..1: a steady batch decodes that much faster. */
+  promptsShare: number;
   /** Over all points, and over those that nothing speaks against. */
   all: SweepErrors;
   trusted: SweepErrors;
@@ -59,7 +62,7 @@ export interface TableCheck {
  * @throws SluiceError invalid_config where the profile has no law for `tp`.
  */
 export function checkTable(table: MeasuredTable, profile: Profile, tp: number): TableCheck {
-  const { sweep } = fitLaw(table, { maxBatch: VLLM_SEQUENCES });
+  const { sweep, ttft } = fitLaw(table, { maxBatch: VLLM_SEQUENCES });
   const engine = engineOf(table, profile, tp);
   const suspects = findSuspects(table, VLLM_SEQUENCES);
   const { prefill, decode } = table;
@@ -101,6 +104,7 @@ export function checkTable(table: MeasuredTable, profile: Profile, tp: number): 
       kvTokens: kvCapacityTokens(profile, tp, engine.gpuMemoryUtilization),
     },
     sweep,
+    promptsShare: interferenceShare(table, sweep, ttft),
     all: errorsOf(points),
     trusted: errorsOf(points.filter(({ suspect }) => suspect === null)),
     points,
