@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { forecast } from './forecast.js';
 import { overhead } from './overhead/run.js';
 import { simulator } from './simulator.js';
 
@@ -37,6 +38,21 @@ program
     const { rows, text } = await simulator({
       rounds: Number(flags.rounds),
       requests: Number(flags.requests),
+      note: (line) => process.stderr.write(`${line}\n`),
+    });
+    process.stdout.write(`${flags.json === true ? JSON.stringify(rows, null, 2) : text}\n`);
+    process.exitCode = rows.every((row) => row.reached) ? 0 : 1;
+  });
+
+program
+  .command('forecast')
+  .description('the load predictors on traffic of several kinds: the combination against the best single one')
+  .option('--json', 'print JSON')
+  .option('--seed <n>', 'seed of drawn counts', '1')
+  .addHelpText('after', '\nExit codes: 0 every figure reached, 1 one was missed.')
+  .action((flags: { json?: boolean; seed: string }) => {
+    const { rows, text } = forecast({
+      seed: Number(flags.seed),
       note: (line) => process.stderr.write(`${line}\n`),
     });
     process.stdout.write(`${flags.json === true ? JSON.stringify(rows, null, 2) : text}\n`);

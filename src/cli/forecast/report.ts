@@ -114,7 +114,7 @@ function windowRows(results: readonly Backtest[], window: number, meanRps: numbe
       fixed(stateBytes / 1024, 1),
     ];
   });
-  return [[...head, 'ms a plan', 'state KiB'], ...rows];
+  return [[...head, 'CPU ms a plan', 'state KiB'], ...rows];
 }
 
 /** Means of even parts of a series, as blocks from 0 to `high`. */

@@ -64,9 +64,9 @@ export function fitCss(w: Float64Array, known: Uint8Array, order: ArmaOrder, ski
   let damping = 1e-2;
   for (let step = 0; step < STEPS && size > 0; step++) {
     const slopes = x.map((_, i) => {
-      const moved = residuals(x.map((value, j) => (i === j ? value + DELTA : value)));
-      for (let t = 0; t < moved.length; t++) moved[t] = ((moved[t] ?? 0) - (e[t] ?? 0)) / DELTA;
-      return moved;
+      const slope = residuals(x.map((value, j) => (i === j ? value + DELTA : value)));
+      for (let t = 0; t < slope.length; t++) slope[t] = ((slope[t] ?? 0) - (e[t] ?? 0)) / DELTA;
+      return slope;
     });
     const next = improve(x, e, slopes, loss, damping, residuals);
     if (next === null) break;
@@ -99,7 +99,8 @@ function improve(
   from: number,
   residuals: (x: readonly number[]) => Float64Array,
 ): Point | null {
-  const normal = slopes.map((a) => slopes.map((b) => dot(a, b)));
+  const half = slopes.map((a, i) => slopes.slice(0, i + 1).map((b) => dot(a, b)));
+  const normal = slopes.map((_, i) => slopes.map((__, j) => half[Math.max(i, j)]?.[Math.min(i, j)] ?? 0));
   const right = slopes.map((a) => -dot(a, e));
   for (let damping = from; damping < 1e4; damping *= 10) {
     const damped = normal.map((row, i) =>
@@ -116,11 +117,24 @@ function improve(
   return null;
 }
 
-/** One-step errors; 0 where the value is not known or skipped. */
-export function residualsOf(w: Float64Array, known: Uint8Array, arma: Arma, skip: number): Float64Array {
+/** One-step errors of a model of at most two terms each; 0 where the value is not known or skipped. */
+export function residualsOf(
+  w: Float64Array,
+  known: Uint8Array,
+  { ar: [a1 = 0, a2 = 0], ma: [m1 = 0, m2 = 0], mean }: Arma,
+  skip: number,
+): Float64Array {
   const e = new Float64Array(w.length);
-  for (let t = skip; t < w.length; t++) {
-    if (known[t] === 1) e[t] = (w[t] ?? 0) - predictArma(w, e, t, arma);
+  // The two values and residuals before, about the mean: this loop is most of what a plan costs.
+  let [w1, w2, e1, e2] = [0, 0, 0, 0];
+  for (let t = 0; t < w.length; t++) {
+    const value = (w[t] ?? 0) - mean;
+    const miss = t < skip || known[t] !== 1 ? 0 : value - a1 * w1 - a2 * w2 - m1 * e1 - m2 * e2;
+    e[t] = miss;
+    w2 = w1;
+    w1 = value;
+    e2 = e1;
+    e1 = miss;
   }
   return e;
 }

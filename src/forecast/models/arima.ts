@@ -13,6 +13,8 @@ const EARLY_BINS = 6;
 
 /** Values and residuals that a model may look back to. */
 const TERMS = 2;
+/** A miss of more than so many deviations is far. */
+const STEP_DEVIATIONS = 3;
 /** Of log(1 + count): a deviation of e^2 either way. */
 const MOST_VARIANCE = 4;
 
@@ -36,7 +38,7 @@ type State = z.output<typeof arimaStateSchema>;
 
 /**
  * ARIMA of y = log(1 + count) of a bin over the newest 240 bins, its order chosen and fitted anew every 30 bins. A bin that
- * is not known is filled with its forecast and counts for nothing in a fit. h bins ahead the variance of y is
+ * is not known is filled with its forecast and counts for nothing in a fit; after a step of the load it begins anew. h bins ahead the variance of y is
  * s^2 sum_{j<h} psi_j^2; the mean of the rate is that of a log-normal, (exp(y + var / 2) - 1) / binSeconds.
  */
 export class ArimaModel implements PathModel<State> {
@@ -67,6 +69,7 @@ export class ArimaModel implements PathModel<State> {
     }
     this.#residuals = [...this.#residuals, rate === null ? 0 : y - expected].slice(-TERMS);
     this.#sinceFit += 1;
+    if (this.#isStep()) this.#forget();
     const due = this.#y.length < 2 * REFIT_BINS ? EARLY_BINS : REFIT_BINS;
     if (this.#fitted === null || this.#sinceFit >= due) this.#fit();
   }
@@ -99,6 +102,19 @@ export class ArimaModel implements PathModel<State> {
       fitted: structuredClone(this.#fitted),
       sinceFit: this.#sinceFit,
     };
+  }
+
+  /** Two misses in a row, far and to the same side: the load is another one, and the past tells of the old one. */
+  #isStep(): boolean {
+    const [before = 0, last = 0] = this.#residuals;
+    const far = STEP_DEVIATIONS * Math.sqrt(this.#fitted?.variance ?? Number.POSITIVE_INFINITY);
+    return before * last > 0 && Math.abs(before) > far && Math.abs(last) > far;
+  }
+
+  #forget(): void {
+    this.#y.splice(0, this.#y.length - TERMS);
+    this.#known.splice(0, this.#known.length - TERMS);
+    this.#fit();
   }
 
   #fit(): void {

@@ -1,5 +1,3 @@
-import type { Path } from '../path.js';
-
 /** Process noise of a filter per bin, relative to the level: of the level, and of the trend. */
 export interface TrendNoise {
   level: number;
@@ -70,18 +68,19 @@ export function updateTrend(s: TrendState, value: number, r: number): number {
   return likelihood;
 }
 
-/** Means and variances of the levels ahead: `predictTrend` again and again. `growth[h]`: from bin h to the next. */
+/**
+ * Means and variances of the levels ahead, written from place `at` on: `predictTrend` again and again. `growth[h]`: from bin h
+ * to the next.
+ */
 export function trendPath(
   from: TrendState,
   noise: TrendNoise,
-  bins: number,
   floor: number,
   growth: readonly number[],
-): Path {
+  into: { mean: Float64Array; variance: Float64Array; at: number; bins: number },
+): void {
   let { level, trend, a, b, c } = from;
-  const mean = new Array<number>(bins);
-  const variance = new Array<number>(bins);
-  for (let h = 0; h < bins; h++) {
+  for (let h = 0; h < into.bins; h++) {
     const g = growth[h] ?? 1;
     const size = Math.max(Math.abs(level * g), floor);
     level = g * (level + DAMPING * trend);
@@ -89,8 +88,7 @@ export function trendPath(
     a = g * g * (a + 2 * DAMPING * b + DAMPING * DAMPING * c) + (noise.level * size) ** 2;
     b = g * g * (DAMPING * b + DAMPING * DAMPING * c);
     c = g * g * DAMPING * DAMPING * c + (noise.trend * size) ** 2;
-    mean[h] = level;
-    variance[h] = a;
+    into.mean[into.at + h] = level;
+    into.variance[into.at + h] = a;
   }
-  return { mean, variance };
 }

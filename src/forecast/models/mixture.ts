@@ -15,19 +15,33 @@ export function softWeights(logs: readonly number[]): number[] {
  */
 export function mixPaths(paths: readonly Path[], weights: readonly number[]): Path {
   const bins = paths[0]?.mean.length ?? 0;
-  const mean = new Array<number>(bins).fill(0);
-  const variance = new Array<number>(bins).fill(0);
-  for (let h = 0; h < bins; h++) {
-    let middle = 0;
-    for (let i = 0; i < paths.length; i++) middle += (weights[i] ?? 0) * (paths[i]?.mean[h] ?? 0);
-    let deviation = 0;
-    for (let i = 0; i < paths.length; i++) {
-      const path = paths[i];
-      const off = (path?.mean[h] ?? 0) - middle;
-      deviation += (weights[i] ?? 0) * Math.sqrt((path?.variance[h] ?? 0) + off * off);
-    }
-    mean[h] = middle;
-    variance[h] = deviation * deviation;
+  const mean = new Float64Array(paths.length * bins);
+  const variance = new Float64Array(paths.length * bins);
+  for (const [i, path] of paths.entries()) {
+    mean.set(path.mean, i * bins);
+    variance.set(path.variance, i * bins);
   }
-  return { mean, variance };
+  return mixFlat(mean, variance, bins, weights);
+}
+
+/** `mixPaths` of paths that stand one after the other. */
+export function mixFlat(
+  means: Float64Array,
+  variances: Float64Array,
+  bins: number,
+  weights: readonly number[],
+): Path {
+  const path: Path = { mean: new Array<number>(bins), variance: new Array<number>(bins) };
+  for (let h = 0; h < bins; h++) {
+    let mean = 0;
+    for (let i = 0; i < weights.length; i++) mean += (weights[i] ?? 0) * (means[i * bins + h] ?? 0);
+    let deviation = 0;
+    for (let i = 0; i < weights.length; i++) {
+      const off = (means[i * bins + h] ?? 0) - mean;
+      deviation += (weights[i] ?? 0) * Math.sqrt((variances[i * bins + h] ?? 0) + off * off);
+    }
+    path.mean[h] = mean;
+    path.variance[h] = deviation * deviation;
+  }
+  return path;
 }

@@ -8,7 +8,7 @@ import {
   updateTrend,
 } from './local-trend.js';
 import type { Path } from '../path.js';
-import { mixPaths, softWeights } from './mixture.js';
+import { mixFlat, softWeights } from './mixture.js';
 
 /** Process noise of the filters, from a load that hardly moves to one that is new in each bin. */
 const FILTERS: readonly TrendNoise[] = [
@@ -29,8 +29,8 @@ const SHARE = 0.02;
 
 export const trendBankStateSchema = z.object({
   /** Level, trend and covariance a, b, c of each filter; empty while nothing is known. */
-  filters: z.array(z.tuple([z.number(), z.number(), z.number(), z.number(), z.number()])),
-  logWeights: z.array(z.number()),
+  filters: z.array(z.tuple([z.number(), z.number(), z.number(), z.number(), z.number()])).max(FILTERS.length),
+  logWeights: z.array(z.number()).length(FILTERS.length),
 });
 type State = z.output<typeof trendBankStateSchema>;
 
@@ -81,10 +81,12 @@ export class TrendBank {
 
   /** `growth[h]`: the factor that a season foretells from one bin to the next. */
   path(bins: number, floor: number, growth: readonly number[] = []): Path {
-    const paths = this.#filters.map((filter, i) =>
-      trendPath(filter, FILTERS[i] ?? STILL, bins, floor, growth),
-    );
-    return mixPaths(paths, softWeights(this.#logWeights));
+    const size = this.#filters.length * bins;
+    const mean = new Float64Array(size);
+    const variance = new Float64Array(size);
+    for (const [i, filter] of this.#filters.entries())
+      trendPath(filter, FILTERS[i] ?? STILL, floor, growth, { mean, variance, at: i * bins, bins });
+    return mixFlat(mean, variance, bins, softWeights(this.#logWeights));
   }
 
   save(): State {

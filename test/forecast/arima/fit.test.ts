@@ -3,6 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { chooseArima } from '../../../src/forecast/arima/choose.js';
 import { fitCss } from '../../../src/forecast/arima/css.js';
 import { solveSymmetric } from '../../../src/forecast/arima/solve.js';
+import { ArimaModel } from '../../../src/forecast/models/arima.js';
+import { drawCounts } from '../../../src/simulator/workload/counts.js';
 import { seededRandom } from '../../../src/simulator/workload/random.js';
 
 /** w_t = phi w_{t-1} + e_t + theta e_{t-1} with standard normal e. */
@@ -95,4 +97,25 @@ test('symmetric systems are solved, others refused', () => {
       [1, 1],
     ),
   ).toBeNull();
+});
+
+describe('the model of counts', () => {
+  const noise = { binSeconds: 30, variance: (mean: number) => (mean + 0.02) / 30 };
+  const flat = [0, 6000].map((atSeconds) => ({ atSeconds, rps: 5 }));
+  const quiet = drawCounts(flat, { binSeconds: 30, seed: 4 });
+  const nextAfter = (rates: number[]) => {
+    const model = new ArimaModel();
+    for (const rate of rates) model.push(rate, noise);
+    return model.path(1, noise)?.mean[0] ?? Number.NaN;
+  };
+
+  test('begins anew after a step, at the second bin of it', () => {
+    expect(nextAfter([...quiet, 20])).toBeLessThan(15);
+    expect(nextAfter([...quiet, 20, 20])).toBeGreaterThan(15);
+    expect(nextAfter([...Array(200).fill(0), 3, 3])).toBeGreaterThan(2);
+  });
+
+  test('keeps its level through one wild bin', () => {
+    expect(nextAfter([...quiet, 40, 5, 5])).toBeLessThan(8);
+  });
 });
