@@ -27,6 +27,14 @@ export function priorityOf(deadlineMs: number, scale: DeadlineScale, standing: S
   return standing === 'onTime' ? clamped : TICKS + clamped;
 }
 
+/** Of a request that stood aside for so long that it goes before all others; no deadline maps to it but one long past. */
+export const STARVED_PRIORITY = 1;
+
+/** Priority of the same deadline with the other standing. */
+export function asidePriority(priority: number): number {
+  return standingOf(priority) === 'late' ? priority : TICKS + priority;
+}
+
 /** Reads the standing back from a priority. */
 export function standingOf(priority: number): Standing {
   return priority >= TICKS ? 'late' : 'onTime';

@@ -164,6 +164,17 @@ export const poolSchema = section({
       'Prefill workers to hold while disaggregation is on.',
     ),
   }),
+  overload: section({
+    policy: choice(
+      ['late', 'refuse', 'edf'],
+      'A request predicted to miss its TTFT target: late stands behind those that can make theirs; refuse ends it at once; edf leaves it in plain deadline order.',
+    ),
+    late_bound_seconds: number(
+      { above: 0, max: WEEK },
+      'seconds',
+      'A request that stood aside and has waited so long goes before all others; at most one in 100 of those that are taken.',
+    ),
+  }),
   queue_timeout_seconds: described(
     z.union([z.null(), z.number({ error: WAIT }).gt(0, { error: WAIT }).max(WEEK, { error: WAIT })], {
       error: WAIT,

@@ -64,6 +64,10 @@ export function buildPool(
       minPromptTokens: fields.disaggregation?.min_prompt_tokens ?? base.disaggregation.minPromptTokens,
       prefillWorkers: fields.disaggregation?.prefill_workers ?? base.disaggregation.prefillWorkers,
     },
+    overload: {
+      policy: fields.overload?.policy ?? base.overload.policy,
+      lateBoundSeconds: fields.overload?.late_bound_seconds ?? base.overload.lateBoundSeconds,
+    },
     queueTimeoutSeconds:
       fields.queue_timeout_seconds === undefined ? base.queueTimeoutSeconds : fields.queue_timeout_seconds,
     idleAfterSeconds: fields.idle_after_seconds ?? base.idleAfterSeconds,

@@ -63,6 +63,7 @@ const PRESETS: Record<Tier, Omit<PoolConfig, 'name' | 'level' | keyof typeof SHA
     violationsAllowed: 0.05,
     loadPredictor: 'arima',
     targets: { ttftSeconds: 0.3, itlSeconds: 0.03 },
+    overload: { policy: 'late', lateBoundSeconds: 30 },
     idleAfterSeconds: 300,
   },
   medium: {
@@ -82,6 +83,7 @@ const PRESETS: Record<Tier, Omit<PoolConfig, 'name' | 'level' | keyof typeof SHA
     violationsAllowed: 0.1,
     loadPredictor: 'arima',
     targets: { ttftSeconds: 1, itlSeconds: 0.06 },
+    overload: { policy: 'late', lateBoundSeconds: 60 },
     idleAfterSeconds: 180,
   },
   low: {
@@ -101,6 +103,7 @@ const PRESETS: Record<Tier, Omit<PoolConfig, 'name' | 'level' | keyof typeof SHA
     violationsAllowed: 0.2,
     loadPredictor: 'constant',
     targets: { ttftSeconds: 5, itlSeconds: 0.2 },
+    overload: { policy: 'late', lateBoundSeconds: 300 },
     idleAfterSeconds: 60,
   },
 };

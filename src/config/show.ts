@@ -108,6 +108,7 @@ function poolFields(pool: PoolConfig): PoolFields {
       min_prompt_tokens: pool.disaggregation.minPromptTokens,
       prefill_workers: pool.disaggregation.prefillWorkers,
     },
+    overload: { policy: pool.overload.policy, late_bound_seconds: pool.overload.lateBoundSeconds },
     queue_timeout_seconds: pool.queueTimeoutSeconds,
     idle_after_seconds: pool.idleAfterSeconds,
     burst_calm_seconds: pool.burstCalmSeconds,

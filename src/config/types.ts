@@ -29,6 +29,7 @@ export interface HostConfig {
 
 export type Aggressiveness = 'aggressive' | 'balanced' | 'conservative';
 export type LookAhead = 'proactive' | 'moderate' | 'reactive';
+export type OverloadPolicy = 'late' | 'refuse' | 'edf';
 export type LoadPredictorName = 'constant' | 'linear' | 'arima' | 'kalman' | 'seasonal' | 'combined';
 
 export interface PoolConfig {
@@ -70,6 +71,8 @@ export interface PoolConfig {
     /** Prefill workers to hold while disaggregation is on. */
     prefillWorkers: number;
   };
+  /** What becomes of a request that is predicted to miss its TTFT target. */
+  overload: { policy: OverloadPolicy; lateBoundSeconds: number };
   /** A request that waits longer in the queue ends as expired; null: never. A request's own deadline_ms goes first. */
   queueTimeoutSeconds: number | null;
   /** Without any request for so long, the pool is idle and goes to its floor. */

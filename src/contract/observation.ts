@@ -1,7 +1,18 @@
 import { z } from 'zod';
 
+/** Arrivals are looked at this late, so that what recorders hold has been flushed. */
+const ARRIVAL_LAG_MS = 1_000;
+
+/** Unix second of the newest entry of `load.arrivals` of an observation at `atMs`. */
+export function newestSecond(atMs: number): number {
+  return Math.floor((atMs - ARRIVAL_LAG_MS) / 1000) - 1;
+}
+
 const count = z.number().min(0);
 const roleCounts = z.object({ starting: count, ready: count, draining: count });
+
+/** Shares of all requests, shortest prompts first, by whose mean ISL recent prompts are told: long ones finer. */
+export const PROMPT_SHARES = [0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.05, 0.025, 0.015, 0.01] as const;
 
 /**
  * What a planner sees at one moment. `null` means unknown, and unknown is never zero: a planner holds.
@@ -22,6 +33,10 @@ export const observationSchema = z.object({
     decodeWaiting: count.nullable(),
     /** Prompt tokens waiting, in the queue and inside engines. */
     waitingTokens: count.nullable(),
+    /** Of those that wait, requests that were predicted to miss their target and stand aside. */
+    lateWaiting: count.nullable(),
+    /** Prompt tokens of those; part of `waitingTokens`. */
+    lateTokens: count.nullable(),
     /** Seconds the oldest waiting request has waited; null: unknown or empty queue. */
     oldestWaitSeconds: z.number().min(0).nullable(),
   }),
@@ -35,6 +50,8 @@ export const observationSchema = z.object({
     /** Mean ISL and OSL of recent requests, tokens; null: none seen. */
     isl: z.number().min(0).nullable(),
     osl: z.number().min(0).nullable(),
+    /** ISL of recent arrivals, tokens: the means of the classes of `PROMPT_SHARES`; null: none seen. */
+    prompts: z.array(z.number().min(0)).nullable(),
   }),
   latency: z.object({
     /** Requests that ended inside the window. */

@@ -36,6 +36,8 @@ export const transitionSchema = z.object({
     .object({
       memory: z.record(z.string(), z.unknown()),
       facts: z.record(z.string(), z.unknown()).nullable(),
+      /** What was learned of the load; absent or null: nothing yet. */
+      outlook: z.record(z.string(), z.unknown()).nullable().optional(),
       event: z.record(z.string(), z.unknown()),
     })
     .optional(),

@@ -30,6 +30,7 @@ export function createEngine(pool: PoolConfig, role: WorkerRole, gpus: readonly 
         profile: loadProfile(engine.profile),
         tp: degreeOf(pool, role),
         gpuMemoryUtilization: pool.gpuMemoryUtilization,
+        itlSeconds: pool.targets.itlSeconds * pool.performanceBuffer,
         engine,
       });
     case 'openai': {

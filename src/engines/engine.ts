@@ -52,6 +52,11 @@ export interface Engine {
    * more whatever the size, so that a request that can never fit is taken and refused.
    */
   room(tokens: number): number;
+  /**
+   * From now until the first token of a prompt of `isl` tokens, ms, if it were submitted now and nothing else came.
+   * Absent: the engine cannot tell, and nothing stands aside for it.
+   */
+  firstTokenAfterMs?(isl: number): number;
   /** Called when room may have grown without a request having ended. */
   onRoom(listener: () => void): void;
   /** Tells of an engine that comes and goes; one that only ever fails single requests has no need of it. */

@@ -3,8 +3,10 @@ import { forecastRate, type RateForecast } from '../forecast/rate.js';
 import { detectBurst } from './burst.js';
 import { growth } from './growth.js';
 import { judgeHealth } from './health.js';
-import { decisionSpan, lookAheadSeconds } from './horizon.js';
+import { decisionSpan, isSlowDue, lookAheadSeconds } from './horizon.js';
 import { counted, measureLoad, sinceTrafficMs } from './load.js';
+import { prospectsOf } from './model/prospects.js';
+import type { Outlook } from './outlook.js';
 import type { PlannerMemory } from './memory.js';
 import type { Plan, Proposal, Verdict } from './plan.js';
 import type { CapacityFacts, PoolPolicy } from './policy.js';
@@ -13,6 +15,8 @@ import { floorOf, same, show } from './replicas.js';
 import { shrink } from './shrink.js';
 import { expectedReplicas, type Sight } from './sight.js';
 import type { Sizing } from './sizing.js';
+import { ratesAhead, ratesWithin } from './rates.js';
+import { spending } from './spending.js';
 import { judgeSpike, surge } from './surge.js';
 import { thresholdSizing } from './threshold-sizing.js';
 import { seconds } from './words.js';
@@ -23,6 +27,8 @@ export interface DecideInput {
   policy: PoolPolicy;
   facts: CapacityFacts;
   memory: PlannerMemory;
+  /** Absent or null: nothing was learned yet. */
+  outlook?: Outlook | null;
   /** Unix ms. */
   now: number;
   sizing?: Sizing;
@@ -41,14 +47,17 @@ export function decide(input: DecideInput): Plan {
   const forecast = (over: number | null): RateForecast | null =>
     s.slow && over !== null ? forecastRate(observation.load.arrivals, policy.loadPredictor, over) : null;
   const ahead = forecast(horizon);
-  const { more, sightings } = growth(s, ahead, idle.is);
+  const { more, sightings } = growth(s, ratesAhead(s, horizon, ahead), idle.is);
   const burst = detectBurst(counted(observation.load.arrivals), policy.fastIntervalSeconds);
   const spike = judgeSpike(s, burst);
   const surged = spike.is ? surge(s, burst) : null;
   const lastSpikeAtMs = spike.is ? now : memory.lastSpikeAtMs;
   const calm = judgeCalm(lastSpikeAtMs, policy, now);
   const drained = judgeDrained(s);
-  const fewer = more === null && !spike.is && calm.is ? shrink(s, forecast(span)) : null;
+  const fewer =
+    more === null && !spike.is && calm.is
+      ? shrink(s, forecast(span), ratesWithin(s, span, forecast(span)))
+      : null;
   const floor = idle.is ? toFloor(s, idle) : null;
   const again = restate(s);
   const taken = surged ?? more ?? floor ?? fewer ?? again;
@@ -85,6 +94,9 @@ export function decide(input: DecideInput): Plan {
       burstRps: burst?.rps ?? null,
       baselineRps: burst?.baselineRps ?? null,
       burstPValue: burst?.pValue ?? null,
+      lateAllowed: s.spending.late,
+      dispersion: s.outlook?.dispersion ?? null,
+      lateWaiting: observation.queue.lateWaiting,
       forecastRps: ahead?.peak ?? null,
       forecastSd: ahead?.sd ?? null,
       horizonSeconds: ahead?.horizonSeconds ?? null,
@@ -106,10 +118,11 @@ export function decide(input: DecideInput): Plan {
 }
 
 function look(input: DecideInput, o: PoolObservation): Sight {
-  const { policy, facts, memory, now } = input;
+  const { policy, facts, memory, now, outlook = null } = input;
   const load = measureLoad(o, policy, facts);
+  const coldStartSeconds = o.coldStartSeconds ?? facts.coldStartSeconds;
+  const toCome = (load.recentRps ?? 0) * decisionSpan(coldStartSeconds, policy);
   const expected = expectedReplicas(memory, o);
-  const sinceSlow = memory.lastSlowAtMs === null ? Number.POSITIVE_INFINITY : now - memory.lastSlowAtMs;
   return {
     o,
     policy,
@@ -118,10 +131,13 @@ function look(input: DecideInput, o: PoolObservation): Sight {
     sizing: input.sizing ?? thresholdSizing,
     now,
     load,
-    coldStartSeconds: o.coldStartSeconds ?? facts.coldStartSeconds,
+    outlook,
+    prospects: prospectsOf(facts, policy, outlook?.dispersion ?? null),
+    spending: spending(policy, outlook, o.queue.lateWaiting ?? 0, toCome),
+    coldStartSeconds,
     expected,
     short: load.ready.prefill < expected.prefill || load.ready.decode < expected.decode,
-    slow: sinceSlow >= policy.adjustmentIntervalSeconds * 1000,
+    slow: isSlowDue(memory, policy, now),
   };
 }
 

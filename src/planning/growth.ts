@@ -1,12 +1,17 @@
-import type { RateForecast } from '../forecast/rate.js';
-import { serves } from './load.js';
+import { counted, serves } from './load.js';
 import type { PlannerMemory } from './memory.js';
 import type { Proposal } from './plan.js';
 import { atLeast, exceeds, floorOf, growWithin, NONE, type Replicas, show } from './replicas.js';
 import type { Sight } from './sight.js';
 import type { Evidence } from './sizing.js';
 import { sightingsNeeded, stepTowards } from './steps.js';
-import { fixed } from './words.js';
+import { needFor } from './need.js';
+import type { RatesAhead } from './rates.js';
+import { allowedLate } from './spending.js';
+import { fixed, percent } from './words.js';
+
+/** By the capacity model, a saturation must last for one part in so many of a cold start: a shorter one is over before help comes. */
+const LASTING = 10;
 
 export interface Growth {
   more: Proposal | null;
@@ -18,7 +23,7 @@ export interface Growth {
  * the drain taken back when load returns. After as many sightings, and in such steps, as the aggressiveness says:
  * saturation (every tick) and the forecast over the look-ahead (slow ticks).
  */
-export function growth(s: Sight, ahead: RateForecast | null, idle: boolean): Growth {
+export function growth(s: Sight, ahead: RatesAhead | null, idle: boolean): Growth {
   const { policy, memory, sizing, load, facts } = s;
   const { desired } = memory;
   const wants: Proposal[] = [];
@@ -42,21 +47,26 @@ export function growth(s: Sight, ahead: RateForecast | null, idle: boolean): Gro
 
   const sightings = { ...memory.sightings };
   const enough = sightingsNeeded(policy.aggressiveness);
+  const lasting = Math.max(enough, Math.ceil(s.coldStartSeconds / LASTING / policy.fastIntervalSeconds));
   for (const role of ['prefill', 'decode'] as const) {
     const evidence = shortage[role];
     sightings[role] = evidence !== null && evidence.need > desired[role] ? sightings[role] + 1 : 0;
-    if (evidence === null || sightings[role] < enough || sightings[role] === 0) continue;
+    // What is over before a worker could come is no reason for one.
+    if (evidence === null || sightings[role] < (s.prospects === null ? enough : lasting)) continue;
+    if (s.prospects !== null && !overspent(s)) continue;
     const to = stepTowards(desired[role], evidence.need, policy.aggressiveness);
     wants.push({ replicas: { ...desired, [role]: to }, why: `${evidence.why}; needs ${evidence.need}` });
   }
 
   if (s.slow) {
-    const need = ahead === null || idle ? null : sizing.forRate(ahead.peak, policy, facts);
+    const need = ahead === null || idle ? null : needFor(s, ahead.rates);
     sightings.forecast = need !== null && exceeds(need, desired) ? sightings.forecast + 1 : 0;
     if (ahead !== null && need !== null && sightings.forecast >= enough) {
       wants.push({
         replicas: stepAll(desired, need, s),
-        why: `${fixed(ahead.peak)} requests/s forecast within ${fixed(ahead.horizonSeconds)} s need ${show(need)}`,
+        why:
+          `${fixed(ahead.mean)} requests/s forecast in ${fixed(ahead.seconds)} s need ${show(need)}` +
+          (s.prospects === null ? '' : `: ${s.spending.why}, ${prospectWords(s, desired, ahead.rates)}`),
       });
     }
   }
@@ -68,6 +78,17 @@ export function growth(s: Sight, ahead: RateForecast | null, idle: boolean): Gro
   return { more: { replicas, why: wants.map(({ why }) => why).join('; ') + short }, sightings };
 }
 
+/** More of what ended lately was late than may be; always so where nothing is spent on purpose, or nothing ended. */
+function overspent({ o, policy }: Sight): boolean {
+  const { violationShare } = o.latency;
+  return !policy.costOptimization || violationShare === null || violationShare > policy.violationsAllowed;
+}
+
+function prospectWords(s: Sight, replicas: Replicas, rates: readonly number[]): string {
+  const late = s.prospects?.of(replicas, rates).late ?? 0;
+  return `${percent(late)} would be with ${show(replicas)}`;
+}
+
 function isSettled({ memory, policy, now }: Sight): boolean {
   return memory.lastShortAtMs === null || now - memory.lastShortAtMs >= policy.windowSeconds * 1000;
 }
@@ -76,7 +97,7 @@ function fromZero(s: Sight): Proposal[] {
   const { waiting, recentRps } = s.load;
   const { desired } = s.memory;
   if (desired.decode > 0 || waiting === null || waiting === 0) return [];
-  const need = s.sizing.forRate(recentRps ?? 0, s.policy, s.facts) ?? NONE;
+  const need = needFor(s, [recentRps ?? 0]) ?? NONE;
   const decode = stepTowards(0, Math.max(1, need.decode), s.policy.aggressiveness);
   const replicas = { prefill: Math.max(desired.prefill, s.policy.minPrefill), decode };
   return [{ replicas, why: `${waiting} requests wait and no worker is ordered` }];
@@ -85,6 +106,7 @@ function fromZero(s: Sight): Proposal[] {
 function takeBack(s: Sight, evidence: Evidence | null): Proposal[] {
   const { drainFrom, desired } = s.memory;
   if (drainFrom === null) return [];
+  if (s.prospects !== null) return takeBackPredicted(s, drainFrom);
   const { recentRps, waiting } = s.load;
   const carries = serves(desired, s.policy, s.facts) * s.policy.buffer;
   const returned =
@@ -97,6 +119,32 @@ function takeBack(s: Sight, evidence: Evidence | null): Proposal[] {
   return returned === null
     ? []
     : [{ replicas: drainFrom, why: `load returned before the drain ended: ${returned}` }];
+}
+
+/** By the capacity model: with what stays, more of the present load would be late than ever may be. */
+function takeBackPredicted(s: Sight, drainFrom: Replicas): Proposal[] {
+  const { prospects, memory, policy, load } = s;
+  const rate = rateNow(s);
+  if (prospects === null || rate === null) return [];
+  if (memory.desired.decode === 0)
+    return (load.waiting ?? 0) > 0
+      ? [{ replicas: drainFrom, why: `load returned before the drain ended: ${load.waiting} requests wait` }]
+      : [];
+  const { late } = prospects.of(memory.desired, [rate]);
+  const most = Math.max(s.spending.late, allowedLate(policy));
+  if (late <= most) return [];
+  const why = `load returned before the drain ended: ${percent(late)} late of ${fixed(rate)} requests/s`;
+  return [{ replicas: drainFrom, why }];
+}
+
+/** Requests/s over about a quarter of a cold start, at least the newest seconds. */
+function rateNow({ o, coldStartSeconds, load }: Sight): number | null {
+  const span = Math.round(coldStartSeconds / 4);
+  const known = counted(o.load.arrivals)
+    .slice(-Math.max(1, span))
+    .filter((count) => count !== null);
+  if (span < 5 || known.length === 0) return load.recentRps;
+  return known.reduce((sum, count) => sum + count, 0) / known.length;
 }
 
 function stepAll(have: Replicas, need: Replicas, { policy }: Sight): Replicas {

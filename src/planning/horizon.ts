@@ -1,5 +1,6 @@
 import type { LookAhead } from '../config/types.js';
 import { unreachable } from '../contract/errors.js';
+import type { PlannerMemory } from './memory.js';
 import type { PoolPolicy } from './policy.js';
 
 /**
@@ -17,6 +18,11 @@ export function lookAheadSeconds(lookAhead: LookAhead, span: number): number | n
     default:
       return unreachable(lookAhead);
   }
+}
+
+/** Whether the slow loop is due. */
+export function isSlowDue(memory: PlannerMemory, policy: PoolPolicy, now: number): boolean {
+  return memory.lastSlowAtMs === null || now - memory.lastSlowAtMs >= policy.adjustmentIntervalSeconds * 1000;
 }
 
 /** One cold start and one adjustment interval: what a decision to remove a worker must answer for. */

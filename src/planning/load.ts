@@ -22,7 +22,8 @@ const RECENT_SECONDS = 5;
 
 export function measureLoad(o: PoolObservation, policy: PoolPolicy, facts: CapacityFacts): Load {
   const ready = { prefill: o.workers.prefill.ready, decode: o.workers.decode.ready };
-  const { prefillWaiting, decodeWaiting, waitingTokens } = o.queue;
+  const { prefillWaiting, decodeWaiting } = o.queue;
+  const waitingTokens = inTimeTokens(o);
   // Without a ready prefill worker, prompts go whole to the decode workers.
   const prefillers = ready.prefill > 0 ? ready.prefill : ready.decode;
   const rate = prefillers * facts.prefillTokensPerSecond;
@@ -34,6 +35,12 @@ export function measureLoad(o: PoolObservation, policy: PoolPolicy, facts: Capac
     recentRps: recentRate(o.load.arrivals),
     capacityRps: facts.rps.decode > 0 ? serves(ready, policy, facts) : null,
   };
+}
+
+/** Waiting prompt tokens without those that stand aside, which hold up nobody; null: unknown. */
+export function inTimeTokens({ queue }: PoolObservation): number | null {
+  if (queue.waitingTokens === null) return null;
+  return Math.max(0, queue.waitingTokens - (queue.lateTokens ?? 0));
 }
 
 /** Seconds that planning allows to a first token. */

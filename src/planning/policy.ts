@@ -1,4 +1,5 @@
 import type { Aggressiveness, Config, LoadPredictorName, LookAhead, PoolConfig } from '../config/types.js';
+import type { WorkerModel } from '../profile/worker-model.js';
 import type { Replicas } from './replicas.js';
 
 /** What a planner's decisions rest on, besides what it sees and what it remembers. */
@@ -83,4 +84,6 @@ export interface CapacityFacts {
   prefillTokensPerSecond: number;
   /** Configured cold start, used until one was measured. */
   coldStartSeconds: number;
+  /** Throughput of one worker of each role by prompt length; null: the engine has no profile. */
+  model: { prefill: WorkerModel; decode: WorkerModel } | null;
 }

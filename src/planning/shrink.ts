@@ -3,7 +3,8 @@ import { serves } from './load.js';
 import type { Proposal } from './plan.js';
 import { exceeds, floorOf, NONE, type Replicas, show } from './replicas.js';
 import type { Sight } from './sight.js';
-import { fixed } from './words.js';
+import type { RatesAhead } from './rates.js';
+import { fixed, percent } from './words.js';
 
 /** What stays must carry the forecast (and one deviation) this many times over, so that it is not wanted back soon. */
 const MARGIN = 1.2;
@@ -11,6 +12,10 @@ const MARGIN = 1.2;
 const LOAD_MARGIN = 0.8;
 /** No removal for so many cold starts after a scale-up. */
 const HOLD_COLD_STARTS = 2;
+/** By the capacity model, what stays may use this share of what may be late, so that it is not wanted back soon. */
+const SHRINK_MARGIN = 0.7;
+/** A pool that does not optimise cost is calm after so long without an order for more. */
+const CALM_SECONDS = 600;
 /** Requests/s that count as none. */
 const SILENT_RPS = 1e-3;
 
@@ -19,22 +24,59 @@ const SILENT_RPS = 1e-3;
  * scale-up is two cold starts old, and what stays carries the forecast over one cold start and one interval with
  * a margin. Null: none, or unknown.
  */
-export function shrink(s: Sight, ahead: RateForecast | null): Proposal | null {
+export function shrink(
+  s: Sight,
+  ahead: RateForecast | null,
+  within: readonly RatesAhead[] | null,
+): Proposal | null {
   const { memory, policy, o } = s;
   const draining = o.workers.decode.draining + o.workers.prefill.draining;
-  if (!policy.costOptimization || !s.slow || s.short || memory.order !== null || draining > 0) return null;
+  if (!s.slow || s.short || memory.order !== null || draining > 0) return null;
+  if (!policy.costOptimization && s.prospects === null) return null;
   const sinceMore = memory.lastMoreAtMs === null ? null : s.now - memory.lastMoreAtMs;
-  if (sinceMore !== null && sinceMore < HOLD_COLD_STARTS * s.coldStartSeconds * 1000) return null;
+  if (sinceMore === null ? !policy.costOptimization : sinceMore < holdMs(s)) return null;
   if (ahead === null || s.load.waiting === null || o.load.running === null) return null;
   const floor = floorOf(memory.floor ?? policy.minWorkers, policy);
   for (const after of candidates(memory.desired)) {
-    if (exceeds(floor, after) || !carries(after, s, ahead)) continue;
+    if (exceeds(floor, after)) continue;
+    if (s.prospects !== null && after.decode > 0) {
+      const words = isPlanned(after, s, within);
+      if (words !== null) return { replicas: after, why: words };
+      continue;
+    }
+    if (!carries(after, s, ahead)) continue;
     const why =
       `${show(after)} carry the ${fixed(ahead.peak)} +- ${fixed(ahead.sd)} requests/s ` +
       `forecast within ${fixed(ahead.horizonSeconds)} s`;
     return { replicas: after, why: after.decode === 0 ? 'nothing runs, waits or is forecast' : why };
   }
   return null;
+}
+
+/** Without cost optimisation a pool gives a worker up only after a long calm. */
+function holdMs({ policy, coldStartSeconds }: Sight): number {
+  const hold = HOLD_COLD_STARTS * coldStartSeconds;
+  return 1000 * (policy.costOptimization ? hold : Math.max(5 * hold, CALM_SECONDS));
+}
+
+/** Whether what stays keeps the level, in the mean over all that is likely within one cold start and one interval. */
+function isPlanned(after: Replicas, s: Sight, within: readonly RatesAhead[] | null): string | null {
+  const { prospects, spending, policy } = s;
+  if (prospects === null || within === null || s.load.waiting === null) return null;
+  if (after.prefill < policy.minPrefill && after.decode > 0) return null;
+  let late = 0;
+  let lateWork = 0;
+  for (const { rates } of within) {
+    const prospect = prospects.of(after, rates);
+    late += prospect.late / within.length;
+    lateWork += prospect.lateWork / within.length;
+  }
+  if (late > spending.late * SHRINK_MARGIN || lateWork > spending.lateWork * SHRINK_MARGIN) return null;
+  const mean = within.reduce((sum, lead) => sum + lead.mean, 0) / within.length;
+  return (
+    `${show(after)} leave ${percent(late)} late of ${fixed(mean)} requests/s forecast within ` +
+    `${fixed(within.at(-1)?.seconds ?? 0)} s: ${spending.why}`
+  );
 }
 
 function candidates({ prefill, decode }: Replicas): Replicas[] {

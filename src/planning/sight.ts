@@ -1,9 +1,12 @@
 import type { PoolObservation } from '../contract/observation.js';
 import type { Load } from './load.js';
 import type { PlannerMemory } from './memory.js';
+import type { Prospects } from './model/prospects.js';
+import type { Outlook } from './outlook.js';
 import type { CapacityFacts, PoolPolicy } from './policy.js';
 import type { Replicas } from './replicas.js';
 import type { Sizing } from './sizing.js';
+import type { Spending } from './spending.js';
 
 /** Everything that one decision looks at. */
 export interface Sight {
@@ -15,6 +18,11 @@ export interface Sight {
   /** Unix ms. */
   now: number;
   load: Load;
+  /** Null: the load is not known well enough yet. */
+  outlook: Outlook | null;
+  /** Predictions by the capacity model; null: the engine has none. */
+  prospects: Prospects | null;
+  spending: Spending;
   /** Measured, else configured. */
   coldStartSeconds: number;
   /** Workers that should be ready: what was ordered, as far as the allocator granted it. */

@@ -3,6 +3,7 @@ import { serves } from './load.js';
 import type { Proposal, Verdict } from './plan.js';
 import { atLeast, exceeds, growWithin, show } from './replicas.js';
 import type { Sight } from './sight.js';
+import { needFor } from './need.js';
 import { fixed } from './words.js';
 
 /** A burst counts where the pool protects itself and the ready workers do not carry it below the KV threshold. */
@@ -30,7 +31,7 @@ export function surge(s: Sight, check: BurstCheck | null): Proposal | null {
   const backlog = (load.waiting ?? 0) + missing * s.coldStartSeconds;
   const rate = check.rps + backlog / Math.max(1, policy.burstCalmSeconds);
   const { desired } = memory;
-  const need = s.sizing.forRate(rate, policy, facts) ?? { ...desired, decode: desired.decode + 1 };
+  const need = needFor(s, [rate]) ?? { ...desired, decode: desired.decode + 1 };
   const want = atLeast({ prefill: policy.minPrefill, decode: 1 }, need);
   const replicas = growWithin(desired, atLeast(desired, want), policy);
   if (!exceeds(replicas, desired)) return null;

@@ -1,4 +1,4 @@
-import { ttftBudget } from './load.js';
+import { inTimeTokens, ttftBudget } from './load.js';
 import type { PoolPolicy } from './policy.js';
 import { type Evidence, type Sizing, type SizingInput, wholeWorkers } from './sizing.js';
 import { fixed, percent } from './words.js';
@@ -34,7 +34,7 @@ function workersFor(rps: number, capacityRps: number, policy: PoolPolicy): numbe
 }
 
 function queueEvidence({ observation, policy, facts, load }: SizingInput): Evidence | null {
-  const tokens = observation.queue.waitingTokens;
+  const tokens = inTimeTokens(observation);
   const threshold = policy.thresholds.prefillQueue;
   if (load.prefillQueue === null || tokens === null || load.prefillQueue <= threshold) return null;
   const perWorker = facts.prefillTokensPerSecond * ttftBudget(policy) * threshold;

@@ -66,6 +66,10 @@ export class Keys {
   plannerSnapshot(pool: string): string {
     return `${this.poolPrefix(pool)}:planner:snapshot`;
   }
+  /** What the planner learned of its pool's load. */
+  plannerMind(pool: string): string {
+    return `${this.poolPrefix(pool)}:planner:mind`;
+  }
   /** Snapshots that could not be used, newest first. */
   plannerSetAside(pool: string): string {
     return `${this.poolPrefix(pool)}:planner:set-aside`;

@@ -1,7 +1,9 @@
 import { FlowProducer, type Job, type JobsOptions, Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Config } from '../config/types.js';
+import { parseJson } from '../contract/reply.js';
 import type { RoutedRequest } from '../contract/request.js';
+import { LATE_SCORE } from './aside.js';
 import type { Keys } from './keys.js';
 
 /** Job name on the pools' queues; shown on queue boards. */
@@ -19,7 +21,7 @@ export class PoolQueues {
   constructor(
     readonly pool: string,
     keys: Keys,
-    connection: Redis,
+    private readonly connection: Redis,
   ) {
     const options = { connection, prefix: keys.poolPrefix(pool), skipVersionCheck: true };
     this.decode = new Queue(keys.decodeQueue(pool), options);
@@ -56,6 +58,20 @@ export class PoolQueues {
         },
       ],
     });
+  }
+
+  /**
+   * Requests of one queue that stand aside (admission/deadline.ts): how many, and the data (parsed JSON, unchecked) of up
+   * to `sample` of those that were due first.
+   */
+  async late(role: 'decode' | 'prefill', sample: number): Promise<{ count: number; jobs: unknown[] }> {
+    const queue = this[role];
+    const key = queue.toKey('prioritized');
+    const count = await this.connection.zcount(key, LATE_SCORE, '+inf');
+    if (count === 0) return { count, jobs: [] };
+    const ids = await this.connection.zrangebyscore(key, LATE_SCORE, '+inf', 'LIMIT', 0, sample);
+    const texts = await Promise.all(ids.map((id) => this.connection.hget(queue.toKey(id), 'data')));
+    return { count, jobs: texts.map((text) => (text === null ? null : parseJson(text))) };
   }
 
   /** The request's job that carries its outcome; undefined: no such request here. */

@@ -113,7 +113,7 @@ export class SluiceClient {
     }
     if (again) void this.#lookUp(pending).catch(() => {});
     this.scheduler.routed(routed.pool);
-    this.#recorder.arrival(routed.pool, routed.acceptedAtMs);
+    this.#recorder.arrival(routed.pool, routed.acceptedAtMs, routed.isl);
     const settle = (completed: boolean) => {
       this.#pending.delete(routed.id);
       this.scheduler.ended(routed.pool, completed);

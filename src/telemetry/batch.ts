@@ -1,3 +1,4 @@
+import { promptBucket } from './prompt-lengths.js';
 import { bucketOf } from './sketch.js';
 import {
   ARRIVAL_SLOT_SECONDS,
@@ -40,12 +41,18 @@ interface EndedSlot {
 /** What happened in one pool since the last flush. Adding is cheap: no string is made for a request. */
 export class PoolBatch {
   readonly #arrivals = new Map<number, number>();
+  /** Prompts by minute and bucket of length. */
+  readonly #prompts = new Map<number, Map<number, number>>();
   readonly #ended = new Map<number, EndedSlot>();
   #routed = 0;
   #rejected = 0;
 
-  arrival(atMs: number): void {
+  arrival(atMs: number, isl: number): void {
     this.#routed++;
+    const minute = slotStart(atMs, ARRIVAL_SLOT_SECONDS);
+    const prompts = this.#prompts.get(minute) ?? new Map<number, number>();
+    this.#prompts.set(minute, prompts);
+    bump(prompts, promptBucket(isl), 1);
     bump(this.#arrivals, Math.floor(atMs / 1000), 1);
   }
 
@@ -87,6 +94,11 @@ export class PoolBatch {
       const fields = minutes.get(start) ?? new Map<string, number>();
       minutes.set(start, fields);
       bump(fields, String(second - start), times);
+    }
+    for (const [start, prompts] of this.#prompts) {
+      const fields = minutes.get(start) ?? new Map<string, number>();
+      minutes.set(start, fields);
+      for (const [bucket, times] of prompts) fields.set(`${SKETCH_FIELDS.prompt}${bucket}`, times);
     }
     for (const [startSecond, increments] of minutes) {
       writes.push({ target: 'arrivals', startSecond, increments });

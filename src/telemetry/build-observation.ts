@@ -1,5 +1,5 @@
 import type { Config, PoolConfig } from '../config/types.js';
-import type { PoolObservation } from '../contract/observation.js';
+import { newestSecond, type PoolObservation } from '../contract/observation.js';
 import type { ScaleGrant } from '../contract/scale.js';
 import type { Heartbeat } from '../contract/worker.js';
 import type { QueueDepth } from './depth.js';
@@ -14,9 +14,6 @@ import {
 } from './workers.js';
 import { arrivalsAgeSeconds, knownArrivals, type Writer } from './writers.js';
 
-/** Arrivals are looked at this late, so that what recorders hold has been flushed. */
-const ARRIVAL_LAG_MS = 1_000;
-
 /** What one observation is made of. */
 export interface Sightings {
   nowMs: number;
@@ -26,6 +23,8 @@ export interface Sightings {
   writers: readonly Writer[];
   /** Unix second -> requests. */
   arrivals: ReadonlyMap<number, number>;
+  /** Mean ISL of each class of recent prompts, tokens; null: none seen. */
+  prompts: readonly number[] | null;
   /** Requests that ended within the window. */
   ended: EndCounters & Record<'ttft' | 'itl', { quantile(q: number): number | null }>;
   grant: ScaleGrant | null;
@@ -44,7 +43,7 @@ export interface Readings extends Omit<Sightings, 'workers' | 'ended'> {
 
 /** First and last whole second whose arrivals an observation holds. */
 export function arrivalRange(nowMs: number, windowSeconds: number): { first: number; last: number } {
-  const last = Math.floor((nowMs - ARRIVAL_LAG_MS) / 1000) - 1;
+  const last = newestSecond(nowMs);
   return { first: last - Math.max(1, Math.round(windowSeconds)) + 1, last };
 }
 
@@ -74,6 +73,8 @@ export function observationOf(pool: PoolConfig, config: Config, seen: Sightings)
       prefillWaiting: depth.prefillWaiting,
       decodeWaiting: depth.decodeWaiting,
       waitingTokens: silent ? null : depth.waitingTokens + engineWaitingTokens(telling),
+      lateWaiting: depth.lateWaiting,
+      lateTokens: depth.lateTokens,
       oldestWaitSeconds: depth.oldestWaitSeconds,
     },
     workers: { prefill: roleCounts(workers, 'prefill'), decode: roleCounts(workers, 'vllm') },
@@ -82,6 +83,7 @@ export function observationOf(pool: PoolConfig, config: Config, seen: Sightings)
       running: depth.active,
       kvUsage: kvUsage(telling, depth.waitingKvTokens),
       ...meanLengths(ended),
+      prompts: seen.prompts === null ? null : [...seen.prompts],
     },
     latency: {
       requests: endedCount(ended),

@@ -4,11 +4,15 @@ export interface QueueDepth {
   prefillWaiting: number;
   /** Prefilled elsewhere, waiting for a decode worker. */
   decodeWaiting: number;
+  /** Waiting, but standing aside: predicted to miss their target. */
+  lateWaiting: number;
+  /** Prompt tokens of those; part of `waitingTokens`. */
+  lateTokens: number;
   /** Requests at workers. */
   active: number;
   /** Prompt tokens that wait for prefill. */
   waitingTokens: number;
-  /** KV tokens (prompt and expected output) that wait for room at a decode or aggregated worker. */
+  /** KV tokens (prompt and expected output) that wait for room at a decode or aggregated worker, those standing aside left out. */
   waitingKvTokens: number;
   /** Seconds; null: nothing waits. */
   oldestWaitSeconds: number | null;

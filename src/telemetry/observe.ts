@@ -7,12 +7,14 @@ import type { PoolQueues } from '../queues/pool-queues.js';
 import { luaScript } from '../queues/script.js';
 import { arrivalRange, buildObservation } from './build-observation.js';
 import { type EndFigures, endFigures, meanLengths } from './figures.js';
+import { PROMPT_BUCKETS, promptClasses } from './prompt-lengths.js';
 import { readQueueDepth } from './queue-depth.js';
 import {
   ARRIVAL_SLOT_SECONDS,
   arrivalsKey,
   LATENCY_SLOT_SECONDS,
   latencyKey,
+  SKETCH_FIELDS,
   slotsBetween,
   totalsKey,
   writersKey,
@@ -56,7 +58,8 @@ export async function collectObservation(
     heartbeats,
     depth,
     writers: parseWriters(writers),
-    arrivals,
+    arrivals: arrivals.counts,
+    prompts: promptClasses(arrivals.prompts),
     ended,
     grant,
     allocatorBeatMs,
@@ -76,23 +79,29 @@ export async function readEnded(
   return endFigures(await Promise.all(starts.map((start) => redis.hgetall(latencyKey(keys, pool, start)))));
 }
 
+/** Arrivals by second, and prompts by bucket of length (of whole minutes). */
 async function readArrivals(
   redis: Redis,
   keys: Keys,
   pool: string,
   nowMs: number,
   windowSeconds: number,
-): Promise<Map<number, number>> {
+): Promise<{ counts: Map<number, number>; prompts: number[] }> {
   const { first, last } = arrivalRange(nowMs, windowSeconds);
   const counts = new Map<number, number>();
+  const prompts = Array.from({ length: PROMPT_BUCKETS }, () => 0);
   const starts = slotsBetween(first * 1000, last * 1000, ARRIVAL_SLOT_SECONDS);
   await Promise.all(
     starts.map(async (start) => {
       const fields = await redis.hgetall(arrivalsKey(keys, pool, start));
-      for (const [second, count] of Object.entries(fields)) counts.set(start + Number(second), Number(count));
+      for (const [field, count] of Object.entries(fields)) {
+        const bucket = field.startsWith(SKETCH_FIELDS.prompt) ? Number(field.slice(1)) : Number.NaN;
+        if (bucket >= 0 && bucket < prompts.length) prompts[bucket] = (prompts[bucket] ?? 0) + Number(count);
+        else counts.set(start + Number(field), Number(count));
+      }
     }),
   );
-  return counts;
+  return { counts, prompts };
 }
 
 async function accountUsage(

@@ -24,6 +24,10 @@ export async function readQueueDepth(
   ]);
   const atDecode = (decode.waiting ?? 0) + (decode.prioritized ?? 0);
   const atPrefill = (prefill.waiting ?? 0) + (prefill.prioritized ?? 0);
+  const [lateDecode, latePrefill] = await Promise.all([
+    queues.late('decode', SAMPLE),
+    queues.late('prefill', SAMPLE),
+  ]);
   const [decodeHead, prefillHead] = await Promise.all([
     atDecode > 0 ? head(queues.decode) : [],
     atPrefill > 0 ? head(queues.prefill) : [],
@@ -31,6 +35,7 @@ export async function readQueueDepth(
   return queueDepth(pool, osl, nowMs, {
     atDecode,
     atPrefill,
+    late: [lateOf(lateDecode), lateOf(latePrefill)],
     active: (decode.active ?? 0) + (prefill.active ?? 0),
     decodeHead,
     prefillHead,
@@ -45,6 +50,7 @@ function queueDepth(
   seen: {
     atDecode: number;
     atPrefill: number;
+    late: readonly { count: number; sample: readonly RoutedRequest[] }[];
     active: number;
     decodeHead: readonly RoutedRequest[];
     prefillHead: readonly RoutedRequest[];
@@ -59,14 +65,27 @@ function queueDepth(
   const decodeWaiting = Math.round(seen.atDecode * share);
   const whole = seen.decodeHead.filter((request) => !wasPrefilled(request));
   const accepted = [...seen.decodeHead, ...seen.prefillHead].map((request) => request.acceptedAtMs);
+  let lateWaiting = 0;
+  let lateTokens = 0;
+  for (const { count, sample } of seen.late) {
+    lateWaiting += count;
+    lateTokens += count * meanIsl(sample, expected.isl);
+  }
+  // The head holds those that are in time, as long as there are any.
+  const inTime = Math.max(0, seen.atDecode + seen.atPrefill - lateWaiting);
+  const others = seen.atDecode + seen.atPrefill === 0 ? 0 : inTime / (seen.atDecode + seen.atPrefill);
   return {
     prefillWaiting: seen.atPrefill + seen.atDecode - decodeWaiting,
     decodeWaiting,
+    lateWaiting,
+    lateTokens,
     active: seen.active,
     waitingTokens:
-      (seen.atDecode - decodeWaiting) * meanIsl(whole, expected.isl) +
-      seen.atPrefill * meanIsl(seen.prefillHead, expected.isl),
-    waitingKvTokens: seen.atDecode * (meanIsl(seen.decodeHead, expected.isl) + osl),
+      lateTokens +
+      others *
+        ((seen.atDecode - decodeWaiting) * meanIsl(whole, expected.isl) +
+          seen.atPrefill * meanIsl(seen.prefillHead, expected.isl)),
+    waitingKvTokens: others * seen.atDecode * (meanIsl(seen.decodeHead, expected.isl) + osl),
     oldestWaitSeconds: accepted.length === 0 ? null : Math.max(0, nowMs - Math.min(...accepted)) / 1000,
   };
 }
@@ -74,6 +93,14 @@ function queueDepth(
 function meanIsl(requests: readonly RoutedRequest[], fallback: number): number {
   if (requests.length === 0) return fallback;
   return requests.reduce((sum, request) => sum + request.isl, 0) / requests.length;
+}
+
+function lateOf({ count, jobs }: { count: number; jobs: readonly unknown[] }) {
+  const sample = jobs.flatMap((job) => {
+    const parsed = routedRequestSchema.safeParse(job);
+    return parsed.success ? [parsed.data] : [];
+  });
+  return { count, sample };
 }
 
 async function head(queue: PoolQueues['decode']): Promise<RoutedRequest[]> {

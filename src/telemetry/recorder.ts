@@ -58,9 +58,9 @@ export class Recorder {
     for (const pool of options.pools ?? []) this.#state(pool, true);
   }
 
-  /** A request was routed to a pool. */
-  arrival(pool: string, atMs: number): void {
-    this.#state(pool).current.arrival(atMs);
+  /** A request of `isl` prompt tokens was routed to a pool. */
+  arrival(pool: string, atMs: number, isl: number): void {
+    this.#state(pool).current.arrival(atMs, isl);
   }
 
   /** A request was refused; null: before a pool was chosen. */

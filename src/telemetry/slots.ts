@@ -2,7 +2,7 @@ import type { Keys } from '../queues/keys.js';
 
 /**
  * How a pool's telemetry lies in Redis: hashes of integers that only grow, so that any number of processes add to
- * them. Arrivals: one hash a minute, one field a second. Ended requests: one hash each ten seconds, the fields
+ * them. Arrivals: one hash a minute, one field a second and one for each bucket of prompt lengths. Ended requests: one hash each ten seconds, the fields
  * below. The same fields without an end of time: the totals.
  */
 export const LATENCY_SLOT_SECONDS = 10;
@@ -24,8 +24,8 @@ export const COUNTERS = [
 ] as const;
 export type Counter = (typeof COUNTERS)[number];
 
-/** Field prefixes of the two sketches: `t-12` is bucket -12 of TTFT. */
-export const SKETCH_FIELDS = { ttft: 't', itl: 'i' } as const;
+/** Field prefixes of the sketches: `t-12` is bucket -12 of TTFT; prompt lengths lie beside the arrivals. */
+export const SKETCH_FIELDS = { ttft: 't', itl: 'i', prompt: 'n' } as const;
 
 export function slotStart(atMs: number, slotSeconds: number): number {
   return Math.floor(atMs / 1000 / slotSeconds) * slotSeconds;

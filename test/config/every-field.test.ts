@@ -23,6 +23,7 @@ const OTHERS = [
   'other',
   'low',
   'keys',
+  'edf',
   '/other.pem',
   ['https://other.example'],
   4096,

@@ -154,6 +154,7 @@ describe('createEngine', () => {
     expected: { isl: 2000, osl: 150 },
     disaggregation: { enabled: false, minPromptTokens: 512, prefillWorkers: 1 },
     queueTimeoutSeconds: null,
+    overload: { policy: 'late', lateBoundSeconds: 60 },
     idleAfterSeconds: 60,
     burstCalmSeconds: 30,
     engine,

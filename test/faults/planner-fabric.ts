@@ -148,7 +148,7 @@ export class Fabric {
     if (!this.telemetry) return;
     this.#owed += (this.rps * BEAT_MS) / 1000 + this.extra;
     this.extra = 0;
-    for (; this.#owed >= 1; this.#owed--) this.#recorder.arrival(POOL, now);
+    for (; this.#owed >= 1; this.#owed--) this.#recorder.arrival(POOL, now, 1000);
     const { ready, starting, draining } = this.workers ?? {
       ready: this.#granted,
       starting: 0,

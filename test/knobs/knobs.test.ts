@@ -6,13 +6,14 @@ import { ENGINES } from './engines.js';
 import { GATEWAY } from './gateway.js';
 import { GPUS } from './gpus.js';
 import { OPENAI_ENGINES } from './openai.js';
+import { OVERLOAD } from './overload.js';
 import { PLANNER } from './planner.js';
 import { PLANNING } from './planning.js';
 import { QUEUES } from './queues.js';
 import { ROUTING } from './routing.js';
 import { WORKERS } from './workers.js';
 
-const PURE = [...PLANNING, ...PLANNER, ...ROUTING, ...GPUS, ...ENGINES, ...OPENAI_ENGINES];
+const PURE = [...PLANNING, ...PLANNER, ...ROUTING, ...GPUS, ...ENGINES, ...OPENAI_ENGINES, ...OVERLOAD];
 
 describe('a flip of one field of the file', () => {
   test.each(PURE)('$field: $says', ({ prove }) => prove({ redisUrl: 'none needed' }));

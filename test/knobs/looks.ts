@@ -108,6 +108,8 @@ export const QUIET: QueueDepth = {
   active: 0,
   waitingTokens: 0,
   waitingKvTokens: 0,
+  lateWaiting: 0,
+  lateTokens: 0,
   oldestWaitSeconds: null,
 };
 
@@ -119,6 +121,7 @@ export function observe(config: Config, readings: Partial<Readings> = {}): PoolO
     depth: { ...QUIET, active: 5 },
     writers: [{ seq: 1, sinceMs: NOW - 600_000, throughMs: NOW, atMs: NOW, arrivals: true, closed: false }],
     arrivals: new Map(),
+    prompts: null,
     ended: endFigures([]),
     grant: null,
     allocatorBeatMs: NOW,

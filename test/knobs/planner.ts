@@ -5,6 +5,7 @@ import { freshMemory } from '../../src/planning/memory.js';
 import { policyOf } from '../../src/planning/policy.js';
 import { PlannerLoop } from '../../src/scheduler/planner-loop/loop.js';
 import { beginning } from '../../src/scheduler/planner-loop/snapshot.js';
+import { mindOf } from '../planning/support.js';
 import { type Knob, knob, poolOf } from './knob.js';
 import { busy, factsOf, more, NOW, observe, planOf } from './looks.js';
 
@@ -79,16 +80,17 @@ async function looksWithinTenSeconds(config: Config): Promise<number> {
         release: async () => {},
         commands: async () => [],
         commit: async () => true,
+        saveMind: async () => {},
       },
       outbox: { send: async () => {}, failure: async () => null },
       observe: async () => {
         looks++;
         return busy(1);
       },
-      facts: () => factsOf(config),
       restore: async (nowMs) => ({
         snapshot: beginning('p', freshMemory(decode(1), 1, nowMs), 0, nowMs),
         restored: false,
+        mind: mindOf(factsOf(config)),
       }),
       beat: async () => {},
       clock: Date.now,

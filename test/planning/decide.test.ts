@@ -130,7 +130,7 @@ describe('the slow loop', () => {
     // 5 / (4 x 0.5) = 2.5 -> 3
     const { more } = plan(busy(5, 1), memory(1));
     expect(more?.replicas.decode).toBe(3);
-    expect(more?.why).toMatch(/5 requests\/s forecast within 15 s need 3/);
+    expect(more?.why).toMatch(/5 requests\/s forecast in 15 s need 3/);
   });
 
   test('runs once an interval', () => {
@@ -410,6 +410,7 @@ test('decide is a pure function that no policy and no observation makes throw', 
     rps: fc.record({ prefill: amount, decode: amount }),
     prefillTokensPerSecond: amount,
     coldStartSeconds: amount,
+    model: fc.constant(null),
   });
   fc.assert(
     fc.property(anyPolicy, anyObservation, anyFacts, few, (rules, seen, known, decode) => {

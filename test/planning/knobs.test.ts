@@ -45,14 +45,14 @@ interface Flip {
 const aggressive = (pool: PoolConfig) => {
   pool.scaling.aggressiveness = 'aggressive';
 };
-const ramp = Array.from({ length: 40 }, (_, t) => (t * 14) / 40);
+const ramp = Array.from({ length: 40 }, (_, t) => (t * 18) / 40);
 const burst = [...Array(37).fill(2), 40, 40, 40];
 const more = ({ more }: ReturnType<typeof plan>) => more?.replicas ?? null;
 
 const FLIPS: Flip[] = [
   {
     field: 'tensorParallelism',
-    seen: busy(30, 1),
+    seen: busy(60, 1),
     given: aggressive,
     flip: (p) => {
       p.tensorParallelism = { prefill: 2, decode: 2 };
@@ -61,7 +61,7 @@ const FLIPS: Flip[] = [
   },
   {
     field: 'gpuBudget',
-    seen: busy(30, 1),
+    seen: busy(60, 1),
     given: aggressive,
     flip: (p) => {
       p.gpuBudget = { guaranteed: 2, ceiling: 2 };
@@ -70,7 +70,7 @@ const FLIPS: Flip[] = [
   },
   {
     field: 'maxWorkers',
-    seen: busy(30, 1),
+    seen: busy(60, 1),
     given: aggressive,
     flip: (p) => {
       p.maxWorkers = 2;
@@ -156,10 +156,10 @@ const FLIPS: Flip[] = [
   },
   {
     field: 'performanceBuffer',
-    seen: busy(16, 1),
+    seen: busy(17, 1),
     given: aggressive,
     flip: (p) => {
-      p.performanceBuffer = 1;
+      p.performanceBuffer = 0.5;
     },
     look: more,
   },

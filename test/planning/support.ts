@@ -1,6 +1,8 @@
 import type { PoolObservation } from '../../src/contract/observation.js';
+import { LoadWatch } from '../../src/planning/load-watch.js';
 import { freshMemory, type PlannerMemory } from '../../src/planning/memory.js';
 import type { CapacityFacts, PoolPolicy } from '../../src/planning/policy.js';
+import type { PlannerMind } from '../../src/scheduler/planner-loop/mind.js';
 
 /** A whole second. */
 export const T = 1_700_000_000_000;
@@ -42,6 +44,7 @@ export const facts: CapacityFacts = {
   rps: { prefill: 4, decode: 4 },
   prefillTokensPerSecond: 1000,
   coldStartSeconds: 10,
+  model: null,
 };
 
 interface Seen {
@@ -52,6 +55,8 @@ interface Seen {
   draining?: number;
   waiting?: number | null;
   waitingTokens?: number | null;
+  lateWaiting?: number;
+  lateTokens?: number;
   /** Requests/s in each of the last 40 seconds, or the counts themselves. */
   arrivals?: number | (number | null)[];
   running?: number | null;
@@ -78,6 +83,8 @@ export function observation(seen: Seen = {}): PoolObservation {
       prefillWaiting: or(seen.waiting, 0),
       decodeWaiting: seen.waiting === null ? null : 0,
       waitingTokens: or(seen.waitingTokens, 0),
+      lateWaiting: seen.lateWaiting ?? 0,
+      lateTokens: seen.lateTokens ?? 0,
       oldestWaitSeconds: null,
     },
     workers: {
@@ -90,6 +97,7 @@ export function observation(seen: Seen = {}): PoolObservation {
       kvUsage: or(seen.kvUsage, ready > 0 ? 0 : null),
       isl: null,
       osl: null,
+      prompts: null,
     },
     latency: { requests: 0, ttftSeconds: null, itlSeconds: null, violationShare: null, ...seen.latency },
     grant,
@@ -109,4 +117,10 @@ export function memory(decode: number, overrides: Partial<PlannerMemory> = {}): 
 /** The grant that goes with `memory(decode)`. */
 export function granted(decode: number, overrides: Partial<NonNullable<PoolObservation['grant']>> = {}) {
   return { generation: 1, prefill: 0, decode, shortage: 'none' as const, ...overrides };
+}
+
+/** A planner's mind that knows these facts and has learned nothing. */
+export function mindOf(known: CapacityFacts): Pick<PlannerMind, 'look' | 'save'> {
+  const watch = new LoadWatch(policy(), known.coldStartSeconds);
+  return { look: () => ({ facts: known, outlook: null }), save: () => watch.save() };
 }

@@ -24,6 +24,7 @@ const pool = (name: string, ceiling: number, violationsAllowed: number): PoolCon
   expected: { isl: 2000, osl: 150 },
   disaggregation: { enabled: false, minPromptTokens: 1, prefillWorkers: 0 },
   queueTimeoutSeconds: null,
+  overload: { policy: 'late', lateBoundSeconds: 60 },
   idleAfterSeconds: 10,
   burstCalmSeconds: 10,
   engine: { kind: 'noop' },

@@ -65,9 +65,9 @@ test('an observed pool without arrivals yields zeros, and arrivals land in their
   let now = T;
   const recorder = new Recorder(redis, keys, { pools: ['high'], clock: () => now });
   now = T + 10_000;
-  recorder.arrival('high', T + 2_100);
-  recorder.arrival('high', T + 2_900);
-  recorder.arrival('high', T + 5_000);
+  recorder.arrival('high', T + 2_100, 1000);
+  recorder.arrival('high', T + 2_900, 1000);
+  recorder.arrival('high', T + 5_000, 1000);
   await recorder.flush();
 
   const seen = await observe(T + 10_200);
@@ -117,6 +117,8 @@ test('workers count by role and state while their lease lives; KV demand may pas
   expect(crowded.queue).toEqual({
     prefillWaiting: 20,
     decodeWaiting: 0,
+    lateWaiting: 0,
+    lateTokens: 0,
     waitingTokens: 18_000,
     oldestWaitSeconds: 19,
   });

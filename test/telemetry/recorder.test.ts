@@ -70,7 +70,7 @@ test('a failed flush keeps its numbers; one whose answer was lost is not counted
   });
   // The script is known to the server, so that each flush is one call.
   const warm = new Recorder(redis, keys);
-  warm.arrival('other', NOW);
+  warm.arrival('other', NOW, 1000);
   await warm.flush();
 
   const recorder = new Recorder(flaky, keys, { clock: () => NOW });
@@ -108,13 +108,13 @@ test('numbers recorded while Redis is dead arrive once after it is back', { time
 
 test('closing flushes what is left and gives up on a dead Redis', { timeout: 60_000 }, async () => {
   const recorder = new Recorder(redis, keys, { pools: ['high'] });
-  recorder.arrival('high', NOW);
+  recorder.arrival('high', NOW, 1000);
   await recorder.close();
   expect(await redis.hget(totalsKey(keys, 'high'), 'routed')).toBe('1');
 
   const nowhere = connect('redis://127.0.0.1:1', 'plain');
   const lost = new Recorder(nowhere, keys);
-  lost.arrival('high', NOW);
+  lost.arrival('high', NOW, 1000);
   await lost.close();
   nowhere.disconnect();
 });

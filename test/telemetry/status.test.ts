@@ -95,7 +95,7 @@ test('outcomes, attainment and percentiles are told for a minute, ten minutes an
   let now = T;
   const recorder = new Recorder(redis, keys, { pools: ['high'], clock: () => now });
   const end = (atMs: number, attained: boolean, ttftSeconds: number) => {
-    recorder.arrival('high', atMs);
+    recorder.arrival('high', atMs, 1000);
     recorder.ended('high', {
       kind: 'completed',
       attained,

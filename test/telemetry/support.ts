@@ -26,6 +26,7 @@ export const pool: PoolConfig = {
   expected: { isl: 1000, osl: 100 },
   disaggregation: { enabled: false, minPromptTokens: 500, prefillWorkers: 1 },
   queueTimeoutSeconds: null,
+  overload: { policy: 'late', lateBoundSeconds: 60 },
   idleAfterSeconds: 30,
   burstCalmSeconds: 10,
   engine: { kind: 'noop' },

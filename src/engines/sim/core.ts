@@ -1,6 +1,7 @@
 import { SluiceError } from '../../contract/errors.js';
 import type { EngineLoad } from '../../contract/worker.js';
 import { chunkSeconds, decodeSeconds, frontEndSeconds, lawFor } from '../../profile/law.js';
+import { sequencesWithinItl } from '../../profile/worker-model.js';
 import type { StepLaw } from '../../profile/types.js';
 import { Flight } from './flight.js';
 import { KvMemory } from './kv-memory.js';
@@ -8,6 +9,9 @@ import { memoryOf } from './options.js';
 import { Scheduler } from './scheduler.js';
 import { blocksFor, finalBlocks, Sequence, type SimHandle } from './sequence.js';
 import { BLOCK_TOKENS, type SimEvent, type SimOptions, type SimRequest } from './types.js';
+
+/** Weight of a new request in the running means of lengths. */
+const MEAN_WEIGHT = 0.01;
 
 /**
  * A model of one inference engine in virtual time: no IO, no clock, no chance. The caller submits and cancels at times
@@ -23,6 +27,8 @@ export class SimCore<R extends SimRequest> {
   readonly #handovers: Sequence<R>[] = [];
   #handoverBlocks = 0;
   #finalBlocks = 0;
+  /** Running means of accepted requests: tokens, and what a prompt adds to its steps, seconds. */
+  #mean: { isl: number; osl: number; prompt: number } | null = null;
   #events: SimEvent<R>[] = [];
   /** Time of the last call. */
   #nowMs = Number.NEGATIVE_INFINITY;
@@ -87,6 +93,7 @@ export class SimCore<R extends SimRequest> {
     this.#runBefore(now);
     const sequence = new Sequence(request, this.#arrivals++);
     this.#finalBlocks += blocks;
+    this.#learn(request);
     this.#lookAgain(this.#scheduler.accept(sequence, Math.max(now, this.#readyMs)));
     return sequence;
   }
@@ -146,7 +153,25 @@ export class SimCore<R extends SimRequest> {
   }
 
   /**
-   * Requests of about `tokens` KV tokens that the engine could work on soon: within its free sequences, within the KV
+   * From now until the first token of a prompt of `isl` tokens submitted at `now`, ms, if nothing else came: the front
+   * end or the rest of the step under way, whichever is longer, then the prompts that wait and its own, computed
+   * beside what decodes, within the token budget of a step.
+   */
+  firstTokenAfterMs(isl: number, now: number): number {
+    const { batch, pendingPrefillTokens } = this.#scheduler;
+    const law = this.#law;
+    const step = law.itl[0] + decodeSeconds(law, batch.size, batch.kvTokens);
+    const tokens = pendingPrefillTokens + isl;
+    const steps = Math.ceil(tokens / Math.max(1, this.options.maxBatchedTokens - batch.size));
+    const compute = law.ttft[1] * tokens + law.ttft[2] * isl * isl + steps * step;
+    const rest = this.#flight === null ? 0 : Math.min(this.#flight.endMs - now, step * 1000);
+    const begin = Math.max(frontEndSeconds(law) * 1000, rest, this.#readyMs - now);
+    return begin + compute * 1000;
+  }
+
+  /**
+   * Requests of about `tokens` KV tokens that the engine could work on soon: within its free sequences (and those that the
+   * ITL leaves, src/profile/worker-model.ts), within the KV
    * blocks that accepted requests will not need, and while the prompts that wait fill less than two steps. An idle
    * engine always has room for one, so that a request too large for it is refused and does not wait for ever.
    */
@@ -157,8 +182,25 @@ export class SimCore<R extends SimRequest> {
     const size = Math.max(1, tokens);
     const byKv = Math.floor((this.#kv.free - yetToGrow) / blocksFor(size));
     const byPrefill = Math.ceil((2 * this.options.maxBatchedTokens - pendingPrefillTokens) / size);
-    const room = Math.min(this.options.maxSequences - accepted, byKv, byPrefill);
+    const room = Math.min(this.#sequences() - accepted, byKv, byPrefill);
     return Math.max(accepted === 0 ? 1 : 0, room);
+  }
+
+  #learn({ isl, maxTokens }: R): void {
+    const prompt = chunkSeconds(this.#law, 0, isl);
+    this.#mean ??= { isl, osl: maxTokens, prompt };
+    this.#mean.isl += MEAN_WEIGHT * (isl - this.#mean.isl);
+    this.#mean.osl += MEAN_WEIGHT * (maxTokens - this.#mean.osl);
+    this.#mean.prompt += MEAN_WEIGHT * (prompt - this.#mean.prompt);
+  }
+
+  /** Sequences that may run at once: the engine's most, and with which a mean step lasts as long as the ITL allows. */
+  #sequences(): number {
+    const { maxSequences, itlSeconds } = this.options;
+    if (itlSeconds === undefined || this.#mean === null) return maxSequences;
+    const { isl, osl, prompt } = this.#mean;
+    const most = sequencesWithinItl(this.#law, itlSeconds, isl, osl, prompt);
+    return Math.max(1, Math.min(maxSequences, Math.floor(most)));
   }
 
   /** Runs until `now`, but begins nothing at `now` itself, so that all that is submitted at one moment is seen together. */

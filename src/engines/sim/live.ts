@@ -15,6 +15,8 @@ export interface SimEngineOptions {
   /** 0..1 */
   gpuMemoryUtilization: number;
   engine: SimEngineConfig;
+  /** Mean ITL that `room` keeps to, seconds; absent: any. */
+  itlSeconds?: number;
   /** Unix ms, never going back; default: the system's clock. */
   clock?: () => number;
   /** The KV of a finished `prefill` request is kept so long, ms; default: the core's. */
@@ -64,6 +66,7 @@ class LiveSimEngine implements SimEngine {
       maxBatchedTokens: engine.maxBatchedTokens,
       coldStartMs: engine.coldStartSeconds * 1000,
       tokenEvents: 'each',
+      ...(options.itlSeconds === undefined ? {} : { itlSeconds: options.itlSeconds }),
       ...(options.handoverMs === undefined ? {} : { handoverMs: options.handoverMs }),
     });
   }
@@ -115,6 +118,10 @@ class LiveSimEngine implements SimEngine {
 
   room(tokens: number): number {
     return this.#state === 'ready' ? this.#core.room(tokens) : 0;
+  }
+
+  firstTokenAfterMs(isl: number): number {
+    return this.#core.firstTokenAfterMs(isl, this.#clock());
   }
 
   onRoom(listener: () => void): void {

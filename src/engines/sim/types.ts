@@ -27,6 +27,8 @@ export interface SimOptions {
   /** Token budget of one step. */
   maxBatchedTokens: number;
   coldStartMs: number;
+  /** Mean ITL that `room` keeps to, seconds; absent: it leaves that to whoever asks. */
+  itlSeconds?: number;
   /**
    * `each`: an event for every token. `ends`: for the first token and the end only, which lets `advance` jump over
    * runs of pure decode steps in closed form.

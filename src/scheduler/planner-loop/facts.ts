@@ -1,17 +1,20 @@
-import type { PoolConfig } from '../../config/types.js';
+import type { EngineConfig, PoolConfig } from '../../config/types.js';
 import { unreachable } from '../../contract/errors.js';
-import type { PoolObservation } from '../../contract/observation.js';
+import { PROMPT_SHARES, type PoolObservation } from '../../contract/observation.js';
+import type { RequestMix } from '../../planning/load-watch.js';
 import type { CapacityFacts } from '../../planning/policy.js';
 import type { Replicas } from '../../planning/replicas.js';
 import { workerCapacityRps } from '../../profile/capacity.js';
 import { prefillTokensPerSecond } from '../../profile/law.js';
 import type { Profile } from '../../profile/types.js';
+import { workerModel } from '../../profile/worker-model.js';
 
 /** A no-op engine answers at once; these figures only keep it from ever looking saturated. */
 const NOOP: CapacityFacts = {
   rps: { prefill: 10_000, decode: 10_000 },
   prefillTokensPerSecond: 10_000_000,
   coldStartSeconds: 1,
+  model: null,
 };
 
 /**
@@ -23,6 +26,7 @@ export function capacityFacts(
   tp: Replicas,
   profile: Profile | null,
   load: PoolObservation['load'] | null,
+  mix: RequestMix | null = null,
 ): CapacityFacts {
   const { engine } = pool;
   switch (engine.kind) {
@@ -51,9 +55,43 @@ export function capacityFacts(
         },
         prefillTokensPerSecond: prefillTokensPerSecond(profile, prefillTp, isl),
         coldStartSeconds: engine.coldStartSeconds,
+        model: modelOf(pool, engine, tp, profile, {
+          prompts: mix?.prompts ?? load?.prompts ?? PROMPT_SHARES.map(() => isl),
+          osl: mix?.osl ?? osl,
+        }),
       };
     }
     default:
       return unreachable(engine);
   }
+}
+
+function modelOf(
+  pool: PoolConfig,
+  engine: Exclude<EngineConfig, { kind: 'noop' }>,
+  tp: Replicas,
+  profile: Profile,
+  mix: RequestMix,
+): CapacityFacts['model'] {
+  const prompts = PROMPT_SHARES.map((share, k) => ({
+    share,
+    tokens: Math.max(1, mix.prompts[k] ?? pool.expected.isl),
+  }));
+  const target = {
+    prompts,
+    osl: Math.max(1, mix.osl),
+    itlSeconds: pool.targets.itlSeconds * pool.performanceBuffer,
+    gpuMemoryUtilization: pool.gpuMemoryUtilization,
+    maxSequences: engine.maxSequences,
+    maxBatchedTokens: engine.maxBatchedTokens,
+  };
+  return {
+    prefill: workerModel(profile, tp.prefill, { ...target, osl: 1 }),
+    decode: workerModel(profile, tp.decode, target),
+  };
+}
+
+/** Cold start of a pool's engine before one was measured, seconds. */
+export function configuredColdStart({ engine }: PoolConfig): number {
+  return engine.kind === 'noop' ? NOOP.coldStartSeconds : engine.coldStartSeconds;
 }

@@ -3,21 +3,27 @@ import type { PlannerEvent } from '../../../machines/planner-types.js';
 import { unreachable } from '../../contract/errors.js';
 import type { PoolObservation } from '../../contract/observation.js';
 import type { OperatorCommand, PlannerState, TransitionRecord } from '../../contract/transition.js';
-import type { CapacityFacts, PoolPolicy } from '../../planning/policy.js';
+import type { PoolPolicy } from '../../planning/policy.js';
+import type { PlannerMind } from './mind.js';
 import type { Outbox } from './outbox.js';
 import type { PlannerSnapshot } from './snapshot.js';
 import { type Step, step, tick } from './step.js';
 import type { PlannerStore } from './store.js';
 
+/** What the planner has learned of its load is written down so often: a restart forgets at most so much. */
+const MIND_SAVED_MS = 10_000;
+
+/** What a loop asks of a planner's mind. */
+type Mind = Pick<PlannerMind, 'look' | 'save'>;
+
 /** What a loop works with; the edges of the process. */
 export interface LoopParts {
   policy: PoolPolicy;
-  store: Pick<PlannerStore, 'hold' | 'release' | 'commands' | 'commit'>;
+  store: Pick<PlannerStore, 'hold' | 'release' | 'commands' | 'commit' | 'saveMind'>;
   outbox: Pick<Outbox, 'send' | 'failure'>;
   observe(nowMs: number): Promise<PoolObservation>;
-  facts(observation: PoolObservation | null): CapacityFacts;
   /** Where to begin, asked for once the right to act is held. */
-  restore(nowMs: number): Promise<{ snapshot: PlannerSnapshot; restored: boolean }>;
+  restore(nowMs: number): Promise<{ snapshot: PlannerSnapshot; restored: boolean; mind: Mind }>;
   /** Shows that the planner lives. */
   beat(state: PlannerState, nowMs: number): Promise<void>;
   clock(): number;
@@ -31,6 +37,8 @@ export interface LoopParts {
  */
 export class PlannerLoop {
   #snapshot: PlannerSnapshot | null = null;
+  #mind: Mind | null = null;
+  #mindSavedAtMs = 0;
   #unpublished: TransitionRecord[] = [];
   #round: { sinceMs: number; ended: Promise<void> } | null = null;
   #timer: NodeJS.Timeout | undefined;
@@ -97,10 +105,11 @@ export class PlannerLoop {
     else if (pending !== null && error !== null)
       this.#feed({ type: 'ORDER_FAILED', now, generation: pending.generation, error });
     for (const command of commands) this.#obey(command, now);
-    this.#take((before) =>
-      tick(before, { observation, policy: parts.policy, facts: parts.facts(observation), now }),
-    );
+    this.#tick(observation, now);
     await this.#commitAndAct(commands.length);
+    if (this.#mind === null || now - this.#mindSavedAtMs < MIND_SAVED_MS) return;
+    this.#mindSavedAtMs = now;
+    await parts.store.saveMind(this.#mind.save());
   }
 
   /** Takes the right to act and the planner's past. False: another planner acts. */
@@ -114,7 +123,8 @@ export class PlannerLoop {
     }
     this.#waiting = false;
     const now = parts.clock();
-    const { snapshot, restored } = await parts.restore(now);
+    const { snapshot, restored, mind } = await parts.restore(now);
+    this.#mind = mind;
     this.#unpublished = [];
     this.#snapshot = snapshot;
     const { state, memory } = snapshot;
@@ -165,7 +175,7 @@ export class PlannerLoop {
   }
 
   #goBlind(now: number, error?: unknown): void {
-    const { log, policy, facts } = this.parts;
+    const { log, policy } = this.parts;
     if (!this.#away)
       log.error(
         { pool: policy.pool, err: error },
@@ -173,7 +183,17 @@ export class PlannerLoop {
       );
     this.#away = true;
     if (this.#snapshot?.state === 'degraded' || this.#snapshot?.state === 'paused') return;
-    this.#take((before) => tick(before, { observation: null, policy, facts: facts(null), now }));
+    this.#tick(null, now);
+  }
+
+  #tick(observation: PoolObservation | null, now: number): void {
+    const { policy } = this.parts;
+    this.#take((before) => {
+      const known = this.#mind?.look(observation, before.memory, now);
+      return known === undefined
+        ? { snapshot: before, record: null }
+        : tick(before, { observation, policy, ...known, now });
+    });
   }
 }
 

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { SluiceError } from '../../contract/errors.js';
 import type { TransitionRecord } from '../../contract/transition.js';
 import { memorySchema } from '../../planning/memory.js';
+import { outlookSchema } from '../../planning/outlook.js';
 import type { PoolPolicy } from '../../planning/policy.js';
 import type { PlannerSnapshot } from './snapshot.js';
 import { step, tick } from './step.js';
@@ -17,6 +18,14 @@ const eventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('SET_FLOOR'), now, min: z.number().int().min(0) }),
   z.object({ type: z.literal('RESTORED'), now }),
 ]);
+const workerModelSchema = z.object({
+  rps: z.number(),
+  sequences: z.number(),
+  itlSeconds: z.number(),
+  classes: z.array(
+    z.object({ share: z.number(), tokens: z.number(), workSeconds: z.number(), ownSeconds: z.number() }),
+  ),
+});
 const basisSchema = z.object({
   memory: memorySchema,
   facts: z
@@ -24,8 +33,10 @@ const basisSchema = z.object({
       rps: z.object({ prefill: z.number(), decode: z.number() }),
       prefillTokensPerSecond: z.number(),
       coldStartSeconds: z.number(),
+      model: z.object({ prefill: workerModelSchema, decode: workerModelSchema }).nullable(),
     })
     .nullable(),
+  outlook: outlookSchema.nullable().default(null),
   event: eventSchema,
 });
 
@@ -41,7 +52,7 @@ export function recompute(record: TransitionRecord, policy: PoolPolicy): Transit
       'invalid_request',
       `transition ${record.sequence} of ${record.pool} does not hold what it rested on`,
     );
-  const { memory, facts, event } = parsed.data;
+  const { memory, facts, outlook, event } = parsed.data;
   const before: PlannerSnapshot = {
     version: 1,
     pool: record.pool,
@@ -53,5 +64,5 @@ export function recompute(record: TransitionRecord, policy: PoolPolicy): Transit
   };
   if (event.type !== 'TICK') return step(before, event).record;
   if (facts === null) return null;
-  return tick(before, { observation: record.observation, policy, facts, now: event.now }).record;
+  return tick(before, { observation: record.observation, policy, facts, outlook, now: event.now }).record;
 }

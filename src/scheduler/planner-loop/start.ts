@@ -11,8 +11,8 @@ import { connect } from '../../queues/connection.js';
 import { Keys } from '../../queues/keys.js';
 import { PoolQueues } from '../../queues/pool-queues.js';
 import { collectObservation } from '../../telemetry/observe.js';
-import { capacityFacts } from './facts.js';
 import { PlannerLoop } from './loop.js';
+import { PlannerMind } from './mind.js';
 import { Outbox } from './outbox.js';
 import { restorePlanner } from './restore.js';
 import { sloBlock } from './slo-block.js';
@@ -41,8 +41,9 @@ export function startPlanner(
   const sizes = workerSizes(pool);
   const tp = { prefill: sizes.prefill.tp, decode: sizes.vllm.tp };
   const profile = pool.engine.kind === 'noop' ? null : loadProfile(pool.engine.profile);
+  const policy = policyOf(config, pool, tp);
   // Fails here, not in the loop, where the profile has no law for the configured tensor parallelism.
-  capacityFacts(pool, tp, profile, null);
+  new PlannerMind(pool, policy, profile);
   const question = profile === null ? null : poolQuestion(pool, profile, tp);
   const promise = question === null ? null : explainFeasibility(question);
   const block = sloBlock(pool, sizes, promise?.sentence ?? null);
@@ -56,7 +57,6 @@ export function startPlanner(
   const producer = connect(redisUrl, 'producer');
   const queues = new PoolQueues(pool.name, keys, producer);
   const outbox = new Outbox(producer, keys, pool.priority);
-  const policy = policyOf(config, pool, tp);
   const id = `planner-${pool.name}-${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
   const lockMs = Math.max(MIN_LOCK_MS, LOCK_INTERVALS * policy.fastIntervalSeconds * 1000);
   const store = new PlannerStore(
@@ -73,8 +73,10 @@ export function startPlanner(
     store,
     outbox,
     observe: (nowMs) => collectObservation(redis, keys, pool, config, nowMs, queues),
-    facts: (observation) => capacityFacts(pool, tp, profile, observation?.load ?? null),
-    restore: (nowMs) => restorePlanner(pool.name, { redis, keys, store, outbox, log }, nowMs),
+    restore: async (nowMs) => {
+      const begin = await restorePlanner(pool.name, { redis, keys, store, outbox, log }, nowMs);
+      return { ...begin, mind: new PlannerMind(pool, policy, profile, await store.loadMind()) };
+    },
     beat: async (state, atMs) => {
       const role = { role: 'planner', id, pool: pool.name, pid: process.pid, host: hostname(), state };
       await redis.hset(keys.roles(), `planner-${pool.name}`, JSON.stringify({ ...role, startedAtMs, atMs }));

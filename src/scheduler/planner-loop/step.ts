@@ -4,6 +4,7 @@ import type { PlannerEvent } from '../../../machines/planner-types.js';
 import type { PoolObservation } from '../../contract/observation.js';
 import type { TransitionRecord } from '../../contract/transition.js';
 import { decide } from '../../planning/decide.js';
+import type { Outlook } from '../../planning/outlook.js';
 import type { CapacityFacts, PoolPolicy } from '../../planning/policy.js';
 import { type PlannerSnapshot, stateOf, toMachine } from './snapshot.js';
 
@@ -18,21 +19,31 @@ export interface Look {
   observation: PoolObservation | null;
   policy: PoolPolicy;
   facts: CapacityFacts;
+  /** Absent: nothing was learned yet. */
+  outlook?: Outlook | null;
   /** Unix ms. */
   now: number;
 }
 
 /** One tick: decide on what is seen, then let the machine take it. Pure; live and simulated planners use it alike. */
-export function tick(before: PlannerSnapshot, { observation, policy, facts, now }: Look): Step {
-  const plan = decide({ observation, policy, facts, memory: before.memory, now });
-  return step(before, { type: 'TICK', now, observation, plan }, facts);
+export function tick(
+  before: PlannerSnapshot,
+  { observation, policy, facts, outlook = null, now }: Look,
+): Step {
+  const plan = decide({ observation, policy, facts, outlook, memory: before.memory, now });
+  return step(before, { type: 'TICK', now, observation, plan }, facts, outlook);
 }
 
 /**
  * Feeds one event to the machine. A change of state, a new order, and whatever an operator, a restart or a failed
  * order brings make a transition record. Pure.
  */
-export function step(before: PlannerSnapshot, event: PlannerEvent, facts: CapacityFacts | null = null): Step {
+export function step(
+  before: PlannerSnapshot,
+  event: PlannerEvent,
+  facts: CapacityFacts | null = null,
+  outlook: Outlook | null = null,
+): Step {
   const [after] = transition(plannerMachine, toMachine(before), event);
   const { memory, why, numbers } = after.context;
   const state = stateOf(after);
@@ -56,7 +67,12 @@ export function step(before: PlannerSnapshot, event: PlannerEvent, facts: Capaci
       numbers,
       order: ordered ? memory.order : null,
       observation: event.type === 'TICK' ? event.observation : null,
-      basis: { memory: before.memory, facts: facts === null ? null : { ...facts }, event: carried(event) },
+      basis: {
+        memory: before.memory,
+        facts: facts === null ? null : { ...facts },
+        outlook,
+        event: carried(event),
+      },
     },
   };
 }

@@ -5,6 +5,7 @@ import {
   type TransitionRecord,
   transitionSchema,
 } from '../../contract/transition.js';
+import type { LoadWatchState } from '../../planning/load-watch.js';
 import type { Keys } from '../../queues/keys.js';
 import { luaScript } from '../../queues/script.js';
 import { type PlannerSnapshot, snapshotSchema } from './snapshot.js';
@@ -55,6 +56,15 @@ export class PlannerStore {
     const issue = parsed.error?.issues[0];
     const problem = issue ? `${issue.path.join('.') || 'text'}: ${issue.message}` : 'it is of another pool';
     return { snapshot: null, problem };
+  }
+
+  /** What the planner had learned of its load, unchecked; undefined: nothing, or not readable. */
+  async loadMind(): Promise<unknown> {
+    return parseJson((await this.redis.get(this.names.plannerMind(this.pool))) ?? '');
+  }
+
+  async saveMind(state: LoadWatchState): Promise<void> {
+    await this.redis.set(this.names.plannerMind(this.pool), JSON.stringify(state));
   }
 
   /** Moves the stored snapshot out of the way. Returns the key of the list that holds it now. */

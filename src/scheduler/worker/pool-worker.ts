@@ -16,6 +16,7 @@ import { retention } from '../../queues/pool-queues.js';
 import { finalFailure, PullWorker, putBack } from '../../queues/pull-worker.js';
 import type { Recorder } from '../../telemetry/recorder.js';
 import { failureOf } from '../pool-router.js';
+import { Overload } from './overload.js';
 import { type AbortCause, abort, type Run, type RunContext, refusal, runRequest } from './run.js';
 
 /** Weight of a new request in the running mean of KV tokens a request needs. */
@@ -44,6 +45,7 @@ export class PoolWorker {
   readonly #emitter: TokenEmitter;
   readonly #ends: EndPublisher;
   readonly #context: RunContext;
+  readonly #overload: Overload;
   #draining = false;
   #engineDown = false;
   #started = false;
@@ -69,6 +71,7 @@ export class PoolWorker {
       autorun: false,
       skipVersionCheck: true,
     });
+    this.#overload = new Overload(options, this.#bull);
     this.#bull.on('completed', (job) => this.#completed(job));
     this.#bull.on('failed', (job, error) => this.#failed(job, error));
     this.#bull.on('lockRenewalFailed', (ids) => {
@@ -152,6 +155,11 @@ export class PoolWorker {
     const run = this.#begin(parsed.data, job);
     const refused = refusal(parsed.data, run.startedAtMs);
     if (refused !== undefined) throw finalFailure(refused);
+    if (this.#overload.isLate(parsed.data, job)) {
+      if (options.pool.overload.policy !== 'refuse') this.#forget(run);
+      return this.#overload.turnAway(parsed.data, job, token);
+    }
+    this.#overload.taken();
     try {
       const ending = runRequest(this.#context, run, job);
       this.#adjustRoom();

@@ -42,7 +42,9 @@ export function poolCapacity(input: CapacityInput): PoolCapacity {
   const pool = input.config.pools[input.pool];
   if (pool === undefined || sample.length === 0)
     throw new SluiceError('internal', `pool ${input.pool}: no capacity without a pool and requests`);
-  const config = { ...input.config, pools: { [pool.name]: pool }, defaultLevel: pool.level };
+  // In plain deadline order: what only holds because requests stand aside is not carried.
+  const inOrder: PoolConfig = { ...pool, overload: { ...pool.overload, policy: 'edf' } };
+  const config = { ...input.config, pools: { [pool.name]: inOrder }, defaultLevel: pool.level };
   const tp = { prefill: engine.tp.prefill, decode: engine.tp.vllm };
   const fleet = fullFleet(policyOf(config, pool, tp));
   const atTargets: PoolConfig = { ...pool, performanceBuffer: 1 };
@@ -54,6 +56,7 @@ export function poolCapacity(input: CapacityInput): PoolCapacity {
     kvUsage: null,
     isl: mean((r) => r.isl),
     osl: mean((r) => r.osl),
+    prompts: null,
   };
   const { rps } = capacityFacts(atTargets, tp, engine.profile, load);
   const formulaRps =

@@ -7,17 +7,21 @@ import {
   standingOf,
 } from '../../admission/deadline.js';
 import type { SimJob } from './job.js';
+import { JobHeap } from './job-heap.js';
 
 /**
  * A pool's queue: lowest BullMQ priority first, among equals the order of arrival, by the live arithmetic of deadlines,
- * standing and rebasing (admission/deadline.ts).
+ * standing and rebasing (admission/deadline.ts). Those that stand aside have a heap of their own, so that the one
+ * that waits longest can be found.
  */
 export class JobQueue {
-  readonly #heap: SimJob[] = [];
+  readonly #onTime = new JobHeap();
+  readonly #late = new JobHeap();
   readonly #scale: DeadlineScale;
   #orders = 0;
   /** Sums over the waiting: prompt tokens, all of them and those already prefilled; and how many of the latter. */
   tokens = 0;
+  lateTokens = 0;
   prefilledTokens = 0;
   prefilled = 0;
 
@@ -26,11 +30,21 @@ export class JobQueue {
   }
 
   get size(): number {
-    return this.#heap.length;
+    return this.#onTime.size + this.#late.size;
+  }
+
+  /** Those of the waiting that stand aside. */
+  get late(): number {
+    return this.#late.size;
   }
 
   get first(): SimJob | undefined {
-    return this.#heap[0];
+    return this.#onTime.first ?? this.#late.first;
+  }
+
+  /** Of those that stand aside, the one that was due first. */
+  get firstLate(): SimJob | undefined {
+    return this.#late.first;
   }
 
   push(job: SimJob, standing: Standing, nowMs: number): void {
@@ -38,16 +52,23 @@ export class JobQueue {
     job.priority = priorityOf(job.deadlineMs, this.#scale, standing);
     job.order = this.#orders++;
     this.#count(job, 1);
-    this.#up(job, this.#heap.length);
+    if (standing === 'late') this.lateTokens += job.isl;
+    (standing === 'late' ? this.#late : this.#onTime).push(job);
   }
 
   pop(): SimJob | undefined {
-    const first = this.#heap[0];
-    const last = this.#heap.pop();
-    if (first === undefined || last === undefined) return undefined;
-    if (last !== first) this.#down(last);
-    this.#count(first, -1);
-    return first;
+    const job = this.#onTime.pop();
+    if (job === undefined) return this.popLate();
+    this.#count(job, -1);
+    return job;
+  }
+
+  popLate(): SimJob | undefined {
+    const job = this.#late.pop();
+    if (job === undefined) return undefined;
+    this.#count(job, -1);
+    this.lateTokens -= job.isl;
+    return job;
   }
 
   #count(job: SimJob, by: 1 | -1): void {
@@ -59,45 +80,11 @@ export class JobQueue {
 
   #rebase(nowMs: number): void {
     this.#scale.epochMs = freshEpoch(this.#scale.resolutionMs, nowMs);
-    const jobs = this.#heap.splice(0);
-    for (const job of jobs) {
-      job.priority = priorityOf(job.deadlineMs, this.#scale, standingOf(job.priority));
-      this.#up(job, this.#heap.length);
-    }
-  }
-
-  #up(job: SimJob, from: number): void {
-    const heap = this.#heap;
-    let place = from;
-    while (place > 0) {
-      const above = (place - 1) >> 1;
-      const parent = heap[above];
-      if (parent === undefined || before(parent, job)) break;
-      heap[place] = parent;
-      place = above;
-    }
-    heap[place] = job;
-  }
-
-  #down(job: SimJob): void {
-    const heap = this.#heap;
-    let place = 0;
-    for (;;) {
-      let below = 2 * place + 1;
-      let child = heap[below];
-      const other = heap[below + 1];
-      if (child !== undefined && other !== undefined && before(other, child)) {
-        child = other;
-        below++;
+    for (const heap of [this.#onTime, this.#late]) {
+      for (const job of heap.takeAll()) {
+        job.priority = priorityOf(job.deadlineMs, this.#scale, standingOf(job.priority));
+        heap.push(job);
       }
-      if (child === undefined || before(job, child)) break;
-      heap[place] = child;
-      place = below;
     }
-    heap[place] = job;
   }
-}
-
-function before(a: SimJob, b: SimJob): boolean {
-  return a.priority < b.priority || (a.priority === b.priority && a.order < b.order);
 }

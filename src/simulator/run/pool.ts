@@ -1,4 +1,6 @@
+import type { Standing } from '../../admission/deadline.js';
 import { deadlinesOf } from '../../admission/limits.js';
+import { standingAt } from '../../admission/standing.js';
 import type { Config, PoolConfig } from '../../config/types.js';
 import { SluiceError } from '../../contract/errors.js';
 import type { PoolObservation } from '../../contract/observation.js';
@@ -17,7 +19,7 @@ import type { JobPool, SimJob } from './job.js';
 import { PoolRecorder } from './recorder.js';
 import type { Scaler } from './scaler.js';
 import { PoolSeries } from './series.js';
-import { Station } from './station.js';
+import { Station, type StationRules } from './station.js';
 import { type JobEnd, RunTally } from './tally.js';
 import type { SimWorker } from './worker.js';
 
@@ -78,9 +80,14 @@ export class SimPool {
     this.#recorder = new PoolRecorder(nowMs, planner.windowSeconds);
     this.series = new PoolSeries(config.name, config.latencyPercentile / 100);
     this.#offsets = deadlinesOf({ prompt: 'x', max_tokens: 1 }, config, 0);
-    const take = (worker: SimWorker, job: SimJob, atMs: number) => this.#take(worker, job, atMs);
-    this.decode = new Station(queues.deadlineResolutionMs, nowMs, take);
-    this.prefill = new Station(queues.deadlineResolutionMs, nowMs, take);
+    const rules: StationRules = {
+      take: (worker, job, atMs) => this.#take(worker, job, atMs),
+      judge: config.overload.policy === 'edf' ? null : (...args) => this.#judge(...args),
+      refuse: (job, atMs) => this.#refuse(job, atMs),
+      lateBoundMs: config.overload.lateBoundSeconds * 1000,
+    };
+    this.decode = new Station(queues.deadlineResolutionMs, nowMs, rules);
+    this.prefill = new Station(queues.deadlineResolutionMs, nowMs, rules);
   }
 
   optionsOf(role: WorkerRole): SimOptions {
@@ -109,7 +116,7 @@ export class SimPool {
       this.#ended(job, 'failed', acceptedMs, false);
       return;
     }
-    this.#recorder.arrival(acceptedMs);
+    this.#recorder.arrival(acceptedMs, isl);
     const { enabled, minPromptTokens } = this.config.disaggregation;
     if (enabled && isl >= minPromptTokens && this.#prefillReady()) job.phase = 'prefill';
     this.dispatch(job, nowMs);
@@ -166,7 +173,7 @@ export class SimPool {
   /** What the pool's planner sees now. */
   observe(nowMs: number, grant: ScaleGrant | null, allocatorBeatMs: number): PoolObservation {
     const { config } = this.shared;
-    const { writers, arrivals, ended } = this.#recorder.recorded(nowMs);
+    const { writers, arrivals, prompts, ended } = this.#recorder.recorded(nowMs);
     const osl = meanLengths(ended).osl ?? this.config.expected.osl;
     const observation = observationOf(this.config, config, {
       nowMs,
@@ -174,6 +181,7 @@ export class SimPool {
       depth: this.#depth(osl, nowMs),
       writers,
       arrivals,
+      prompts,
       ended,
       grant,
       allocatorBeatMs,
@@ -197,15 +205,31 @@ export class SimPool {
     return {
       prefillWaiting: prefill.size + decode.size - decode.prefilled,
       decodeWaiting: decode.prefilled,
+      lateWaiting: prefill.late + decode.late,
+      lateTokens: prefill.lateTokens + decode.lateTokens,
       active: this.active,
       waitingTokens: prefill.tokens + decode.tokens - decode.prefilledTokens,
-      waitingKvTokens: decode.tokens + decode.size * osl,
+      waitingKvTokens: decode.tokens - decode.lateTokens + (decode.size - decode.late) * osl,
       oldestWaitSeconds: first === Number.POSITIVE_INFINITY ? null : Math.max(0, nowMs - first) / 1000,
     };
   }
 
   #prefillReady(): boolean {
     return this.workers.some((worker) => worker.lease.role === 'prefill' && worker.serves);
+  }
+
+  #judge(worker: SimWorker, job: SimJob, nowMs: number): Standing {
+    // One that has begun elsewhere is finished: its first token is out, or its prompt computed.
+    if (job.emitted > 0 || job.phase === 'decode') return 'onTime';
+    const { performanceBuffer } = this.config;
+    const due = { acceptedAtMs: job.acceptedMs, deadlineMs: job.deadlineMs };
+    return standingAt(due, performanceBuffer, nowMs, worker.firstTokenAfterMs(job.isl, nowMs));
+  }
+
+  #refuse(job: SimJob, nowMs: number): boolean {
+    if (this.config.overload.policy !== 'refuse') return false;
+    this.#ended(job, 'failed', nowMs, true);
+    return true;
   }
 
   #take(worker: SimWorker, job: SimJob, nowMs: number): void {

@@ -1,3 +1,4 @@
+import { PROMPT_BUCKETS, promptBucket, promptClasses } from '../../telemetry/prompt-lengths.js';
 import { COUNTERS, type Counter, LATENCY_SLOT_SECONDS, slotStart } from '../../telemetry/slots.js';
 import type { Writer } from '../../telemetry/writers.js';
 import { CountSketch } from './count-sketch.js';
@@ -11,12 +12,15 @@ interface Slot {
   counters: Record<Counter, number>;
   ttft: CountSketch;
   itl: CountSketch;
+  /** Arrivals by bucket of prompt length. */
+  prompts: Int32Array;
 }
 
 /** What an observation takes from here. */
 export interface Recorded {
   writers: readonly Writer[];
   arrivals: ReadonlyMap<number, number>;
+  prompts: readonly number[] | null;
   ended: {
     counters: Record<Counter, number>;
     ttft: { quantile(q: number): number | null };
@@ -42,7 +46,11 @@ export class PoolRecorder {
     private readonly windowSeconds: number,
   ) {}
 
-  arrival(atMs: number): void {
+  arrival(atMs: number, isl: number): void {
+    const bucket = promptBucket(isl);
+    const { prompts } = this.#slotAt(slotStart(atMs, LATENCY_SLOT_SECONDS));
+    prompts[bucket] = (prompts[bucket] ?? 0) + 1;
+    this.#window.prompts[bucket] = (this.#window.prompts[bucket] ?? 0) + 1;
     const second = Math.floor(atMs / 1000);
     if (second !== this.#second) {
       this.#arrivals.set(this.#second, this.#inSecond);
@@ -60,7 +68,7 @@ export class PoolRecorder {
 
   /** From now on observations see only what was recorded before. */
   freeze(nowMs: number): void {
-    const { writers, arrivals, ended } = this.recorded(nowMs);
+    const { writers, arrivals, prompts, ended } = this.recorded(nowMs);
     const { counters, ttft, itl } = ended;
     const quantiles = (sketch: typeof ttft) => {
       const known = new Map<number, number | null>();
@@ -70,6 +78,7 @@ export class PoolRecorder {
     this.#frozen = {
       writers,
       arrivals: new Map(arrivals),
+      prompts,
       ended: { counters: { ...counters }, ttft: quantiles(ttft), itl: quantiles(itl) },
     };
   }
@@ -92,7 +101,12 @@ export class PoolRecorder {
       arrivals: true,
       closed: false,
     };
-    return { writers: [writer], arrivals: this.#arrivals, ended: this.#window };
+    return {
+      writers: [writer],
+      arrivals: this.#arrivals,
+      prompts: promptClasses(this.#window.prompts),
+      ended: this.#window,
+    };
   }
 
   #slotAt(startSecond: number): Slot {
@@ -112,6 +126,11 @@ export class PoolRecorder {
       for (const name of COUNTERS) {
         this.#window.counters[name] -= slot.counters[name];
         slot.counters[name] = 0;
+      }
+      for (const [bucket, times] of slot.prompts.entries()) {
+        if (times === 0) continue;
+        this.#window.prompts[bucket] = (this.#window.prompts[bucket] ?? 0) - times;
+        slot.prompts[bucket] = 0;
       }
       this.#window.ttft.subtract(slot.ttft);
       this.#window.itl.subtract(slot.itl);
@@ -153,5 +172,10 @@ function emptySlot(): Omit<Slot, 'startSecond'> {
     ttftUs: 0,
     itlUs: 0,
   };
-  return { counters, ttft: new CountSketch(), itl: new CountSketch() };
+  return {
+    counters,
+    ttft: new CountSketch(),
+    itl: new CountSketch(),
+    prompts: new Int32Array(PROMPT_BUCKETS),
+  };
 }

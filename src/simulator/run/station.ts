@@ -1,8 +1,20 @@
-import type { Standing } from '../../admission/deadline.js';
+import { type Standing, standingOf } from '../../admission/deadline.js';
+import { STARVED_TAKES } from '../../admission/standing.js';
 import { checkTakes } from './invariants.js';
 import type { SimJob } from './job.js';
 import { JobQueue } from './job-queue.js';
 import type { SimWorker } from './worker.js';
+
+/** What a station does with a request that a worker could begin. */
+export interface StationRules {
+  take(worker: SimWorker, job: SimJob, nowMs: number): void;
+  /** Where the request belongs; null: plain deadline order, nothing stands aside. */
+  judge: ((worker: SimWorker, job: SimJob, nowMs: number) => Standing) | null;
+  /** A request predicted to miss its target; true: it is done with, and does not stand aside. */
+  refuse(job: SimJob, nowMs: number): boolean;
+  /** A request that stood aside goes before all others after so long, ms. */
+  lateBoundMs: number;
+}
 
 /**
  * One queue and the workers that pull from it. A worker with room and nothing to take stands in line; the one that
@@ -11,19 +23,20 @@ import type { SimWorker } from './worker.js';
 export class Station {
   readonly queue: JobQueue;
   #line: SimWorker[] = [];
+  #takes = 0;
 
   constructor(
     resolutionMs: number,
     nowMs: number,
-    private readonly take: (worker: SimWorker, job: SimJob, nowMs: number) => void,
+    private readonly rules: StationRules,
   ) {
     this.queue = new JobQueue(resolutionMs, nowMs);
   }
 
   /** Hands the request to the first in line, or lets it wait. */
-  dispatch(job: SimJob, nowMs: number, standing: Standing = 'onTime'): void {
+  dispatch(job: SimJob, nowMs: number): void {
     const worker = this.queue.size === 0 ? this.#first() : undefined;
-    if (worker === undefined) this.queue.push(job, standing, nowMs);
+    if (worker === undefined) this.queue.push(job, 'onTime', nowMs);
     else {
       this.#give(worker, job, nowMs);
       this.offer(worker, nowMs);
@@ -34,8 +47,9 @@ export class Station {
   offer(worker: SimWorker, nowMs: number): void {
     let room = worker.hasRoom;
     while (room && this.queue.size > 0) {
-      const job = this.queue.pop();
-      if (job !== undefined) this.#give(worker, job, nowMs);
+      const job = this.#starved(nowMs) ?? this.#next(worker, nowMs);
+      if (job === undefined) break;
+      this.#give(worker, job, nowMs);
       room = worker.hasRoom;
     }
     if (room === worker.inLine) return;
@@ -44,9 +58,30 @@ export class Station {
     else this.#line.splice(this.#line.indexOf(worker), 1);
   }
 
+  /** One in so many takes is of the request that has stood aside longest, once its bound has passed. */
+  #starved(nowMs: number): SimJob | undefined {
+    if (this.#takes < STARVED_TAKES) return undefined;
+    const job = this.queue.firstLate;
+    if (job === undefined || nowMs - job.acceptedMs < this.rules.lateBoundMs) return undefined;
+    this.#takes = 0;
+    return this.queue.popLate();
+  }
+
+  /** The first in order, once those that cannot make their target stand behind. */
+  #next(worker: SimWorker, nowMs: number): SimJob | undefined {
+    const { judge, refuse } = this.rules;
+    for (let job = this.queue.pop(); job !== undefined; job = this.queue.pop()) {
+      if (judge === null || standingOf(job.priority) === 'late') return job;
+      if (judge(worker, job, nowMs) === 'onTime') return job;
+      if (!refuse(job, nowMs)) this.queue.push(job, 'late', nowMs);
+    }
+    return undefined;
+  }
+
   #give(worker: SimWorker, job: SimJob, nowMs: number): void {
     checkTakes(worker);
-    this.take(worker, job, nowMs);
+    this.#takes++;
+    this.rules.take(worker, job, nowMs);
   }
 
   #first(): SimWorker | undefined {

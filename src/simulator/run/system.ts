@@ -106,6 +106,7 @@ export class SimSystem {
       maxSequences,
       maxBatchedTokens,
       coldStartMs: coldStartSeconds * 1000,
+      itlSeconds: pool.targets.itlSeconds * pool.performanceBuffer,
       tokenEvents: 'ends',
     });
     const policy = policyOf(config, pool, { prefill: engine.tp.prefill, decode: engine.tp.vllm });

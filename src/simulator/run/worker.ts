@@ -91,6 +91,11 @@ export class SimWorker {
     return this.serves && this.core.room(this.#meanKvTokens) > 0;
   }
 
+  /** From now until the first token of a prompt that it would take now, ms. */
+  firstTokenAfterMs(isl: number, nowMs: number): number {
+    return this.#factor * this.core.firstTokenAfterMs(isl, this.#clock(nowMs));
+  }
+
   /** A request was taken from the queue. */
   taken(job: SimJob): void {
     this.#meanKvTokens += KV_MEAN_WEIGHT * (job.isl + job.maxTokens - this.#meanKvTokens);

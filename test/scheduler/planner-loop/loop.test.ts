@@ -11,7 +11,7 @@ import { Outbox } from '../../../src/scheduler/planner-loop/outbox.js';
 import { restorePlanner } from '../../../src/scheduler/planner-loop/restore.js';
 import { snapshotSchema } from '../../../src/scheduler/planner-loop/snapshot.js';
 import { PlannerStore } from '../../../src/scheduler/planner-loop/store.js';
-import { facts, observation, policy } from '../../planning/support.js';
+import { facts, mindOf, observation, policy } from '../../planning/support.js';
 import { startTestRedis, type TestRedis } from '../../support/redis.js';
 
 const keys = new Keys('loop');
@@ -55,8 +55,10 @@ function planner(seen: () => Parameters<typeof observation>[0], id = 'a', kept =
     store,
     outbox,
     observe: async (at) => observation({ at, ...seen() }),
-    facts: () => facts,
-    restore: (at) => restorePlanner('p', { redis: connection, keys, store, outbox, log }, at),
+    restore: async (at) => ({
+      ...(await restorePlanner('p', { redis: connection, keys, store, outbox, log }, at)),
+      mind: mindOf(facts),
+    }),
     beat: async (state, at) => {
       const beat = { role: 'planner', id, pool: 'p', state, atMs: at };
       await connection.hset(keys.roles(), 'planner-p', JSON.stringify(beat));

@@ -1,0 +1,26 @@
+import { z } from 'zod';
+
+/** The rates of a lead are the quantiles at the middle of so many equal shares: equally likely rates. */
+export const LIKELY_RATES = 8;
+
+/**
+ * What one planner has learned from all that it saw, in the plain numbers that a decision takes of it: the load to come,
+ * how ragged it is, and how much of the allowed violations was spent.
+ */
+export const outlookSchema = z.object({
+  /** In order; the last lead is a cold start and an interval ahead. Empty: too little is known for a forecast. */
+  leads: z.array(
+    z.object({
+      /** From now. */
+      seconds: z.number(),
+      /** `LIKELY_RATES` equally likely arrival rates then, rising, requests/s. */
+      rates: z.array(z.number().min(0)),
+    }),
+  ),
+  /** Index of dispersion of arrivals over about the TTFT target, 1 or more; null: too few were seen. */
+  dispersion: z.number().min(1).nullable(),
+  /** Requests that ended within the last hour, and those of them that missed their SLO. */
+  ended: z.number().min(0),
+  missed: z.number().min(0),
+});
+export type Outlook = z.output<typeof outlookSchema>;

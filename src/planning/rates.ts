@@ -1,0 +1,58 @@
+import type { RateForecast } from '../forecast/rate.js';
+import { LIKELY_RATES } from './outlook.js';
+import type { Sight } from './sight.js';
+
+/** What the slow loop sizes for: equally likely arrival rates, requests/s, and how far ahead they lie. */
+export interface RatesAhead {
+  rates: readonly number[];
+  /** Seconds from now. */
+  seconds: number;
+  mean: number;
+}
+
+/** Middles of eight equal shares of the standard normal distribution. */
+const NORMAL = [-1.534, -0.887, -0.489, -0.157, 0.157, 0.489, 0.887, 1.534];
+
+/** What stands aside is to be worked off within so long, seconds. */
+const CLEAR_SECONDS = 900;
+
+/** Requests/s of usual size that working off what stands aside comes to. */
+function clearing({ o, facts, policy }: Sight): number {
+  const { lateTokens } = o.queue;
+  if (lateTokens === null || lateTokens <= 0 || facts.model === null) return 0;
+  const { classes } = policy.disaggregated ? facts.model.prefill : facts.model.decode;
+  const mean = classes.reduce((sum, { share, tokens }) => sum + share * tokens, 0);
+  return mean > 0 ? lateTokens / mean / CLEAR_SECONDS : 0;
+}
+
+/** Rates at the lead that the look-ahead names; null: it never looks ahead, or nothing is known, or it is not the time. */
+export function ratesAhead(
+  s: Sight,
+  seconds: number | null,
+  fallback: RateForecast | null,
+): RatesAhead | null {
+  if (!s.slow || seconds === null) return null;
+  const leads = s.outlook?.leads ?? [];
+  const lead = leads.find((at) => at.seconds >= seconds) ?? leads.at(-1);
+  if (lead !== undefined) return of(lead.rates, lead.seconds, clearing(s));
+  return fallback === null ? null : of(spread(fallback), fallback.horizonSeconds);
+}
+
+/** Rates of each lead within `seconds`, nearest first; null: nothing is known, or it is not the time. */
+export function ratesWithin(s: Sight, seconds: number, fallback: RateForecast | null): RatesAhead[] | null {
+  if (!s.slow) return null;
+  const leads = (s.outlook?.leads ?? []).filter((at) => at.seconds <= seconds + 1e-9);
+  if (leads.length === 0)
+    return fallback === null ? null : [of(spread(fallback), fallback.horizonSeconds, clearing(s))];
+  return leads.map((lead) => of(lead.rates, lead.seconds, clearing(s)));
+}
+
+function of(forecast: readonly number[], seconds: number, more = 0): RatesAhead {
+  const rates = forecast.map((rate) => rate + more);
+  return { rates, seconds, mean: rates.reduce((sum, rate) => sum + rate, 0) / Math.max(1, rates.length) };
+}
+
+/** The window's forecast as equally likely rates, normal about its peak. */
+function spread({ peak, sd }: RateForecast): number[] {
+  return NORMAL.slice(0, LIKELY_RATES).map((z) => Math.max(0, peak + z * sd));
+}

@@ -1,0 +1,46 @@
+import type { PoolConfig } from '../../config/types.js';
+import type { PoolObservation } from '../../contract/observation.js';
+import { isSlowDue } from '../../planning/horizon.js';
+import { LoadWatch, type LoadWatchState } from '../../planning/load-watch.js';
+import type { PlannerMemory } from '../../planning/memory.js';
+import type { Outlook } from '../../planning/outlook.js';
+import type { CapacityFacts, PoolPolicy } from '../../planning/policy.js';
+import type { Profile } from '../../profile/types.js';
+import { capacityFacts, configuredColdStart } from './facts.js';
+
+/** What a planner knows besides the observation of now and its memory of orders: live and simulated planners alike. */
+export class PlannerMind {
+  readonly #watch: LoadWatch;
+
+  /**
+   * `profile`: that of the pool's engine, null for an engine without one. `state`: what `save` gave before, unchecked.
+   * @throws SluiceError invalid_config where the profile has no law for the policy's tensor parallelism.
+   */
+  constructor(
+    private readonly pool: PoolConfig,
+    private readonly policy: PoolPolicy,
+    private readonly profile: Profile | null,
+    state: unknown = null,
+  ) {
+    this.#watch = new LoadWatch(policy, configuredColdStart(pool), state);
+    capacityFacts(pool, policy.tp, profile, null);
+  }
+
+  /** Learns from an observation and gives what a decision at `now` (Unix ms) rests on; the forecast when it is due. */
+  look(
+    observation: PoolObservation | null,
+    memory: PlannerMemory,
+    now: number,
+  ): { facts: CapacityFacts; outlook: Outlook | null } {
+    const { pool, policy, profile } = this;
+    if (observation !== null) this.#watch.observe(observation);
+    const facts = capacityFacts(pool, policy.tp, profile, observation?.load ?? null, this.#watch.mix);
+    const coldStartSeconds = observation?.coldStartSeconds ?? facts.coldStartSeconds;
+    const due = observation !== null && isSlowDue(memory, policy, now);
+    return { facts, outlook: this.#watch.outlook(coldStartSeconds, due) };
+  }
+
+  save(): LoadWatchState {
+    return this.#watch.save();
+  }
+}

@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest';
+import { PROMPT_SHARES } from '../../src/contract/observation.js';
+import { LoadWatch } from '../../src/planning/load-watch.js';
+import { observation, policy, T } from './support.js';
+
+const rules = policy({ windowSeconds: 20, adjustmentIntervalSeconds: 5, loadPredictor: 'constant' });
+const prompts = PROMPT_SHARES.map((_, k) => 1000 + k);
+
+/** What is seen at `second` of a load of `rps`, arrivals of the last 40 s. */
+function seen(second: number, rps: number | null, more: Parameters<typeof observation>[0] = {}) {
+  const o = observation({ at: T + second * 1000, arrivals: Array.from({ length: 40 }, () => rps), ...more });
+  return { ...o, load: { ...o.load, prompts, osl: 50 } };
+}
+
+test('a steady load is forecast as it is, over a cold start and an interval', () => {
+  const watch = new LoadWatch(rules, 10);
+  for (let second = 0; second < 120; second++) watch.observe(seen(second, 6));
+  const { leads } = watch.outlook(10, true);
+  expect(leads.at(-1)?.seconds).toBe(15);
+  expect(leads.at(-1)?.rates[4]).toBeCloseTo(6, 0);
+  expect(watch.outlook(10, false).leads).toEqual([]);
+});
+
+test('unknown seconds are a gap, not silence', () => {
+  const watch = new LoadWatch(rules, 10);
+  for (let second = 0; second < 120; second++) watch.observe(seen(second, 6));
+  for (let second = 120; second < 180; second++) watch.observe(seen(second, null));
+  expect(watch.outlook(10, true).leads[0]?.rates[4]).toBeGreaterThan(4);
+});
+
+test('lengths, dispersion and what was missed are kept, and go on after a restart', () => {
+  const watch = new LoadWatch(rules, 10);
+  const latency = { requests: 100, violationShare: 0.05 };
+  for (let second = 0; second < 100; second++) watch.observe(seen(second, 6, { latency }));
+  const again = new LoadWatch(rules, 10, JSON.parse(JSON.stringify(watch.save())));
+  expect(again.outlook(10, true)).toEqual(watch.outlook(10, true));
+  expect(again.mix).toEqual({ prompts, osl: 50 });
+  // Windows of 20 s: the first look opens one, and five more follow within 100 s... each tells 100 requests, 5 missed.
+  const { ended, missed, dispersion } = again.outlook(10, false);
+  expect(missed / ended).toBeCloseTo(0.05);
+  // Even counts have no variance: the least there is.
+  expect(dispersion).toBe(1);
+});
+
+test('a state of something else begins anew', () => {
+  expect(new LoadWatch(rules, 10, { version: 7 }).outlook(10, true).leads).toEqual([]);
+});
