@@ -26,11 +26,14 @@ const faster: Record<string, Record<string, number>> = {
   'sageserve-lt-ua': { planSeconds: 120, binSeconds: 10, fromSeconds: 30 },
 };
 
+/** As the policies were published: nothing stands aside. */
+const IN_ORDER = { policy: 'edf' as const, lateBoundSeconds: 60 };
+
 describe('a step of the rate, up and down again', () => {
   const scaling = BASELINES.filter(({ name }) => name !== 'static-full');
   it.each(scaling.map((policy) => [policy.name, policy] as const))('%s follows it', (name, policy) => {
     // Telemetry fails for a minute while the load is high; the simulator's invariants are on.
-    const { result } = run(onePool({}, { coldStartSeconds: 10 }), step(seconds), {
+    const { result } = run(onePool({ overload: IN_ORDER }, { coldStartSeconds: 10 }), step(seconds), {
       engines,
       scaler: (input) => policy.create(input, { ...policy.grid[0], ...faster[name] }),
       faults: [{ kind: 'telemetry_gap', pool: 'medium', atSeconds: 200, forSeconds: 60 }],

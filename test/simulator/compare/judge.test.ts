@@ -88,7 +88,7 @@ describe('a warm-up', () => {
 describe('the smallest fixed fleet', () => {
   const lengths = { isl: 1000, osl: 50 };
   const sample = [{ atSeconds: 0, ...lengths, level: 'medium' }];
-  const one = onePool({ maxWorkers: 1 });
+  const one = onePool({ maxWorkers: 1, overload: { policy: 'edf', lateBoundSeconds: 60 } });
   const capacity = poolCapacity({ config: one, pool: 'medium', engine: engines.medium, sample, seed: 1 });
 
   it('capacity is the rate that a fleet just sustains', () => {
