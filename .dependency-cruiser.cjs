@@ -4,7 +4,7 @@ const TIERS = [
   ['^src/config/'],
   ['^src/profile/', '^src/forecast/', '^src/planning/', '^src/admission/', '^src/gpu/core/'],
   ['^machines/'],
-  ['^src/queues/', '^src/engines/', '^src/telemetry/', '^src/gpu/(?!core/)'],
+  ['^src/queues/', '^src/engines/', '^src/telemetry/', '^src/tenants/', '^src/gpu/(?!core/)'],
   ['^src/scheduler/'],
   ['^src/gateway/', '^src/dashboard/', '^src/simulator/', '^src/cli/', '^workers/'],
   ['^bench/', '^examples/', '^test/'],

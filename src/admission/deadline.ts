@@ -40,9 +40,13 @@ export function standingOf(priority: number): Standing {
   return priority >= TICKS ? 'late' : 'onTime';
 }
 
-/** Whether the epoch is so old that deadlines of the longest usual wait would soon be clamped. */
+/**
+ * Whether the epoch is so old that deadlines of the longest usual wait would soon be clamped, or lies ahead: an order
+ * that a busy day took ahead of the clock (admission/fairness.ts) comes back to it when the queue is empty.
+ */
 export function needsRebase(scale: DeadlineScale, nowMs: number): boolean {
-  return nowMs - scale.epochMs > (TICKS * scale.resolutionMs) / 2;
+  const age = nowMs - scale.epochMs;
+  return age < 0 || age > (TICKS * scale.resolutionMs) / 2;
 }
 
 /**

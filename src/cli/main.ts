@@ -5,6 +5,7 @@ import { demoCommand } from './demo/command.js';
 import { doctorCommand } from './doctor.js';
 import { engineCommand } from './engine.js';
 import { forecastCommand } from './forecast.js';
+import { keysCommand } from './keys.js';
 import { configCommand, machinesCliCommand, scaleCliCommand, statusCommand } from './operate.js';
 import { profileCommand } from './profile.js';
 import { replayCommand } from './replay.js';
@@ -34,6 +35,7 @@ export async function main(argv: readonly string[], version: string): Promise<vo
     profileCommand(),
     engineCommand(),
     machinesCliCommand(),
+    keysCommand(),
     configCommand(),
     doctorCommand(),
     ...roleCommands(),

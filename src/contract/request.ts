@@ -41,6 +41,17 @@ export type ParsedSubmission = z.output<typeof submissionSchema>;
 export const ownerSchema = z.object({ tenant: z.string().min(1), key: z.string().min(1) });
 export type Owner = z.output<typeof ownerSchema>;
 
+/** A request's turn in its pool's fair order, and what it was charged for it (tenants/fair-share.ts). */
+const shareSchema = z.object({
+  /** Start tag, Unix ms of the pool's order. */
+  startMs: z.number(),
+  era: z.number(),
+  cost: z.number(),
+  tenantMs: z.number(),
+  keyMs: z.number(),
+});
+export type Share = z.output<typeof shareSchema>;
+
 /** A routed request: the data of a job on a pool's queue. Times are Unix milliseconds. */
 export const routedRequestSchema = z.object({
   id: z.string().min(1),
@@ -68,6 +79,7 @@ export const routedRequestSchema = z.object({
   targets: z.object({ ttftSeconds: z.number().optional(), itlSeconds: z.number().optional() }).optional(),
   /** Absent: it came over Redis, not through a gateway with keys. */
   owner: ownerSchema.optional(),
+  share: shareSchema.optional(),
   params: z.record(z.string(), z.unknown()).optional(),
 });
 export type RoutedRequest = z.output<typeof routedRequestSchema>;
@@ -89,6 +101,8 @@ export const kvHandleSchema = z.object({
   kvTokens: z.number().int().min(0),
   startedAtMs: z.number(),
   firstTokenAtMs: z.number().nullable(),
+  /** GPU-seconds that the prefill took. */
+  gpuSeconds: z.number().min(0).optional(),
   /** What the engine needs to fetch the blocks (vLLM: kv_transfer_params). */
   transfer: z.record(z.string(), z.unknown()).optional(),
 });
@@ -117,6 +131,8 @@ export const resultSchema = z.object({
   ttftSeconds: z.number().min(0),
   /** Mean inter-token latency, seconds; null when fewer than two tokens came. */
   itlSeconds: z.number().min(0).nullable(),
+  /** The request's share of its workers' GPU time; absent: not measured. */
+  gpuSeconds: z.number().min(0).optional(),
   /** TTFT and mean ITL both within target. */
   attained: z.boolean(),
 });

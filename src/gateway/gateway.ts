@@ -8,6 +8,9 @@ import { Keys } from '../queues/keys.js';
 import { SluiceClient } from '../scheduler/client.js';
 import { Connections } from './connections.js';
 import { assertGuarded, listen } from './listen.js';
+import { findKey } from '../tenants/key-store.js';
+import { KeyCache } from './key-cache.js';
+import { Revocations } from './revocations.js';
 import { buildServer } from './server.js';
 
 const BEAT_MS = 1_000;
@@ -26,6 +29,7 @@ export class Gateway {
   #stopping = false;
   #beat: NodeJS.Timeout | undefined;
   readonly #app: FastifyInstance;
+  readonly #revocations: Revocations;
   readonly #connections: Connections;
   readonly #redis: Redis;
   readonly #keys: Keys;
@@ -36,10 +40,17 @@ export class Gateway {
     private readonly client: SluiceClient,
   ) {
     const { config, log, redisUrl } = options;
-    this.#app = buildServer({ config, client, log, now: Date.now, stopping: () => this.#stopping });
+    const keys = new Keys(config.namespace);
+    const redis = connect(redisUrl, 'plain');
+    const now = Date.now;
+    const known = new KeyCache((id) => findKey(redis, keys, id), now);
+    this.#revocations = new Revocations(redisUrl, redis, keys, client, known, log);
+    const stopping = () => this.#stopping;
+    const revocations = this.#revocations;
+    this.#app = buildServer({ config, client, redis, keys, known, revocations, log, now, stopping });
     this.#connections = new Connections(this.#app.server);
-    this.#keys = new Keys(config.namespace);
-    this.#redis = connect(redisUrl, 'plain');
+    this.#keys = keys;
+    this.#redis = redis;
     this.#roleId = `gateway-${hostname()}-${process.pid}`;
   }
 
@@ -73,6 +84,7 @@ export class Gateway {
     await closed;
     clearTimeout(limit);
     clearInterval(this.#beat);
+    this.#revocations.close();
     await this.client.close();
     await this.#redis.hdel(this.#keys.roles(), this.#roleId);
     this.#redis.disconnect();

@@ -6,7 +6,7 @@ import { type FastifyInstance, fastify } from 'fastify';
 import type { GatewayConfig } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
 import { readJsonBodies } from './body.js';
-import { requireKeys } from './caller.js';
+import { knowCallers } from './caller.js';
 import { allowOrigins } from './cors.js';
 import { errorBody, knownError, sendError } from './errors.js';
 import { answerNotFound } from './not-found.js';
@@ -56,7 +56,7 @@ export function buildServer(services: GatewayServices): FastifyInstance {
   });
   answerNotFound(app);
   allowOrigins(app, gateway.corsOrigins);
-  requireKeys(app, gateway);
+  knowCallers(app, gateway, services.known);
   routes(app, services);
   return app;
 }

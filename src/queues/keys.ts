@@ -40,6 +40,11 @@ export class Keys {
     return `${this.poolPrefix(pool)}:epoch`;
   }
 
+  /** Turns in the pool's fair order; with a tenant, those of its keys. */
+  fair(pool: string, ...tenant: string[]): string {
+    return [`${this.poolPrefix(pool)}:fair`, ...tenant].join(':');
+  }
+
   // Channels (pub/sub).
   reply(client: string): string {
     return `${this.namespace}:reply:${client}`;
@@ -85,6 +90,15 @@ export class Keys {
   // GPUs.
   gpu(...parts: string[]): string {
     return [this.gpuPrefix(), ...parts].join(':');
+  }
+
+  // Tenants: keys, limits and budgets, e.g. ('open', KEY_ID).
+  tenants(...parts: string[]): string {
+    return [`{${this.namespace}:tenants}`, ...parts].join(':');
+  }
+  /** Channel: a key was revoked. */
+  revocations(): string {
+    return `${this.namespace}:revocations`;
   }
 
   // Roles (ingress, planner, allocator, supervisor): hash role id -> heartbeat JSON.

@@ -1,6 +1,7 @@
 import type { Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { type DeadlineScale, freshEpoch, priorityOf, standingOf } from '../admission/deadline.js';
+import { orderOf } from '../admission/fairness.js';
 import { routedRequestSchema } from '../contract/request.js';
 import type { Keys } from './keys.js';
 import type { PoolQueues } from './pool-queues.js';
@@ -44,7 +45,7 @@ export async function rebase(queues: PoolQueues, scale: DeadlineScale): Promise<
 async function move(job: Job | undefined, scale: DeadlineScale): Promise<number> {
   const request = routedRequestSchema.safeParse(job?.data);
   if (job === undefined || !request.success) return 0;
-  const priority = priorityOf(request.data.deadlineMs, scale, standingOf(job.priority));
+  const priority = priorityOf(orderOf(request.data), scale, standingOf(job.priority));
   if (priority === job.priority) return 0;
   try {
     await job.changePriority({ priority });

@@ -7,6 +7,8 @@ import type { Outcome, Owner, RoutedRequest, Submission } from '../contract/requ
 import { assertRedis, connect, redisError } from '../queues/connection.js';
 import { readJournal } from '../queues/journal.js';
 import { Keys } from '../queues/keys.js';
+import { settle } from '../tenants/limits.js';
+import { DIRECT, NOTHING, settleEnded, usedBy } from '../tenants/settlement.js';
 import { Recorder } from '../telemetry/recorder.js';
 import { GlobalScheduler, type RouteCounts } from './global-scheduler.js';
 import { PendingRequest, type TokenHandlers } from './pending.js';
@@ -20,12 +22,6 @@ const MAINTAIN_MS = 60_000;
 const CANCEL_LIMIT_MS = 15_000;
 const ACCEPT_LIMIT_MS = 60_000;
 
-export interface SubmitOptions {
-  /** Id that nobody else can have chosen; a submission's own `id` may be another's, or sent before. */
-  freshId?: string;
-  owner?: Owner;
-}
-
 export interface RequestHandle {
   id: string;
   pool: string;
@@ -36,6 +32,8 @@ export interface RequestHandle {
   deadlineMs: number;
   /** Every token that was delivered so far; grows until `done`. */
   tokens: readonly string[];
+  /** The same id was sent before, by this or another client. */
+  again?: boolean;
   /** Resolves when the request has ended; rejects only when the client is closed first. */
   done: Promise<Outcome>;
 }
@@ -85,16 +83,63 @@ export class SluiceClient {
    * Submits a request. Resolves when it is accepted, that is durable in its pool's queue.
    * Errors: `invalid_request`, `unknown_level`, `unknown_model`, `prompt_too_long`, `redis_full`, `no_redis`.
    */
-  async submit(
-    submission: Submission,
-    handlers?: TokenHandlers,
-    { freshId, owner }: SubmitOptions = {},
-  ): Promise<RequestHandle> {
-    if (this.#closed) throw new SluiceError('not_running', 'this client is closed');
-    const asked = this.#route(submission, freshId ?? randomUUID());
-    if (owner !== undefined) asked.owner = owner;
-    const { routed, again } =
-      submission.id === undefined ? { routed: asked, again: false } : await this.#claim(asked);
+  async submit(submission: Submission, handlers?: TokenHandlers): Promise<RequestHandle> {
+    if (this.#closed) throw closedError();
+    const asked = this.route(submission);
+    if (submission.id !== undefined) return this.sendOnce(asked, handlers);
+    if (this.config.gateway.auth === 'keys') await this.takeTurn(asked, DIRECT);
+    return this.send(asked, handlers);
+  }
+
+  /** The pool, limits and deadlines of a submission; nothing is sent yet. Errors as of `submit`. */
+  route(submission: Submission, freshId: string = randomUUID()): RoutedRequest {
+    try {
+      const routed = this.scheduler.route(submission, freshId, Date.now());
+      return { ...routed, replyTo: this.#channel };
+    } catch (error) {
+      this.#recorder.rejected(null);
+      throw error;
+    }
+  }
+
+  /** Gives a request its owner's turn in the pool's fair order. */
+  async takeTurn(routed: RoutedRequest, owner: Owner): Promise<void> {
+    routed.owner = owner;
+    const { isl, maxTokens, acceptedAtMs } = routed;
+    const request = { isl, maxTokens, acceptedAtMs, owner };
+    routed.share = await this.#router(routed.pool).takeTurn(request, Date.now());
+  }
+
+  /** Ends the account of a request that was not sent after all. */
+  async giveTurnBack(routed: RoutedRequest): Promise<void> {
+    await settleEnded(this.redis, this.keys, routed, NOTHING);
+  }
+
+  /** Settles a request of a key that has ended, or is gone, without its account having been settled. */
+  async settleIfEnded(id: string, key: string): Promise<boolean> {
+    const found = await this.find(id);
+    if (found?.lookup.state === 'open') return false;
+    if (found === undefined) return settle(this.redis, this.keys, key, id, 0, 0);
+    await settleEnded(this.redis, this.keys, found.request, usedBy(found.lookup.outcome));
+    return true;
+  }
+
+  /** Sends a routed request whose id may have been sent before: it is one request, and the first one's pool counts. */
+  async sendOnce(asked: RoutedRequest, handlers?: TokenHandlers): Promise<RequestHandle> {
+    const { routed, again } = await this.#claim(asked);
+    if (!again && this.config.gateway.auth === 'keys' && routed.owner === undefined) {
+      await this.takeTurn(routed, DIRECT);
+    }
+    const handle = await this.send(routed, handlers);
+    if (!again) return handle;
+    const pending = this.#pending.get(routed.id);
+    if (pending !== undefined) void this.#lookUp(pending).catch(() => {});
+    return { ...handle, again };
+  }
+
+  /** Sends a routed request with a fresh id. Resolves when it is accepted. Errors: `redis_full`, `no_redis`. */
+  async send(routed: RoutedRequest, handlers?: TokenHandlers): Promise<RequestHandle> {
+    if (this.#closed) throw closedError();
     const known = this.#pending.get(routed.id);
     if (known !== undefined) {
       known.listen(handlers);
@@ -111,7 +156,6 @@ export class SluiceClient {
       pending.fail(refused); // for who submitted the same id meanwhile
       throw refused;
     }
-    if (again) void this.#lookUp(pending).catch(() => {});
     this.scheduler.routed(routed.pool);
     this.#recorder.arrival(routed.pool, routed.acceptedAtMs, routed.isl);
     const settle = (completed: boolean) => {
@@ -135,7 +179,7 @@ export class SluiceClient {
    * Where its content is gone (cancelled while it waited), there is nothing to follow: see `find`.
    */
   async follow(id: string, handlers?: TokenHandlers): Promise<RequestHandle | undefined> {
-    if (this.#closed) throw new SluiceError('not_running', 'this client is closed');
+    if (this.#closed) throw closedError();
     const known = this.#pending.get(id);
     if (known !== undefined) {
       known.listen(handlers);
@@ -286,16 +330,6 @@ export class SluiceClient {
     return pending;
   }
 
-  #route(submission: Submission, id: string): RoutedRequest {
-    try {
-      const routed = this.scheduler.route(submission, id, Date.now());
-      return { ...routed, replyTo: this.#channel };
-    } catch (error) {
-      this.#recorder.rejected(null);
-      throw error;
-    }
-  }
-
   /** Binds a client-chosen id to one pool, so that the same id at two levels is still one execution. */
   async #claim(asked: RoutedRequest): Promise<{ routed: RoutedRequest; again: boolean }> {
     const key = this.keys.claim(asked.id);
@@ -321,6 +355,10 @@ export class SluiceClient {
     if (router === undefined) throw new SluiceError('internal', `no pool named ${pool}`);
     return router;
   }
+}
+
+function closedError(): SluiceError {
+  return new SluiceError('not_running', 'this client is closed');
 }
 
 function handleOf(pending: PendingRequest): RequestHandle {

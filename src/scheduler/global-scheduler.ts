@@ -75,6 +75,12 @@ export class GlobalScheduler {
     }
   }
 
+  /** How important a level is, 1 the most; undefined: no pool serves it. */
+  readonly rankOf = (level: string): number | undefined => {
+    const ranks = Object.values(this.config.pools).filter((pool) => pool.level === level);
+    return ranks.length === 0 ? undefined : Math.min(...ranks.map(({ priority }) => priority));
+  };
+
   routed(pool: string): void {
     const counts = this.#countsOf(pool);
     counts.routed++;

@@ -7,6 +7,7 @@ import {
   priorityOf,
   type Standing,
 } from '../admission/deadline.js';
+import { orderOf } from '../admission/fairness.js';
 import type { Config, PoolConfig } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
 import { type ControlMessage, parseJson } from '../contract/reply.js';
@@ -16,6 +17,7 @@ import {
   type Outcome,
   type RequestFacts,
   type RoutedRequest,
+  type Share,
   resultSchema,
   routedRequestSchema,
 } from '../contract/request.js';
@@ -24,6 +26,8 @@ import { EndPublisher } from '../queues/emitter.js';
 import type { Keys } from '../queues/keys.js';
 import { PoolQueues } from '../queues/pool-queues.js';
 import { readScale, rebase } from '../queues/rebase.js';
+import { type SharedRequest, takeTurn } from '../tenants/fair-share.js';
+import { NOTHING, settleEnded } from '../tenants/settlement.js';
 
 /** How long a router may go on with an epoch, or a count of prefill workers, that it read. */
 const EPOCH_MAX_AGE_MS = 30_000;
@@ -62,12 +66,14 @@ export class PoolRouter {
 
   /** Adds a routed request in deadline order. Adding an id again changes nothing. */
   async dispatch(request: RoutedRequest, nowMs: number, standing: Standing = 'onTime'): Promise<void> {
-    if (this.#scale === undefined || nowMs - this.#scaleReadAtMs > EPOCH_MAX_AGE_MS)
-      await this.#readScale(nowMs);
-    if (this.#scale === undefined) throw new SluiceError('internal', 'no deadline epoch');
-    const priority = priorityOf(request.deadlineMs, this.#scale, standing);
+    const priority = priorityOf(orderOf(request), await this.#currentScale(nowMs), standing);
     if (await this.#disaggregates(request, nowMs)) await this.queues.addFlow(request, priority);
     else await this.queues.addWhole(request, priority);
+  }
+
+  /** The turn of a request in the pool's fair order; it is charged to its owner. */
+  async takeTurn(request: SharedRequest, nowMs: number): Promise<Share> {
+    return takeTurn(this.redis, this.keys, this.pool, request, await this.#currentScale(nowMs));
   }
 
   async lookup(id: string): Promise<Lookup> {
@@ -123,6 +129,7 @@ export class PoolRouter {
         await job.remove();
         const channels = data.data.replyTo === undefined ? [] : [data.data.replyTo];
         this.#ends.publish(channels, id, { kind: 'cancelled', code: 'cancelled', message });
+        await settleEnded(this.redis, this.keys, data.data, NOTHING);
         return 'cancelled';
       } catch {
         // A worker took it between the two steps and will end it.
@@ -140,10 +147,11 @@ export class PoolRouter {
   /** Keeps the deadline epoch fresh; call every minute or so. @returns requests given a new priority. */
   async maintain(nowMs: number, settle: () => Promise<void>): Promise<number> {
     const scale = await this.#readScale(nowMs);
-    if (!needsRebase(scale, nowMs)) return 0;
+    const frontierMs = await this.#frontierMs(nowMs);
+    if (!needsRebase(scale, frontierMs)) return 0;
     const lock = `${this.keys.deadlineEpoch(this.pool.name)}:lock`;
     if ((await this.redis.set(lock, '1', 'PX', 600_000, 'NX')) === null) return 0;
-    const next = { ...scale, epochMs: freshEpoch(scale.resolutionMs, nowMs) };
+    const next = { ...scale, epochMs: freshEpoch(scale.resolutionMs, frontierMs) };
     let moved = await rebase(this.queues, next);
     await this.redis.set(this.keys.deadlineEpoch(this.pool.name), next.epochMs);
     await settle();
@@ -159,6 +167,18 @@ export class PoolRouter {
   async #readEnd(id: string): Promise<EndRecord | undefined> {
     const text = await this.redis.get(this.keys.end(this.pool.name, id));
     return text === null ? undefined : endRecordSchema.safeParse(parseJson(text)).data;
+  }
+
+  async #currentScale(nowMs: number): Promise<DeadlineScale> {
+    const fresh = nowMs - this.#scaleReadAtMs <= EPOCH_MAX_AGE_MS;
+    return fresh && this.#scale !== undefined ? this.#scale : this.#readScale(nowMs);
+  }
+
+  /** Where the pool's order is now, Unix ms: at the clock, or where turns are taken at the turn of the first that waits. */
+  async #frontierMs(nowMs: number): Promise<number> {
+    const [job] = await this.queues.decode.getJobs(['prioritized'], 0, 0, true);
+    const first = routedRequestSchema.safeParse(job?.data).data;
+    return first?.share === undefined ? nowMs : first.share.startMs;
   }
 
   async #readScale(nowMs: number): Promise<DeadlineScale> {

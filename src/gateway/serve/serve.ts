@@ -2,13 +2,16 @@ import { randomUUID } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { SluiceError } from '../../contract/errors.js';
 import type { OpenaiParams } from '../../contract/openai.js';
-import type { Outcome } from '../../contract/request.js';
+import type { Outcome, RoutedRequest } from '../../contract/request.js';
+import type { TokenHandlers } from '../../scheduler/pending.js';
 import type { RequestHandle } from '../../scheduler/client.js';
+import { callerOf } from '../caller.js';
 import { knownError } from '../errors.js';
 import type { AnswerFormat, AnswerHead } from '../openai/format.js';
 import type { AnyBody } from '../openai/schemas.js';
 import { submissionOf } from '../openai/submission.js';
 import type { GatewayServices } from '../services.js';
+import { admit } from './admit.js';
 import { onClientGone } from './client-gone.js';
 import { EventStream } from './stream.js';
 
@@ -28,12 +31,15 @@ export async function serve(
   reply: FastifyReply,
   { endpoint, body, prompt, format }: Asked,
 ): Promise<unknown> {
-  const { client, config } = services;
+  const { config } = services;
   if (services.stopping()) throw stoppingError();
   const submission = submissionOf(endpoint, body, prompt, request.headers, config.gateway.defaultMaxTokens);
   const freshId = `${endpoint === 'chat' ? 'chatcmpl' : 'cmpl'}-${randomUUID()}`;
   const listener: { onTokens: () => void } = { onTokens: () => {} };
-  const handle = await client.submit(submission, { onTokens: () => listener.onTokens() }, { freshId });
+  const caller = callerOf(request);
+  const routed = await admit(services, caller, submission, freshId);
+  const handle = await sent(services, routed, { onTokens: () => listener.onTokens() });
+  const release = caller.key === null ? undefined : services.revocations.hold(caller.key.id);
   if (config.gateway.logPrompts) logPrompt(services, handle, prompt);
   const unwatch = onClientGone(reply.raw, () => abandon(services, handle));
   try {
@@ -49,6 +55,21 @@ export async function serve(
     return await streamed(stream, handle, reply, body.stream_options?.include_usage === true);
   } finally {
     unwatch();
+    release?.();
+  }
+}
+
+/** Sends an admitted request. One that Redis does not take gives its place and turn back. */
+async function sent(
+  { client }: GatewayServices,
+  routed: RoutedRequest,
+  handlers: TokenHandlers,
+): Promise<RequestHandle> {
+  try {
+    return await client.send(routed, handlers);
+  } catch (error) {
+    await client.giveTurnBack(routed).catch(() => {});
+    throw error;
   }
 }
 

@@ -15,9 +15,19 @@ import type { Keys } from '../../queues/keys.js';
 import { retention } from '../../queues/pool-queues.js';
 import { finalFailure, PullWorker, putBack } from '../../queues/pull-worker.js';
 import type { Recorder } from '../../telemetry/recorder.js';
+import { settleEnded, type Used } from '../../tenants/settlement.js';
 import { failureOf } from '../pool-router.js';
+import { GpuShare } from './gpu-share.js';
 import { Overload } from './overload.js';
-import { type AbortCause, abort, type Run, type RunContext, refusal, runRequest } from './run.js';
+import {
+  type AbortCause,
+  abort,
+  gpuSecondsOf,
+  type Run,
+  type RunContext,
+  refusal,
+  runRequest,
+} from './run.js';
 
 /** Weight of a new request in the running mean of KV tokens a request needs. */
 const KV_MEAN_WEIGHT = 0.05;
@@ -32,6 +42,8 @@ export interface PoolWorkerOptions {
   redisUrl: string;
   redis: Redis;
   recorder: Recorder;
+  /** GPUs of its lease; default 1. */
+  gpus?: number;
   now: () => number;
   log: (message: string) => void;
 }
@@ -58,7 +70,8 @@ export class PoolWorker {
     const { pool, config, keys, redis, engine, role, redisUrl } = options;
     this.#emitter = new TokenEmitter(redis, keys);
     this.#ends = new EndPublisher(redis);
-    this.#context = { pool, role, engine, emitter: this.#emitter, redis, keys, now: options.now };
+    const gpus = new GpuShare(options.gpus ?? 1);
+    this.#context = { pool, role, engine, emitter: this.#emitter, redis, keys, gpus, now: options.now };
     this.#meanKvTokens = pool.expected.isl + pool.expected.osl;
     this.#control = connect(redisUrl, 'subscriber');
     const name = role === 'prefill' ? keys.prefillQueue(pool.name) : keys.decodeQueue(pool.name);
@@ -161,9 +174,13 @@ export class PoolWorker {
     }
     this.#overload.taken();
     try {
+      const { gpus } = this.#context;
+      run.gpuMark = gpus.begin(options.now());
       const ending = runRequest(this.#context, run, job);
       this.#adjustRoom();
       return await ending.finally(() => {
+        run.gpuSeconds = gpuSecondsOf(this.#context, run);
+        gpus.end(options.now());
         this.#finishing.add(run);
       });
     } catch (error) {
@@ -190,6 +207,9 @@ export class PoolWorker {
       startedAtMs: this.options.now(),
       abort: new Cancellation(),
       cause: undefined,
+      gpuMark: 0,
+      prefillGpuSeconds: 0,
+      gpuSeconds: 0,
       onFenced: () => abort(run, 'overtaken'),
     };
     // Its lock ran out while Redis was silent, and the request came back to this same worker.
@@ -225,13 +245,15 @@ export class PoolWorker {
     this.#forget(run);
     this.#ends.publish(run.channels, run.id, { kind: 'completed', result });
     const { ttftSeconds, itlSeconds, attained, usage, finishedAtMs } = result;
+    const { promptTokens: isl, completionTokens: osl } = usage;
+    this.#settle(run, { isl, osl, gpuSeconds: result.gpuSeconds ?? 0 });
     this.options.recorder.ended(run.pool, {
       kind: 'completed',
       ttftSeconds,
       itlSeconds,
       attained,
-      isl: usage.promptTokens,
-      osl: usage.completionTokens,
+      isl,
+      osl,
       atMs: finishedAtMs,
     });
     if (run.journaled > 0) {
@@ -247,6 +269,12 @@ export class PoolWorker {
     if (job.finishedOn === undefined) return; // BullMQ runs it again
     if (this.options.role === 'prefill' && job.parent !== undefined) return; // the decode half decides
     const outcome = failureOf(error.message);
+    const began = run.tokens.length > 0;
+    this.#settle(run, {
+      isl: began ? run.request.isl : 0,
+      osl: run.tokens.length,
+      gpuSeconds: run.gpuSeconds,
+    });
     this.#ends.publish(run.channels, run.id, outcome);
     if (outcome.kind === 'completed') return;
     const sample = {
@@ -256,6 +284,14 @@ export class PoolWorker {
       atMs: this.options.now(),
     };
     this.options.recorder.ended(run.pool, { kind: outcome.kind, ...sample });
+  }
+
+  /** Told to Redis beside the end; a request without an owner has no account. */
+  #settle({ request }: Run, used: Used): void {
+    const { redis, keys, log } = this.options;
+    settleEnded(redis, keys, request, used).catch((error: unknown) =>
+      log(`settling ${request.id}: ${String(error)}`),
+    );
   }
 
   #forget(run: Run): void {

@@ -86,6 +86,7 @@ export class WorkerProcess {
       redisUrl,
       redis: this.#redis,
       recorder: this.#recorder,
+      gpus: spec.gpus.length,
       now: Date.now,
       log: (message) => this.#log.warn({ worker: spec.workerId }, message),
     });

@@ -15,6 +15,7 @@ import type { WorkerRole } from '../../contract/worker.js';
 import type { Cancellation } from '../../engines/cancellation.js';
 import type { Engine, EngineRequest } from '../../engines/engine.js';
 import type { EmittingRun, TokenEmitter } from '../../queues/emitter.js';
+import type { GpuShare } from './gpu-share.js';
 import { claimJournal } from '../../queues/journal.js';
 import type { Keys } from '../../queues/keys.js';
 
@@ -27,6 +28,12 @@ export interface Run extends EmittingRun {
   startedAtMs: number;
   abort: Cancellation;
   cause: AbortCause | undefined;
+  /** Reading of the worker's GpuShare when it began. */
+  gpuMark: number;
+  /** GPU-seconds that a prefill worker spent on it. */
+  prefillGpuSeconds: number;
+  /** GPU-seconds that it used in all, once it has ended. */
+  gpuSeconds: number;
   /** Set when the request was generated to its end. */
   result?: RequestResult;
 }
@@ -38,7 +45,13 @@ export interface RunContext {
   emitter: TokenEmitter;
   redis: Redis;
   keys: Keys;
+  gpus: GpuShare;
   now: () => number;
+}
+
+/** GPU-seconds that a request has used so far. */
+export function gpuSecondsOf({ gpus, now }: RunContext, run: Run): number {
+  return run.prefillGpuSeconds + gpus.used(run.gpuMark, now());
 }
 
 /** Why a request must not reach the engine; undefined: it may. */
@@ -68,6 +81,7 @@ export async function runRequest(context: RunContext, run: Run, job: Job): Promi
       phase = 'decode';
       transfer = handle.transfer;
       run.startedAtMs = handle.startedAtMs;
+      run.prefillGpuSeconds = handle.gpuSeconds ?? 0;
     }
   }
   if (handedOver || job.attemptsStarted > 1) {
@@ -85,7 +99,7 @@ export async function runRequest(context: RunContext, run: Run, job: Job): Promi
   if (phase !== 'prefill' && run.tokens.length === 1) context.emitter.drop(run);
   else await context.emitter.drained(run);
   run.abort.throwIfAborted();
-  if (phase === 'prefill') return kvHandle(run, transfer);
+  if (phase === 'prefill') return kvHandle(context, run, transfer);
   run.result = resultOf(context, run);
   return run.result;
 }
@@ -137,13 +151,14 @@ async function handOver(job: Job): Promise<KvHandle | undefined> {
   return undefined;
 }
 
-function kvHandle(run: Run, transfer: KvHandle['transfer']): KvHandle {
+function kvHandle(context: RunContext, run: Run, transfer: KvHandle['transfer']): KvHandle {
   return {
     requestId: run.id,
     workerId: run.workerId,
     kvTokens: run.request.isl,
     startedAtMs: run.startedAtMs,
     firstTokenAtMs: run.firstTokenAtMs,
+    gpuSeconds: gpuSecondsOf(context, run),
     ...(transfer === undefined ? {} : { transfer }),
   };
 }
@@ -176,6 +191,7 @@ function resultOf(context: RunContext, run: Run): RequestResult {
     startedAtMs: run.startedAtMs,
     firstTokenAtMs,
     finishedAtMs,
+    gpuSeconds: Math.round(gpuSecondsOf(context, run) * 1e6) / 1e6,
     ttftSeconds,
     itlSeconds,
     attained: ttftSeconds <= ttftTarget && (itlSeconds === null || itlSeconds <= itlTarget),

@@ -1,0 +1,78 @@
+import type { Redis } from 'ioredis';
+import { z } from 'zod';
+import { type DeadlineScale, TICKS } from '../admission/deadline.js';
+import { BORROWED_REQUESTS, KEPT_REQUESTS, tokenCost } from '../admission/fairness.js';
+import type { PoolConfig } from '../config/types.js';
+import type { Owner, RoutedRequest, Share } from '../contract/request.js';
+import type { Keys } from '../queues/keys.js';
+import { luaScript } from '../queues/script.js';
+
+const shareScript = luaScript(new URL('./lua/share.lua', import.meta.url));
+const backScript = luaScript(new URL('./lua/share-back.lua', import.meta.url));
+const replySchema = z.tuple([z.coerce.number(), z.number(), z.number(), z.coerce.number()]);
+
+/** A request whose turn is to be found. */
+export type SharedRequest = Pick<RoutedRequest, 'isl' | 'maxTokens' | 'acceptedAtMs'> & { owner: Owner };
+
+/** Finds and charges a request's turn in its pool's fair order, atomically over all gateways. */
+export async function takeTurn(
+  redis: Redis,
+  keys: Keys,
+  pool: PoolConfig,
+  request: SharedRequest,
+  scale: DeadlineScale,
+): Promise<Share> {
+  const { owner, isl, maxTokens, acceptedAtMs } = request;
+  const cost = tokenCost(isl, Math.min(maxTokens, pool.expected.osl));
+  const targetMs = pool.targets.ttftSeconds * 1000;
+  const queues = [keys.decodeQueue(pool.name), keys.prefillQueue(pool.name)];
+  const reply = await shareScript(
+    redis,
+    [
+      ...shareKeys(keys, pool.name, owner),
+      ...queues.map((name) => `${keys.poolPrefix(pool.name)}:${name}:prioritized`),
+    ],
+    [
+      owner.tenant,
+      owner.key,
+      cost,
+      acceptedAtMs,
+      scale.epochMs,
+      scale.resolutionMs,
+      TICKS,
+      targetMs,
+      targetMs * BORROWED_REQUESTS,
+      msPerToken(pool),
+      targetMs * KEPT_REQUESTS,
+    ],
+  );
+  const [startMs, era, sharers, perToken] = replySchema.parse(reply);
+  return { startMs, era, tenantMs: cost * perToken, keyMs: cost * perToken * sharers, cost };
+}
+
+/** Corrects the charge by what the request really cost: `isl` and `osl` tokens, none if it never began. */
+export async function correctTurn(
+  redis: Redis,
+  keys: Keys,
+  pool: string,
+  owner: Owner,
+  { era, cost, tenantMs, keyMs }: Share,
+  used: { isl: number; osl: number },
+): Promise<void> {
+  const over = 1 - tokenCost(used.isl, used.osl) / cost;
+  if (over === 0) return;
+  const args = [owner.tenant, owner.key, era, (tenantMs * over).toFixed(3), (keyMs * over).toFixed(3)];
+  await backScript(redis, shareKeys(keys, pool, owner), args);
+}
+
+function shareKeys(keys: Keys, pool: string, { tenant }: Owner): string[] {
+  return [keys.fair(pool), keys.fair(pool, tenant)];
+}
+
+/**
+ * Ms of the pool's order for one token of cost: the pool as it is planned for serves about one request of the expected
+ * lengths in a TTFT target. Shares do not depend on it; it only weighs a share against a deadline.
+ */
+function msPerToken(pool: PoolConfig): number {
+  return (pool.targets.ttftSeconds * 1000) / tokenCost(pool.expected.isl, pool.expected.osl);
+}

@@ -1,0 +1,166 @@
+import fc from 'fast-check';
+import type { Redis } from 'ioredis';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { freshEpoch, priorityOf } from '../../src/admission/deadline.js';
+import { BORROWED_REQUESTS, KEPT_REQUESTS, orderOf, tokenCost } from '../../src/admission/fairness.js';
+import { defaultConfig } from '../../src/config/load.js';
+import { connect } from '../../src/queues/connection.js';
+import { Keys } from '../../src/queues/keys.js';
+import { correctTurn, takeTurn } from '../../src/tenants/fair-share.js';
+import { startTestRedis, type TestRedis } from '../support/redis.js';
+
+const keys = new Keys('fair');
+const pool = defaultConfig().pools.medium!;
+const NOW = 1_700_000_000_000;
+const scale = { epochMs: freshEpoch(1, NOW), resolutionMs: 1 };
+/** Tokens of unused share that a tenant keeps. */
+const KEPT = KEPT_REQUESTS * tokenCost(2000, 150);
+/** Ms of the order for one token of cost. */
+const PER_TOKEN = 1000 / tokenCost(2000, 150);
+const QUEUE = '{fair:medium}:medium.decode:prioritized';
+
+let server: TestRedis;
+let redis: Redis;
+beforeAll(async () => {
+  server = await startTestRedis();
+  redis = connect(server.url, 'plain');
+});
+afterAll(async () => {
+  redis.disconnect();
+  await server.stop();
+});
+beforeEach(() => redis.flushall());
+
+let counter = 0;
+
+/** Queues a request as a gateway would, at the order's own clock. @returns its name. */
+async function add(tenant: string, key: string, isl: number, nowMs = NOW): Promise<string> {
+  const request = { isl, maxTokens: 1, acceptedAtMs: nowMs, owner: { tenant, key } };
+  const share = await takeTurn(redis, keys, pool, request, scale);
+  const order = orderOf({ acceptedAtMs: nowMs, deadlineMs: nowMs + 1000, share });
+  const name = `${tenant}/${key}/${isl}/${counter++}`;
+  await redis.zadd(QUEUE, priorityOf(order, scale) * 2 ** 32 + counter, name);
+  return name;
+}
+
+/** Takes the first of the queue. */
+async function serve(): Promise<{ tenant: string; key: string; cost: number } | undefined> {
+  const [name] = await redis.zpopmin(QUEUE);
+  if (name === undefined) return undefined;
+  const [tenant = '', key = '', isl = ''] = name.split('/');
+  return { tenant, key, cost: tokenCost(Number(isl), 1) };
+}
+
+describe('the fair order of a pool', () => {
+  it('is the order of arrival while nothing waits', async () => {
+    for (let k = 0; k < 5; k++) {
+      const request = { isl: 5000, maxTokens: 500, acceptedAtMs: NOW + k, owner: { tenant: 'a', key: 'k' } };
+      expect((await takeTurn(redis, keys, pool, request, scale)).startMs).toBe(NOW + k);
+    }
+  });
+
+  it('puts a newcomer before the backlog of a tenant that floods, with one key or twenty', async () => {
+    for (const sharers of [1, 20]) {
+      await redis.flushall();
+      for (let k = 0; k < 200; k++) await add('flood', `k${k % sharers}`, 1000);
+      // Beyond what it had kept and may borrow.
+      for (let k = 0; k < 40; k++) await serve();
+      await add('calm', 'k', 1000);
+      const served = [await serve(), await serve()].map((one) => one!.tenant);
+      expect(served, `${sharers} keys`).toContain('calm');
+    }
+  });
+
+  it('shares evenly by cost between tenants that both have work, whatever the size of their requests', async () => {
+    for (let k = 0; k < 100; k++) await add('small', 'k', 500);
+    for (let k = 0; k < 25; k++) await add('large', 'k', 2000);
+    const got: Record<string, number> = { small: 0, large: 0 };
+    for (let k = 0; k < 60; k++) {
+      const one = (await serve())!;
+      got[one.tenant]! += one.cost;
+    }
+    expect(Math.abs(got.small! - got.large!)).toBeLessThanOrEqual(2 * tokenCost(2000, 1));
+  });
+
+  it('shares what a tenant has among its keys, also with one that begins when another has a backlog', async () => {
+    const got: Record<string, number> = { first: 0, second: 0, third: 0 };
+    for (let k = 0; k < 30; k++) await add('a', 'first', 1000);
+    for (let k = 0; k < 30; k++) await add('a', 'second', 1000);
+    for (let k = 0; k < 30; k++) got[(await serve())!.key]!++;
+    // The first was tagged while it was alone: two of it to one of the second.
+    expect(got.second).toBeGreaterThanOrEqual(6);
+    await redis.flushall();
+    for (let k = 0; k < 30; k++) for (const key of ['first', 'second', 'third']) await add('b', key, 1000);
+    const even: Record<string, number> = { first: 0, second: 0, third: 0 };
+    for (let k = 0; k < 45; k++) even[(await serve())!.key]!++;
+    expect(Math.max(...Object.values(even)) - Math.min(...Object.values(even))).toBeLessThanOrEqual(3);
+  });
+
+  it('gives back what a request was charged and did not cost', async () => {
+    await add('b', 'k', 100); // something waits, so that turns are counted
+    const request = { isl: 1000, maxTokens: 150, acceptedAtMs: NOW, owner: { tenant: 'a', key: 'k' } };
+    for (let k = 0; k < 10; k++) await takeTurn(redis, keys, pool, request, scale); // nothing kept is left
+    const first = await takeTurn(redis, keys, pool, request, scale);
+    await correctTurn(redis, keys, pool.name, request.owner, first, { isl: 0, osl: 0 });
+    const second = await takeTurn(redis, keys, pool, request, scale);
+    expect(second.startMs).toBe(first.startMs);
+    const third = await takeTurn(redis, keys, pool, request, scale);
+    expect(third.startMs - second.startMs).toBeCloseTo(tokenCost(1000, 150) * PER_TOKEN, -1);
+  });
+
+  it.each([
+    [1, 2 * tokenCost(3000, 1) + KEPT],
+    [5, 2 * tokenCost(3000, 1) + KEPT + BORROWED_REQUESTS * tokenCost(2000, 150)],
+  ])(
+    'keeps the gap between tenants with work waiting within its bound, with %i keys each',
+    async (many, bound) => {
+      const step = fc.oneof(
+        fc.record({
+          add: fc.constantFrom('a', 'b', 'c'),
+          key: fc.integer({ min: 0, max: many - 1 }),
+          isl: fc.integer({ min: 10, max: 3000 }),
+        }),
+        fc.constant('serve' as const),
+      );
+      await fc.assert(
+        fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 120 }), async (steps) => {
+          await redis.flushall();
+          const waiting: Record<string, number> = { a: 0, b: 0, c: 0 };
+          const history: { tenant: string; cost: number; both: Set<string> }[] = [];
+          let atMs = NOW;
+          for (const one of steps) {
+            atMs += 7;
+            if (one !== 'serve') {
+              await add(one.add, `k${one.key}`, one.isl, atMs);
+              waiting[one.add]!++;
+              continue;
+            }
+            const busy = new Set(Object.keys(waiting).filter((tenant) => waiting[tenant]! > 0));
+            const served = await serve();
+            if (served === undefined) continue;
+            waiting[served.tenant]!--;
+            history.push({ tenant: served.tenant, cost: served.cost, both: busy });
+          }
+          for (const [x, y] of [
+            ['a', 'b'],
+            ['a', 'c'],
+            ['b', 'c'],
+          ] as const) {
+            // In each stretch in which both had work waiting all along.
+            for (let from = 0; from < history.length; from++) {
+              let gap = 0;
+              for (let at = from; at < history.length; at++) {
+                const { tenant, cost, both } = history[at]!;
+                if (!both.has(x) || !both.has(y)) break;
+                if (tenant === x) gap += cost;
+                if (tenant === y) gap -= cost;
+                expect(Math.abs(gap)).toBeLessThanOrEqual(bound);
+              }
+            }
+          }
+        }),
+        { numRuns: 25 },
+      );
+    },
+  );
+});
