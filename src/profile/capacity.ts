@@ -52,34 +52,71 @@ export function workerCapacityRps(profile: Profile, tp: number, target: WorkerTa
  * docs/profile.md.
  */
 export function workerCapacity(profile: Profile, tp: number, target: WorkerTarget): WorkerCapacity {
+  const steady = steadyWorker(profile, tp, target);
+  if (steady === null) {
+    const rps = prefillCapacityRps(lawFor(profile, tp), target);
+    if (rps === 0) return NO_CAPACITY;
+    const { ttftSeconds } = target;
+    return { rps, concurrency: rps * ttftSeconds, ttftSeconds, itlSeconds: 0 };
+  }
+  const { most, at } = steady;
+  const holds = (batch: number) =>
+    batch < target.maxBatchedTokens &&
+    at(batch).itlSeconds <= target.itlSeconds &&
+    at(batch).ttftSeconds <= target.ttftSeconds;
+  const batch = largest(most, holds);
+  return batch > 1e-9 ? at(batch) : NO_CAPACITY;
+}
+
+/**
+ * What the same worker holds at `share` (0..1) of that rate. Its latencies, and so its concurrency, fall faster than the
+ * rate does.
+ */
+export function workerAtLoad(
+  profile: Profile,
+  tp: number,
+  target: WorkerTarget,
+  share: number,
+): WorkerCapacity {
+  const capacity = workerCapacity(profile, tp, target);
+  const steady = steadyWorker(profile, tp, target);
+  const rps = capacity.rps * share;
+  if (steady === null || share >= 1) return { ...capacity, rps, concurrency: capacity.concurrency * share };
+  return rps === 0 ? NO_CAPACITY : steady.at(largest(steady.most, (batch) => steady.at(batch).rps <= rps));
+}
+
+interface SteadyWorker {
+  /** Sequences that fit. */
+  most: number;
+  /** With so many sequences decoding. */
+  at(batch: number): WorkerCapacity;
+}
+
+/** The model above; null for answers of one token, which know no decoding. */
+function steadyWorker(profile: Profile, tp: number, target: WorkerTarget): SteadyWorker | null {
   const { isl, osl } = target;
   const law = lawFor(profile, tp);
   const steps = osl - 1;
-  if (steps < 1) {
-    const rps = prefillCapacityRps(law, target);
-    return rps === 0
-      ? NO_CAPACITY
-      : { rps, concurrency: rps * target.ttftSeconds, ttftSeconds: target.ttftSeconds, itlSeconds: 0 };
-  }
-
+  if (steps < 1) return null;
   const kvBatch = kvCapacityTokens(profile, tp, target.gpuMemoryUtilization) / (isl + osl);
-  const most = Math.min(target.maxSequences, kvBatch);
-  if (most < 1) return NO_CAPACITY;
+  const fitting = Math.min(target.maxSequences, kvBatch);
   const prompt = chunkSeconds(law, 0, isl);
-  const decode = (batch: number) => itlSeconds(profile, tp, batch, batch * (isl + osl / 2));
-  const step = (batch: number) => decode(batch) + (batch * prompt) / steps;
-  const rate = (batch: number) => batch / (steps * step(batch));
-  const ttft = (batch: number) => {
-    const share = isl / (target.maxBatchedTokens - batch);
-    return frontEndSeconds(law) + meanPrefillSeconds(rate(batch), prompt, decode(batch), share);
+  return {
+    most: fitting < 1 ? 0 : fitting,
+    at: (batch) => {
+      const decode = itlSeconds(profile, tp, batch, batch * (isl + osl / 2));
+      const step = decode + (batch * prompt) / steps;
+      const rps = batch / (steps * step);
+      const share = isl / (target.maxBatchedTokens - batch);
+      const ttft = frontEndSeconds(law) + meanPrefillSeconds(rps, prompt, decode, share);
+      return { rps, concurrency: batch + rps * ttft, ttftSeconds: ttft, itlSeconds: step };
+    },
   };
-  const holds = (batch: number) =>
-    step(batch) <= target.itlSeconds && batch < target.maxBatchedTokens && ttft(batch) <= target.ttftSeconds;
-  const at = (batch: number): WorkerCapacity => {
-    const [rps, ttftSeconds] = [rate(batch), ttft(batch)];
-    return { rps, concurrency: batch + rps * ttftSeconds, ttftSeconds, itlSeconds: step(batch) };
-  };
-  if (holds(most)) return at(most);
+}
+
+/** The largest value up to `most` that holds, where all smaller ones do, by bisection. */
+function largest(most: number, holds: (value: number) => boolean): number {
+  if (holds(most)) return most;
   let low = 0;
   let high = most;
   for (let i = 0; i < 50; i++) {
@@ -87,7 +124,7 @@ export function workerCapacity(profile: Profile, tp: number, target: WorkerTarge
     if (holds(mid)) low = mid;
     else high = mid;
   }
-  return low > 1e-9 ? at(low) : NO_CAPACITY;
+  return low;
 }
 
 /**

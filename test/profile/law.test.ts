@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { kvCapacityTokens, workerCapacityRps } from '../../src/profile/capacity.js';
+import {
+  kvCapacityTokens,
+  workerAtLoad,
+  workerCapacity,
+  workerCapacityRps,
+} from '../../src/profile/capacity.js';
 import { chooseTensorParallelism } from '../../src/profile/choose-tp.js';
 import {
   decodeTokensPerSecond,
@@ -106,6 +111,20 @@ describe('what a worker sustains', () => {
     // A prompt adds 20 + 1 ms, spread over 100 decode steps.
     const batch = 16 / (0.05 + 1050.5 * 0.00004 + 21 / 100);
     expect(workerCapacityRps(roundProfile, 1, target)).toBeCloseTo(batch / (100 * 0.02), 6);
+  });
+
+  it('holds at a share of that rate what Little asks for, and is faster', () => {
+    const whole = workerCapacity(roundProfile, 1, target);
+    const half = workerAtLoad(roundProfile, 1, target, 0.5);
+    expect(half.rps).toBeCloseTo(whole.rps / 2, 9);
+    expect(half.ttftSeconds).toBeLessThan(whole.ttftSeconds);
+    for (const { rps, concurrency, ttftSeconds, itlSeconds } of [whole, half])
+      expect(concurrency).toBeCloseTo(rps * (ttftSeconds + 100 * itlSeconds), 9);
+    // rate = B / (100 s), s = 4 + k B ms: B = 4 x / (1 - k x) with x = 100 rate in 1/ms.
+    const perSequence = 0.05 + 1050.5 * 0.00004 + 21 / 100;
+    const x = half.rps * 0.1;
+    expect(half.itlSeconds * 1000).toBeCloseTo(4 + perSequence * ((4 * x) / (1 - perSequence * x)), 6);
+    expect(workerAtLoad(roundProfile, 1, target, 0)).toMatchObject({ rps: 0, concurrency: 0 });
   });
 
   it('is limited by sequences, by KV cache and by TTFT in turn', () => {

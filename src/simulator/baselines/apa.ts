@@ -1,6 +1,5 @@
 import type { ScalerInput } from '../run/scaler.js';
 import { constantsOf } from './constants.js';
-import { engineKvUsage } from './metrics.js';
 import type { BaselinePolicy } from './policy.js';
 import type { Look, ScalingRule, Wish } from './rule.js';
 import { RuleScaler } from './rule-scaler.js';
@@ -12,8 +11,8 @@ const PUBLISHED = {
   windowSeconds: 30,
   /** Share of the KV cache in use. */
   kvTarget: 0.5,
-  /** Above 0: that share of the KV usage at the profile's capacity instead of `kvTarget`. */
-  kvShareOfCapacity: 0,
+  /** Above 0: the KV usage at that share of the load that a pod sustains, instead of `kvTarget`. */
+  kvLoad: 0,
   upTolerance: 0.1,
   downTolerance: 0.2,
   maxScaleUpRate: 2,
@@ -82,7 +81,7 @@ class Apa implements ScalingRule {
   }
 
   watch({ seen, nowMs }: Look): void {
-    const use = engineKvUsage(seen, this.#model.lengths(seen), this.#model.kvTokens);
+    const use = this.#model.kvUsage(seen);
     if (use !== null) this.#window.add(nowMs, use);
   }
 
@@ -101,9 +100,8 @@ class Apa implements ScalingRule {
   }
 
   #target({ seen }: Look): number {
-    const { kvTarget, kvShareOfCapacity } = this.constants;
-    if (kvShareOfCapacity === 0) return kvTarget;
-    return kvShareOfCapacity * this.#model.kvUsageAtCapacity(seen);
+    const { kvTarget, kvLoad } = this.constants;
+    return kvLoad === 0 ? kvTarget : this.#model.kvUsageAt(seen, kvLoad);
   }
 }
 
@@ -112,7 +110,7 @@ class Apa implements ScalingRule {
  * autoscaler.go (applyPendingReplicaGuard), podautoscaler_controller.go (resync 10 s, stabilizeRecommendation),
  * context/context.go (rates 2, cooldown down 300 s). Metric, target, window and tolerances of samples/autoscaling/apa.yaml
  * (kv_cache_usage_perc 0.5, 30 s, 0.1 up, 0.2 down); current releases read the tolerances under other annotation names and
- * default to 0.1 down. Its first version had no cooldown: the grid tries 0 too.
+ * default to 0.1 down. Its first version had no cooldown: the grid tries 0 too, and targets that mean something for the SLO.
  */
 export const apa: BaselinePolicy = {
   name: 'apa',
@@ -121,11 +119,8 @@ export const apa: BaselinePolicy = {
   grid: [
     PUBLISHED,
     { ...PUBLISHED, downCooldownSeconds: 0 },
-    ...[0.5, 0.6, 0.7, 0.85].map((kvShareOfCapacity) => ({
-      ...PUBLISHED,
-      downCooldownSeconds: 0,
-      kvShareOfCapacity,
-    })),
+    ...[0.9, 0.8, 0.7].map((kvLoad) => ({ ...PUBLISHED, downCooldownSeconds: 0, windowSeconds: 60, kvLoad })),
+    { ...PUBLISHED, downCooldownSeconds: 0, windowSeconds: 180, kvLoad: 0.8 },
   ],
   create(input, given) {
     const constants = constantsOf('apa', PUBLISHED, given);

@@ -12,6 +12,8 @@ const PUBLISHED = {
   theta: 1 / 3,
   /** Distance from theta within which nothing changes. */
   band: 0.05,
+  /** An instance is filled by the requests that it holds at this share of the load that it sustains. */
+  batchLoad: 1,
 };
 type Constants = Readonly<Record<keyof typeof PUBLISHED, number>>;
 
@@ -41,7 +43,7 @@ class Chiron implements ScalingRule {
 
   wish({ seen, ordered }: Look): Wish | null {
     const requests = concurrency(seen);
-    const batch = this.#model.capacity(seen).concurrency;
+    const batch = this.#model.concurrencyAt(seen, this.constants.batchLoad);
     if (requests === null || batch <= 0) return null;
     const running = Math.ceil(requests / batch);
     const decode = chironInstances(running, ordered, this.constants);
@@ -60,13 +62,19 @@ class Chiron implements ScalingRule {
  * one level. Not published, or not found in what could be read: period (here 5 s) and dead band (0.05). The batch is the profile's
  * concurrency at capacity instead of the local autoscaler's search, and workers take requests as they come, so the running
  * instances are those that the requests would fill. The grid has theta 0.6, the value of the authors of SageServe in their
- * re-implementation (kjain1810/SageServe arbiter.py, ChironArbiter), and milder ones.
+ * re-implementation (kjain1810/SageServe arbiter.py, ChironArbiter), and smaller batches.
  */
 export const chiron: BaselinePolicy = {
   name: 'chiron',
   title: 'Chiron',
   source: 'arXiv 2501.08090; kjain1810/SageServe arbiter.py (ChironArbiter)',
-  grid: [PUBLISHED, ...[0.5, 0.6, 0.7, 0.8].map((theta) => ({ ...PUBLISHED, theta }))],
+  grid: [
+    PUBLISHED,
+    { ...PUBLISHED, theta: 0.6 },
+    { ...PUBLISHED, theta: 0.6, batchLoad: 0.9 },
+    { ...PUBLISHED, theta: 0.8, batchLoad: 0.8 },
+    { ...PUBLISHED, theta: 0.8, batchLoad: 0.8, intervalSeconds: 60 },
+  ],
   create(input, given) {
     const constants = constantsOf('chiron', PUBLISHED, given);
     const options = { intervalSeconds: constants.intervalSeconds, minReplicas: 1 };

@@ -2,7 +2,7 @@ import { ThresholdPlanner } from '../../planning/classic/thresholds/planner.js';
 import type { PassMetrics, ThresholdConfig, ThresholdTick } from '../../planning/classic/thresholds/types.js';
 import type { ScalerInput } from '../run/scaler.js';
 import { constantsOf } from './constants.js';
-import { engineKvUsage } from './metrics.js';
+import { shareOf } from './metrics.js';
 import type { BaselinePolicy } from './policy.js';
 import type { Look, ScalingRule, Wish } from './rule.js';
 import { RuleScaler } from './rule-scaler.js';
@@ -20,6 +20,8 @@ const PUBLISHED = {
   kvDownPercent: 0,
   queueUpTokens: 0,
   queueDownTokens: 0,
+  /** 1: KV tokens are counted as a share of those at the load that an engine sustains. */
+  ofCapacity: 0,
   /** Of the prefill engines, tokens. */
   contextLength: 131_072,
 };
@@ -31,7 +33,7 @@ class DynamoLoad implements ScalingRule {
 
   constructor(
     private readonly input: ScalerInput,
-    constants: Constants,
+    private readonly constants: Constants,
   ) {
     const { policy } = input;
     this.#model = new WorkerModel(input);
@@ -83,8 +85,9 @@ class DynamoLoad implements ScalingRule {
   #passes({ seen, ready }: Look): ThresholdTick['passes'] {
     const { waitingTokens, decodeWaiting } = seen.queue;
     const lengths = this.#model.lengths(seen);
-    const usage = engineKvUsage(seen, lengths, this.#model.kvTokens);
-    if (waitingTokens === null || decodeWaiting === null || usage === null) return null;
+    const usage = this.#model.kvUsage(seen);
+    const scale = this.constants.ofCapacity > 0 ? shareOf(1, this.#model.kvUsageAt(seen, 1)) : 1;
+    if (waitingTokens === null || decodeWaiting === null || usage === null || scale === null) return null;
     const split = this.input.policy.disaggregated;
     const prefillers = seen.workers.prefill.ready;
     const engines = (role: string, count: number, load: Omit<PassMetrics, 'workerId' | 'rank'>) =>
@@ -96,9 +99,9 @@ class DynamoLoad implements ScalingRule {
         queuedDecodeKvTokens: 0,
       }),
       decode: engines('decode', ready, {
-        scheduledDecodeKvTokens: usage * this.#model.kvTokens,
-        queuedPrefillTokens: split ? 0 : waitingTokens / Math.max(1, ready),
-        queuedDecodeKvTokens: (decodeWaiting * (lengths.isl + lengths.osl)) / Math.max(1, ready),
+        scheduledDecodeKvTokens: scale * usage * this.#model.kvTokens,
+        queuedPrefillTokens: split ? 0 : (scale * waitingTokens) / Math.max(1, ready),
+        queuedDecodeKvTokens: (scale * decodeWaiting * (lengths.isl + lengths.osl)) / Math.max(1, ready),
       }),
     };
   }
@@ -109,7 +112,8 @@ class DynamoLoad implements ScalingRule {
  * none while a scaling is under way. Source: ai-dynamo/dynamo components/src/dynamo/planner core/load_scaling.py, interval of
  * 5 s in config/defaults.py; thresholds by optimization target (aggregated, share of the KV cache with queued prompts:
  * throughput 1.0 up, 0.6 down; latency 0.4 up, 0.1 down), run by src/planning/classic/thresholds. Engines report one by
- * one upstream; here each has the mean of the pool. The grid tries its third target, `load`, with thresholds of our own.
+ * one upstream; here each has the mean of the pool. The grid tries its third target, `load`, with
+ * thresholds that mean something for the SLO.
  */
 export const dynamoLoad: BaselinePolicy = {
   name: 'dynamo-load',
@@ -119,10 +123,10 @@ export const dynamoLoad: BaselinePolicy = {
     PUBLISHED,
     { ...PUBLISHED, target: 1 },
     ...[
-      { kvUpPercent: 60, kvDownPercent: 25 },
-      { kvUpPercent: 30, kvDownPercent: 12 },
-      { kvUpPercent: 20, kvDownPercent: 8 },
-    ].map((kv) => ({ ...PUBLISHED, target: 2, queueUpTokens: 8192, ...kv })),
+      { kvUpPercent: 90, kvDownPercent: 60 },
+      { kvUpPercent: 80, kvDownPercent: 50 },
+      { kvUpPercent: 70, kvDownPercent: 40 },
+    ].map((kv) => ({ ...PUBLISHED, target: 2, queueUpTokens: 8192, ofCapacity: 1, ...kv })),
   ],
   create(input, given) {
     const constants = constantsOf('dynamo-load', PUBLISHED, given);

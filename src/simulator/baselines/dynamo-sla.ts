@@ -23,8 +23,8 @@ const PUBLISHED = {
   minEndpoint: 1,
   /** 1: observed latency does not correct the profile (the planner's --no-correction). */
   noCorrection: 0,
-  /** The targets that it plans for, as a share of the level's. */
-  targetShare: 1,
+  /** Engines are planned for so much of their rate, as if they had been measured slower. */
+  loadShare: 1,
 };
 type Constants = Readonly<Record<keyof typeof PUBLISHED, number>>;
 type Predictor = 'arima' | 'constant';
@@ -54,8 +54,8 @@ class DynamoSla implements ScalingRule {
     kind: Predictor,
   ) {
     const { pool, policy, profile } = input;
-    const { targetShare, adjustmentSeconds } = constants;
-    this.#model = new WorkerModel(input, targetShare);
+    const { adjustmentSeconds } = constants;
+    this.#model = new WorkerModel(input);
     this.#traffic = new ClassicTraffic(() => makePredictor({ kind, ...UNREAD }));
     this.#concurrency = new SampleWindow(adjustmentSeconds);
     const longest = CONTEXTS * (pool.expected.isl + pool.expected.osl);
@@ -74,7 +74,8 @@ class DynamoSla implements ScalingRule {
     this.#requests = 0;
     this.#traffic.observe(observed);
     const next = this.#traffic.predictNext();
-    const load = { ...next, intervalSeconds: this.constants.adjustmentSeconds };
+    const { loadShare, adjustmentSeconds: intervalSeconds } = this.constants;
+    const load = { ...next, requests: next.requests / loadShare, intervalSeconds };
     const why = `forecast ${next.requests.toFixed(0)} requests of ${next.isl.toFixed(0)} + ${next.osl.toFixed(0)} tokens`;
     if (!this.input.policy.disaggregated) return this.#aggregated(load, why);
     if (this.constants.noCorrection === 0) this.#correct(look, observed);
@@ -84,14 +85,14 @@ class DynamoSla implements ScalingRule {
   /** ceil(requests/s / requests/s of an engine), the newer planner's rule for aggregated engines. */
   #aggregated(load: ClassicLoad, why: string): Wish | null {
     const tp = this.input.policy.tp.decode;
-    const { rps } = this.#model.capacityFor({ isl: Math.max(1, load.isl), osl: Math.max(1, load.osl) });
+    const { rps } = this.#model.at({ isl: Math.max(1, load.isl), osl: Math.max(1, load.osl) }, 1);
     const throughput = { prefillPerGpu: 0, decodePerGpu: (rps * load.osl) / tp };
     const { beforeBudget } = classicReplicas(load, throughput, NEUTRAL, this.#budget(), null);
     return beforeBudget === null ? null : { decode: beforeBudget.decode, why };
   }
 
   #disaggregated(load: ClassicLoad, why: string): Wish | null {
-    const itlMs = this.input.pool.targets.itlSeconds * 1000 * this.constants.targetShare;
+    const itlMs = this.input.pool.targets.itlSeconds * 1000;
     const plan = profiledReplicas(this.#profile, load, { itlMs }, this.#corrections, this.#budget(), 'floor');
     return plan.replicas === null ? null : { ...plan.replicas, why };
   }
@@ -130,8 +131,8 @@ class DynamoSla implements ScalingRule {
  * predictors are those of src/planning/classic. Aggregated pools: the engine's rate is the profile's true capacity, means
  * within the targets, and upstream corrects nothing there. Disaggregated pools: a table as its profiler would have
  * measured on the same law, corrected by observed latency, which is the pool's watched percentile here where upstream has the
- * mean; request duration by Little's law. Requests are counted as they arrive, upstream as they end. The grid plans for
- * less than the target, since means leave no room.
+ * mean; request duration by Little's law. Requests are counted as they arrive, upstream as they end. The grid looks
+ * more often and plans for less than the whole rate, since means leave no room.
  */
 function dynamoSla(kind: Predictor, title: string): BaselinePolicy {
   const name = `dynamo-sla-${kind}`;
@@ -142,9 +143,9 @@ function dynamoSla(kind: Predictor, title: string): BaselinePolicy {
     grid: [
       PUBLISHED,
       { ...PUBLISHED, adjustmentSeconds: 60 },
-      ...[0.8, 0.6].flatMap((targetShare) => [
-        { ...PUBLISHED, targetShare },
-        { ...PUBLISHED, targetShare, adjustmentSeconds: 60 },
+      ...[0.9, 0.8].flatMap((loadShare) => [
+        { ...PUBLISHED, loadShare },
+        { ...PUBLISHED, loadShare, adjustmentSeconds: 60 },
       ]),
     ],
     create(input, given) {

@@ -1,10 +1,11 @@
 import type { PoolObservation } from '../../contract/observation.js';
 import type { ScalerInput } from '../run/scaler.js';
 import { constantsOf } from './constants.js';
-import { concurrency, engineKvUsage, waitingRequests } from './metrics.js';
+import { concurrency, waitingRequests } from './metrics.js';
 import type { BaselinePolicy } from './policy.js';
 import type { Look, ScalingRule, Wish } from './rule.js';
 import { RuleScaler } from './rule-scaler.js';
+import { SampleWindow } from './windows.js';
 import { WorkerModel } from './worker-model.js';
 
 const PUBLISHED = {
@@ -15,10 +16,13 @@ const PUBLISHED = {
   upPods: 4,
   upPercent: 100,
   periodSeconds: 15,
+  /** Metrics are averaged over so long; 0: as they are. */
+  windowSeconds: 0,
   /** Targets per pod; 0: not a metric. The largest of the answers counts. */
   queueTarget: 5,
   kvTarget: 0,
-  concurrencyShare: 0,
+  /** The target is the concurrency at this share of the load that a pod sustains. */
+  concurrencyLoad: 0,
 };
 type Constants = Readonly<Record<keyof typeof PUBLISHED, number>>;
 
@@ -80,9 +84,15 @@ function forget(events: { atMs: number }[], beforeMs: number): void {
   while (events[0] !== undefined && events[0].atMs <= beforeMs) events.shift();
 }
 
+/** A window that holds the newest sample alone. */
+const NEWEST_SECONDS = 0.001;
+
 class Hpa implements ScalingRule {
   readonly #model: WorkerModel;
   readonly #behavior: HpaBehavior;
+  readonly #waiting: SampleWindow;
+  readonly #kvUsage: SampleWindow;
+  readonly #concurrency: SampleWindow;
 
   constructor(
     private readonly input: ScalerInput,
@@ -90,12 +100,25 @@ class Hpa implements ScalingRule {
   ) {
     this.#model = new WorkerModel(input);
     this.#behavior = new HpaBehavior(constants);
+    const seconds = Math.max(NEWEST_SECONDS, constants.windowSeconds);
+    this.#waiting = new SampleWindow(seconds);
+    this.#kvUsage = new SampleWindow(seconds);
+    this.#concurrency = new SampleWindow(seconds);
+  }
+
+  watch({ seen, nowMs }: Look): void {
+    const samples = [
+      [this.#waiting, waitingRequests(seen, this.#model.lengths(seen))],
+      [this.#kvUsage, this.#model.kvUsage(seen)],
+      [this.#concurrency, concurrency(seen)],
+    ] as const;
+    for (const [window, value] of samples) if (value !== null) window.add(nowMs, value);
   }
 
   wish({ seen, ready, missing, ordered, nowMs }: Look): Wish | null {
     let replicas: number | null = null;
     let why = '';
-    for (const { name, total, target } of this.#metrics(seen, ready)) {
+    for (const { name, total, target } of this.#metrics(seen, ready, nowMs)) {
       const { tolerance } = this.constants;
       const wanted = metricReplicas({ total, reporting: ready, missing }, target, ordered, tolerance);
       if (wanted === null || (replicas !== null && wanted <= replicas)) continue;
@@ -107,18 +130,14 @@ class Hpa implements ScalingRule {
   }
 
   /** The metrics that are known, summed over the ready workers, and their targets per worker. */
-  #metrics(seen: PoolObservation, ready: number): { name: string; total: number; target: number }[] {
-    const { queueTarget, kvTarget, concurrencyShare } = this.constants;
-    const model = this.#model;
-    const usage = engineKvUsage(seen, model.lengths(seen), model.kvTokens);
+  #metrics(seen: PoolObservation, ready: number, nowMs: number) {
+    const { queueTarget, kvTarget, concurrencyLoad } = this.constants;
+    const usage = this.#kvUsage.mean(nowMs);
+    const busy = concurrencyLoad > 0 ? this.#model.concurrencyAt(seen, concurrencyLoad) : 0;
     const metrics = [
-      { name: 'waiting requests', total: waitingRequests(seen, model.lengths(seen)), target: queueTarget },
+      { name: 'waiting requests', total: this.#waiting.mean(nowMs), target: queueTarget },
       { name: 'KV usage', total: usage === null ? null : usage * ready, target: kvTarget },
-      {
-        name: 'concurrency',
-        total: concurrency(seen),
-        target: concurrencyShare * model.capacity(seen).concurrency,
-      },
+      { name: 'concurrency', total: this.#concurrency.mean(nowMs), target: busy },
     ];
     return metrics.flatMap(({ total, ...metric }) =>
       total === null || metric.target <= 0 ? [] : [{ ...metric, total }],
@@ -133,7 +152,8 @@ class Hpa implements ScalingRule {
  * pkg/apis/autoscaling/v2/defaults.go (down stabilised over 300 s, then without a limit; up at once by 4 pods or 100 % in
  * 15 s, whichever is more). The API has no default metric. GKE's guide to autoscaling LLM inference names queue and batch
  * size; the published target here is 5 waiting requests a server, where llm-d counts one as saturated
- * (queueDepthThreshold). The grid adds KV usage and the concurrency at the profile's capacity, times a share.
+ * (queueDepthThreshold). The grid adds KV usage, and the concurrency at shares of the load that a pod sustains, both as an
+ * adapter may average them.
  */
 export const hpa: BaselinePolicy = {
   name: 'hpa',
@@ -142,10 +162,11 @@ export const hpa: BaselinePolicy = {
   grid: [
     PUBLISHED,
     { ...PUBLISHED, queueTarget: 0, kvTarget: 0.8 },
-    ...[0.5, 0.6, 0.7, 0.8, 0.9].map((concurrencyShare) => ({
+    ...[0.95, 0.9, 0.8, 0.7].map((concurrencyLoad) => ({
       ...PUBLISHED,
       queueTarget: 0,
-      concurrencyShare,
+      windowSeconds: 60,
+      concurrencyLoad,
     })),
   ],
   create(input, given) {

@@ -14,6 +14,8 @@ const PUBLISHED = {
   panicSeconds: 6,
   panicThreshold: 2,
   targetUtilization: 0.7,
+  /** The container concurrency is that at this share of the load that a pod sustains. */
+  concurrencyLoad: 1,
   maxScaleUpRate: 1000,
   maxScaleDownRate: 2,
   scaleDownDelaySeconds: 0,
@@ -92,8 +94,8 @@ class Kpa implements ScalingRule {
   }
 
   wish({ seen, ready, nowMs }: Look): Wish | null {
-    const { stableSeconds, panicSeconds, targetUtilization } = this.constants;
-    const target = targetUtilization * this.#model.capacity(seen).concurrency;
+    const { stableSeconds, panicSeconds, targetUtilization, concurrencyLoad } = this.constants;
+    const target = targetUtilization * this.#model.concurrencyAt(seen, concurrencyLoad);
     const stable = this.#window.mean(nowMs, stableSeconds);
     const panic = this.#window.mean(nowMs, panicSeconds) ?? stable;
     if (stable === null || panic === null || target <= 0) return null;
@@ -108,7 +110,8 @@ class Kpa implements ScalingRule {
  * Knative's pod autoscaler (KPA) on concurrency. Source: knative/serving pkg/autoscaler/scaling/autoscaler.go (Scale),
  * defaults in pkg/autoscaler/config/config.go; tick of 2 s in scaling/multiscaler.go. The container concurrency, which
  * Knative leaves to the operator, is the concurrency at which the profile just meets the targets; Knative scales to 70 %
- * of it. To zero only where the pool's floor is zero.
+ * of it. To zero only where the pool's floor is zero. The grid has lower concurrencies, most with Knative's delay of scale-down,
+ * without which a cold start longer than the stable window makes it swing.
  */
 export const kpa: BaselinePolicy = {
   name: 'kpa',
@@ -116,9 +119,13 @@ export const kpa: BaselinePolicy = {
   source: 'knative/serving pkg/autoscaler/scaling/autoscaler.go, pkg/autoscaler/config/config.go',
   grid: [
     PUBLISHED,
-    ...[0.5, 0.6, 0.8, 0.9].map((targetUtilization) => ({ ...PUBLISHED, targetUtilization })),
-    { ...PUBLISHED, scaleDownDelaySeconds: 300 },
-    { ...PUBLISHED, panicThreshold: 10 },
+    { ...PUBLISHED, concurrencyLoad: 0.9 },
+    ...[0.95, 0.9, 0.8, 0.7].map((concurrencyLoad) => ({
+      ...PUBLISHED,
+      targetUtilization: 1,
+      concurrencyLoad,
+      scaleDownDelaySeconds: 300,
+    })),
   ],
   create(input, given) {
     const constants = constantsOf('kpa', PUBLISHED, given);

@@ -42,3 +42,8 @@ export function engineKvUsage(
   const queued = ((prefillWaiting + decodeWaiting) * (isl + osl)) / total;
   return Math.min(1, Math.max(0, load.kvUsage - queued));
 }
+
+/** `value` as a share of `whole`; null: unknown, or no whole. */
+export function shareOf(value: number | null, whole: number): number | null {
+  return value === null || whole === 0 ? null : value / whole;
+}

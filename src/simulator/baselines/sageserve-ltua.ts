@@ -119,8 +119,8 @@ class LtUa implements ScalingRule {
     const forecast = model.forecast(Math.round(planSeconds / binSeconds)).map(({ mean }) => mean);
     if (forecast.length === 0) return;
     const peak = Math.max(...forecast.slice(Math.round(fromSeconds / binSeconds)));
-    const { isl } = this.#model.lengths(seen);
-    const perInstance = loadShare * this.#model.capacity(seen).rps * isl * binSeconds;
+    const lengths = this.#model.lengths(seen);
+    const perInstance = loadShare * this.#model.at(lengths, 1).rps * lengths.isl * binSeconds;
     this.#plan = { instances: plannedInstances(peak, perInstance), atMs: nowMs, forecast };
   }
 

@@ -1,5 +1,6 @@
 import type { ScalerInput } from '../run/scaler.js';
 import { constantsOf } from './constants.js';
+import { shareOf } from './metrics.js';
 import type { BaselinePolicy } from './policy.js';
 import type { Look, ScalingRule, Wish } from './rule.js';
 import { RuleScaler } from './rule-scaler.js';
@@ -30,9 +31,7 @@ export function memoryStep(
 /** Memory utilisation as the thresholds mean it; null: unknown. */
 export function memoryUsage(model: WorkerModel, { seen, ready }: Look, ofCapacity: boolean): number | null {
   const { kvUsage } = seen.load;
-  if (kvUsage === null || ready === 0) return null;
-  const whole = ofCapacity ? model.kvUsageAtCapacity(seen) : 1;
-  return whole === 0 ? null : kvUsage / whole;
+  return ready === 0 ? null : shareOf(kvUsage, ofCapacity ? model.kvUsageAt(seen, 1) : 1);
 }
 
 class Reactive implements ScalingRule {

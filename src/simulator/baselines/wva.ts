@@ -1,6 +1,6 @@
 import type { ScalerInput } from '../run/scaler.js';
 import { constantsOf } from './constants.js';
-import { engineKvUsage, waitingRequests } from './metrics.js';
+import { shareOf, waitingRequests } from './metrics.js';
 import type { BaselinePolicy } from './policy.js';
 import type { Look, ScalingRule, Wish } from './rule.js';
 import { RuleScaler } from './rule-scaler.js';
@@ -15,6 +15,8 @@ const PUBLISHED = {
   queueLengthThreshold: 5,
   kvSpareTrigger: 0.1,
   queueSpareTrigger: 3,
+  /** 1: KV usage is counted as a share of that at the load that a replica sustains. */
+  ofCapacity: 0,
 };
 type Constants = Readonly<Record<keyof typeof PUBLISHED, number>>;
 
@@ -31,7 +33,7 @@ export interface ReplicaMetrics {
 /** AnalyzeModelSaturation: what the replicas that are not saturated have to spare, and what follows. */
 export function analyzeSaturation(
   replicas: readonly ReplicaMetrics[],
-  constants: Omit<Constants, 'intervalSeconds' | 'windowSeconds'>,
+  constants: Omit<Constants, 'intervalSeconds' | 'windowSeconds' | 'ofCapacity'>,
 ): { shouldScaleUp: boolean; scaleDownSafe: boolean; spareKv: number; spareQueue: number } {
   const { kvCacheThreshold, queueLengthThreshold, kvSpareTrigger, queueSpareTrigger } = constants;
   const calm = replicas.filter(
@@ -71,7 +73,8 @@ class Wva implements ScalingRule {
 
   watch({ seen, ready, nowMs }: Look): void {
     const lengths = this.#model.lengths(seen);
-    const kv = engineKvUsage(seen, lengths, this.#model.kvTokens);
+    const usage = this.#model.kvUsage(seen);
+    const kv = this.constants.ofCapacity > 0 ? shareOf(usage, this.#model.kvUsageAt(seen, 1)) : usage;
     const waiting = waitingRequests(seen, lengths);
     if (kv !== null) this.#kv.add(nowMs, kv);
     if (waiting !== null && ready > 0) this.#queue.add(nowMs, waiting / ready);
@@ -96,7 +99,8 @@ class Wva implements ScalingRule {
  * internal/saturation/analyzer.go (AnalyzeModelSaturation, CalculateSaturationTargets), thresholds of
  * config/samples/saturation-scaling-config.yaml, interval GLOBAL_OPT_INTERVAL 60 s, metrics as max_over_time of 1 min. The HPA
  * that carries its answer out adds nothing in the chart's settings (no stabilisation, 10 pods per 15 s). One replica a
- * minute at most, and none while a replica starts. The grid tries the two other settings that its docs recommend.
+ * minute at most, and none while a replica starts. The grid tries the two other settings that its docs recommend,
+ * and KV thresholds that mean something for the SLO.
  */
 export const wva: BaselinePolicy = {
   name: 'wva',
@@ -106,8 +110,8 @@ export const wva: BaselinePolicy = {
     PUBLISHED,
     { ...PUBLISHED, kvCacheThreshold: 0.7, queueLengthThreshold: 3, queueSpareTrigger: 2 },
     { ...PUBLISHED, kvCacheThreshold: 0.9, queueLengthThreshold: 15 },
-    { ...PUBLISHED, kvCacheThreshold: 0.4 },
-    { ...PUBLISHED, kvCacheThreshold: 0.4, intervalSeconds: 15 },
+    { ...PUBLISHED, ofCapacity: 1 },
+    { ...PUBLISHED, ofCapacity: 1, intervalSeconds: 15 },
   ],
   create(input, given) {
     const constants = constantsOf('wva', PUBLISHED, given);

@@ -38,13 +38,12 @@ describe("Dynamo's SLA planner on an aggregated pool", () => {
     expect(scaler.steps.at(-1)!.ordered!).toBeGreaterThan(constant.steps.at(-1)!.ordered!);
   });
 
-  it('plans for a part of the target where it is told to', () => {
-    // 60 ms: 36.7/s an engine (profile), 3 for 100/s. A fifth, 12 ms: 4 + B (0.05 + 0.041 + 21/49) ms is that at B = 15.4,
-    // which passes 15.4 / (49 x 12 ms) = 26.2/s: 4.
+  it('plans for a part of the rate of an engine where it is told to', () => {
+    // 36.7/s an engine (profile): 3 for 100/s, and 4 at 0.8 of that.
     const whole = dynamoSlaConstant.create(scalerInput(), {});
-    const fifth = dynamoSlaConstant.create(scalerInput(), { targetShare: 0.2 });
+    const careful = dynamoSlaConstant.create(scalerInput(), { loadShare: 0.8 });
     expect(drive(whole, 0, 362, 100).at(-1)).toBe(3);
-    expect(drive(fifth, 0, 362, 100).at(-1)).toBe(4);
+    expect(drive(careful, 0, 362, 100).at(-1)).toBe(4);
   });
 });
 
@@ -96,6 +95,12 @@ describe("Dynamo's load planner on a pool", () => {
     const load = dynamoLoad.create(scalerInput(), { target: 2, kvUpPercent: 20, kvDownPercent: 8 });
     tick(load, 0, {});
     expect(tick(load, 5, { ready: 1, kvUsage: 0.2 })).toMatchObject({ decode: 2 });
+    // 8 sequences of 1,025 tokens are 0.0126 of 650,000: 0.0102 is 81 % of the usage at capacity.
+    const eight = scalerInput({}, { maxSequences: 8 });
+    const ofCapacity = { target: 2, kvUpPercent: 80, kvDownPercent: 50, ofCapacity: 1 };
+    const relative = dynamoLoad.create(eight, ofCapacity);
+    tick(relative, 0, {});
+    expect(tick(relative, 5, { ready: 1, kvUsage: 0.0102 })).toMatchObject({ decode: 2 });
   });
 
   it('scales prefill engines of a disaggregated pool by queued prompts', () => {

@@ -75,15 +75,29 @@ describe('the HPA on a pool', () => {
   });
 
   it('takes the largest answer of its metrics', () => {
-    const scaler = hpa.create(scalerInput({}, { maxSequences: 8 }), { concurrencyShare: 0.5, kvTarget: 0.5 });
+    const scaler = hpa.create(scalerInput({}, { maxSequences: 8 }), { concurrencyLoad: 1, kvTarget: 0.5 });
     scaler.tick(seen(0), seen(0).atMs);
-    // At capacity a worker with 8 sequences holds 9.01 requests (profile); half of that are 4.51: ceil(20 / 4.51) = 5. Of
-    // the KV cache 0.6 / 0.5: 2. Nothing waits: 0 / 5.
-    const busy = seen(2, { ready: 1, running: 20, kvUsage: 0.6 });
+    // At capacity a worker with 8 sequences holds 9.01 requests (profile): ceil(40 / 9.01) = 5. Of the KV cache 0.6 / 0.5:
+    // 2. Nothing waits: 0 / 5.
+    const busy = seen(2, { ready: 1, running: 40, kvUsage: 0.6 });
     expect(scaler.tick(busy, busy.atMs)).toMatchObject({
       decode: 5,
-      reason: 'concurrency 20.00 a pod, target 4.51',
+      reason: 'concurrency 40.00 a pod, target 9.01',
     });
+  });
+
+  it('averages its metrics over a window where it is told to', () => {
+    const scaler = hpa.create(scalerInput(), { windowSeconds: 10 });
+    const tick = (after: number, waiting: number) => {
+      const now = seen(after, { ready: 1, waiting });
+      return scaler.tick(now, now.atMs);
+    };
+    tick(0, 0);
+    // Asked at 2: 8 wait, ceil(8 / 5) = 2. At 16, within 10 s: (30 + 6) / 2 = 18, ceil(18 / 5) = 4 for 2 pods, one of which
+    // starts: 18 / 2 / 5 x 2 = 3.6.
+    tick(2, 8);
+    tick(8, 30);
+    expect(tick(16, 6)).toMatchObject({ decode: 4, reason: 'waiting requests 18.00 a pod, target 5.00' });
   });
 
   it('does nothing where no metric is known', () => {

@@ -55,6 +55,16 @@ describe('WVA on a pool', () => {
     expect(scaler.steps.map(({ ordered }) => ordered)).toEqual([1, 2, 3]);
   });
 
+  it('can count KV usage as a share of that at capacity', () => {
+    // 8 sequences of 1,025 tokens are 0.0126 of 650,000: 0.0095 is 0.753 of that.
+    const scaler = wva.create(scalerInput({}, { maxSequences: 8 }), { ofCapacity: 1 });
+    for (const after of [0, 30, 60]) {
+      const now = seen(after, { ready: 1, kvUsage: 0.0095 });
+      scaler.tick(now, now.atMs);
+    }
+    expect(scaler.steps.at(-1)).toMatchObject({ ordered: 2, reason: 'spare KV 0.047, spare queue 5.00' });
+  });
+
   it('goes by the highest value of the last minute', () => {
     const scaler = wva.create(scalerInput(), {});
     const tick = (after: number, kvUsage: number) => {
