@@ -20,6 +20,7 @@ const PUBLISHED = {
   maxScaleDownRate: 2,
   scaleDownDelaySeconds: 0,
 };
+const SLOW_DOWN = { ...PUBLISHED, targetUtilization: 1, scaleDownDelaySeconds: 300 };
 type Constants = Readonly<Record<keyof typeof PUBLISHED, number>>;
 
 /** Concurrency averaged over both windows, and what a pod should have. */
@@ -120,12 +121,9 @@ export const kpa: BaselinePolicy = {
   grid: [
     PUBLISHED,
     { ...PUBLISHED, concurrencyLoad: 0.9 },
-    ...[0.95, 0.9, 0.8, 0.7].map((concurrencyLoad) => ({
-      ...PUBLISHED,
-      targetUtilization: 1,
-      concurrencyLoad,
-      scaleDownDelaySeconds: 300,
-    })),
+    ...[0.9, 0.8].map((concurrencyLoad) => ({ ...SLOW_DOWN, concurrencyLoad })),
+    ...[0.9, 0.8, 0.7].map((concurrencyLoad) => ({ ...SLOW_DOWN, concurrencyLoad, panicThreshold: 10 })),
+    { ...SLOW_DOWN, concurrencyLoad: 0.8, panicThreshold: 10, scaleDownDelaySeconds: 600 },
   ],
   create(input, given) {
     const constants = constantsOf('kpa', PUBLISHED, given);

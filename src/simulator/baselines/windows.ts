@@ -13,7 +13,7 @@ export class SampleWindow {
     this.#at.push(atMs);
     this.#values.push(value);
     const oldest = atMs - this.keepSeconds * 1000;
-    while ((this.#at[this.#from] ?? atMs) <= oldest) this.#from++;
+    while (this.#from < this.#at.length && (this.#at[this.#from] ?? 0) <= oldest) this.#from++;
     if (this.#from < 1000) return;
     this.#at.splice(0, this.#from);
     this.#values.splice(0, this.#from);

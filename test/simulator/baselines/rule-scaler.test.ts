@@ -87,6 +87,9 @@ describe('what rules are made from', () => {
     expect(window.mean(20_000)).toBe(17.5);
     expect(window.max(20_000, 3)).toBe(20);
     expect(window.mean(40_000)).toBeNull();
+    const none = new SampleWindow(0);
+    for (let second = 0; second < 3; second++) none.add(second * 1000, second);
+    expect(none.last(2000)).toEqual([]);
   });
 
   it('arrivals are told once, unknown seconds left out', () => {
