@@ -44,6 +44,8 @@ export const workerFailureSchema = z.object({
   logTail: z.array(z.string()),
   /** Unix ms of the last crash. */
   atMs: z.number(),
+  /** Unix ms of the last crash that rose `count`; absent: the last crash. */
+  countedAtMs: z.number().optional(),
   /** Unix ms before which no worker of this pool and role is started. */
   retryAtMs: z.number(),
 });

@@ -169,6 +169,19 @@ describe('restarts', () => {
     expect(afterCrash(second, { ...crash, startedMs: 6000 }, policy, 6500).count).toBe(2);
   });
 
+  it('gives up two workers that crash again and again, each while the other starts', () => {
+    // Started at 0 and 0; crash at 1, 2, 3, ... in turn, the next one starting at once.
+    let failure = afterCrash(null, crash, policy, 1);
+    const startedMs = [1, 0];
+    for (let now = 2; !failure.gaveUp && now < 100; now++) {
+      const turn = (now - 1) % 2;
+      failure = afterCrash(failure, { ...crash, startedMs: startedMs[turn] ?? 0 }, policy, now);
+      startedMs[turn] = now;
+    }
+    // Every second crash is of a worker that started after the last one that counted.
+    expect(failure).toMatchObject({ gaveUp: true, count: 8, atMs: 15 });
+  });
+
   it('counts anew after a worker that had been ready for long', () => {
     const third = [1, 2, 3].reduce(
       (f) => afterCrash(f, crash, policy, 0),

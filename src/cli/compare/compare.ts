@@ -91,7 +91,7 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
 
 function coldStartOf(config: ReturnType<typeof openSpec>['options']['config']): number {
   const starts = Object.values(config.pools).map(({ engine }) =>
-    engine.kind === 'sim' ? engine.coldStartSeconds : 0,
+    engine.kind === 'noop' ? 0 : engine.coldStartSeconds,
   );
   return Math.max(0, ...starts);
 }

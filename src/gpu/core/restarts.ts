@@ -20,7 +20,7 @@ export interface Crash {
 /**
  * Books a crash. The n-th crash in a row delays the next start by backoff x 2^(n-1), at most backoff x 32; more than
  * `maxRestarts` in a row and the workers of this pool and role are given up. In a row are crashes of workers that were
- * started after the crash before: several that run side by side and die of one cause count once.
+ * started after the last one that counted: several that run side by side and die of one cause count once.
  */
 export function afterCrash(
   before: WorkerFailure | null,
@@ -29,10 +29,12 @@ export function afterCrash(
   nowMs: number,
 ): WorkerFailure {
   const { readySeconds, startedMs, ...about } = crash;
-  const inARow = before === null || startedMs >= before.atMs ? (before?.count ?? 0) + 1 : before.count;
-  const count = readySeconds >= STABLE_SECONDS ? 1 : inARow;
+  const beside = before !== null && startedMs < (before.countedAtMs ?? before.atMs);
+  const count = readySeconds >= STABLE_SECONDS ? 1 : (before?.count ?? 0) + (beside ? 0 : 1);
   const delayMs = policy.restartBackoffSeconds * 1000 * 2 ** Math.min(count - 1, MOST_DOUBLINGS);
-  return { ...about, count, gaveUp: count > policy.maxRestarts, atMs: nowMs, retryAtMs: nowMs + delayMs };
+  const gaveUp = count > policy.maxRestarts;
+  const countedAtMs = beside ? (before.countedAtMs ?? before.atMs) : nowMs;
+  return { ...about, count, gaveUp, atMs: nowMs, countedAtMs, retryAtMs: nowMs + delayMs };
 }
 
 /** What a pool and role may do about missing workers: start them, wait for the back-off, or nothing any more. */
