@@ -41,6 +41,7 @@ const HEADER = [
   'KEPT',
   'GPU-HOURS',
   'OF FULL',
+  'X ORACLE',
   'COST',
   'POOL',
   'ATTAINED',
@@ -59,14 +60,15 @@ function rows({ policies, seeds }: Comparison): string[][] {
     for (const place of best === 0 ? [0] : [0, best]) {
       const variant = variants[place];
       if (variant === undefined) continue;
-      lines.push(...variantRows(place === 0 ? name : `${name} (best)`, variant, seeds.length));
+      lines.push(...variantRows(place === 0 ? name : `${name} (best)`, variant, seeds));
     }
   }
   return lines;
 }
 
-function variantRows(name: string, variant: VariantReport, seeds: number): string[][] {
+function variantRows(name: string, variant: VariantReport, facts: readonly SeedFacts[]): string[][] {
   const [first] = variant.runs;
+  const seeds = facts.length;
   if (first === undefined) return [];
   return Object.keys(first.pools).map((pool, k) => {
     const of = variant.runs.flatMap((run) => run.pools[pool] ?? []);
@@ -77,12 +79,13 @@ function variantRows(name: string, variant: VariantReport, seeds: number): strin
     const judged = of.map(({ verdict }) => verdict.hours.judged);
     const whole =
       k > 0
-        ? ['', '', '', '', '']
+        ? ['', '', '', '', '', '']
         : [
             name,
             keptText(variant, seeds),
             variant.gpuHours.mean.toFixed(2),
             spreadText(variant.ofStaticFull, seeds),
+            oracleText(variant, facts),
             `$${mean(variant.runs.map(({ costUsd }) => costUsd)).toFixed(0)}`,
           ];
     return [
@@ -98,6 +101,17 @@ function variantRows(name: string, variant: VariantReport, seeds: number): strin
       String(sum(of.map(({ reversals }) => reversals))),
     ];
   });
+}
+
+/** GPU-hours over the oracle's hourly bound, on average over the seeds. */
+function oracleText({ runs }: VariantReport, facts: readonly SeedFacts[]): string {
+  const shares = facts.flatMap(({ seed, bounds }) => {
+    const hours = runs.find((run) => run.seed === seed)?.gpuHours;
+    if (bounds === null || hours === undefined) return [];
+    const least = Object.values(bounds).reduce((sum, { hourlyGpuHours }) => sum + hourlyGpuHours, 0);
+    return least > 0 ? [hours / least] : [];
+  });
+  return shares.length === 0 ? '-' : (shares.reduce((sum, x) => sum + x, 0) / shares.length).toFixed(2);
 }
 
 function keptText({ keeps }: VariantReport, seeds: number): string {

@@ -1,7 +1,9 @@
 import { loadConfig } from '../../config/load.js';
+import { type HourCell, hourCells, type HourWork } from '../../simulator/compare/hour-table.js';
 import type { PolicyRun, PolicyRunResult } from '../../simulator/compare/run.js';
 import { runPolicy } from '../../simulator/compare/run.js';
 import type { PeakScales } from '../../simulator/capacity/peak.js';
+import type { SimulateOptions } from '../../simulator/run/options.js';
 import { type OpenScenario, openScenario } from '../../simulator/open/scenario.js';
 
 /** Which scenario, and how much of it. Plain data: it crosses to threads. */
@@ -15,10 +17,18 @@ export interface ScenarioSpec {
   peaks?: PeakScales;
 }
 
-/** One simulation for a thread. */
-export interface Task {
+/** What a thread does, and what it gives back. */
+export interface Work {
+  policy: { ask: PolicyRun; answer: PolicyRunResult };
+  hours: { ask: HourWork; answer: HourCell[] };
+}
+
+export type WorkKind = keyof Work;
+
+export interface Task<K extends WorkKind = WorkKind> {
   scenario: ScenarioSpec;
-  run: PolicyRun;
+  kind: K;
+  ask: Work[K]['ask'];
 }
 
 export interface TaskProgress {
@@ -38,9 +48,21 @@ export function openSpec(spec: ScenarioSpec): OpenScenario {
   });
 }
 
-export function doTask(task: Task, tell: (progress: TaskProgress) => void): PolicyRunResult {
-  const { options } = openSpec(task.scenario);
-  return runPolicy(options, task.run, ({ atSeconds, requests }) =>
-    tell({ hours: atSeconds / 3600, requests }),
-  );
+const DOERS: {
+  [K in WorkKind]: (
+    options: SimulateOptions,
+    ask: Work[K]['ask'],
+    tell: (progress: TaskProgress) => void,
+  ) => Work[K]['answer'];
+} = {
+  policy: (options, ask, tell) =>
+    runPolicy(options, ask, ({ atSeconds, requests }) => tell({ hours: atSeconds / 3600, requests })),
+  hours: (options, ask) => hourCells(options, ask),
+};
+
+export function doTask<K extends WorkKind>(
+  task: Task<K>,
+  tell: (progress: TaskProgress) => void,
+): Work[K]['answer'] {
+  return DOERS[task.kind](openSpec(task.scenario).options, task.ask, tell);
 }

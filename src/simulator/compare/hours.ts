@@ -15,6 +15,8 @@ export interface HourVerdict {
   tooFew: number;
   /** Judged hours within the allowed violations. */
   kept: number;
+  /** Judged hours that were not kept. */
+  missed: number[];
   /** Hours that are left out because even the whole budget cannot keep them. */
   excused: number;
   /** The judged hour with the most misses; null: none judged. */
@@ -64,7 +66,7 @@ export function judgeHours(
   excused: ReadonlySet<number> = new Set(),
 ): HourVerdict {
   const least = leastRequests(violationsAllowed);
-  const verdict: HourVerdict = { judged: 0, tooFew: 0, kept: 0, excused: 0, worst: null };
+  const verdict: HourVerdict = { judged: 0, tooFew: 0, kept: 0, missed: [], excused: 0, worst: null };
   for (const { hour, arrivals, attained } of hours) {
     if (arrivals === 0) continue;
     if (arrivals < least) verdict.tooFew++;
@@ -72,6 +74,7 @@ export function judgeHours(
     else {
       verdict.judged++;
       if (within(arrivals, attained, violationsAllowed)) verdict.kept++;
+      else verdict.missed.push(hour);
       const attainment = attained / arrivals;
       if (verdict.worst === null || attainment < verdict.worst.attainment)
         verdict.worst = { hour, attainment, arrivals };

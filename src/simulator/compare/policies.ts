@@ -30,6 +30,13 @@ const SEARCHED: readonly ComparedPolicy[] = [
     grid: [{}],
     kind: 'search',
   },
+  {
+    name: 'oracle',
+    title: 'the fewest workers of each hour that keep it, started ahead',
+    source: 'src/simulator/compare/hour-table.ts, bounds.ts; knows all arrivals beforehand',
+    grid: [{}],
+    kind: 'search',
+  },
 ];
 
 /** Every policy in the order of a report. */

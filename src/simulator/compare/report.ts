@@ -1,6 +1,7 @@
 import type { Constants } from '../baselines/policy.js';
 import type { PeakScales } from '../capacity/peak.js';
 import type { ArrivalFigures } from './arrivals.js';
+import type { OracleBounds } from './bounds.js';
 import type { Outcome, PoolOutcome } from './outcome.js';
 import type { ComparedPolicy } from './policies.js';
 import { type ExcusedHours, keepsLevels, type PoolVerdict, poolVerdict } from './verdict.js';
@@ -14,6 +15,8 @@ export interface SeedFacts {
   peaks: PeakScales;
   /** Hours of each pool that the whole budget, held all the time, does not keep. */
   excused: ExcusedHours;
+  /** What the oracle came to, by pool; null: it was not run. */
+  bounds: Record<string, OracleBounds> | null;
 }
 
 /** One policy, one set of constants, one seed. */

@@ -1,5 +1,8 @@
+import { ScheduleScaler } from '../baselines/schedule.js';
+import { fullFleet } from '../baselines/static.js';
 import type { SimProgress, SimulateOptions } from '../run/options.js';
 import { simulate } from '../run/simulate.js';
+import { floorsReadyMs } from '../run/system.js';
 import { type Outcome, outcomeOf } from './outcome.js';
 import { policyNamed } from './policies.js';
 import { staticBest } from './static-best.js';
@@ -13,6 +16,8 @@ export interface PolicyRun {
   /** Requests of each pool over the whole run. */
   requests: Readonly<Record<string, number>>;
   excused: ExcusedHours;
+  /** The oracle's decode workers of each pool, by hour. */
+  schedule?: Readonly<Record<string, readonly number[]>>;
 }
 
 export interface PolicyRunResult {
@@ -28,6 +33,7 @@ export function runPolicy(
   onProgress?: (progress: SimProgress) => void,
 ): PolicyRunResult {
   const { kind, grid } = policyNamed(run.policy);
+  if (run.schedule !== undefined) return runSchedule(options, run.schedule, onProgress);
   if (kind === 'search') {
     const { outcome, workers } = staticBest(options, { ...run, onProgress });
     const found = Object.entries(workers).map(([pool, count]) =>
@@ -42,4 +48,24 @@ export function runPolicy(
     ...(onProgress === undefined ? {} : { onProgress }),
   });
   return { outcome: outcomeOf(options.config, result), note: null };
+}
+
+function runSchedule(
+  options: SimulateOptions,
+  byPool: NonNullable<PolicyRun['schedule']>,
+  onProgress?: (progress: SimProgress) => void,
+): PolicyRunResult {
+  const { config, warmUpSeconds = 0, coldBegin } = options;
+  const leadMs = coldBegin === true ? 0 : floorsReadyMs(config);
+  const result = simulate({
+    ...options,
+    scaler: (input) =>
+      new ScheduleScaler(input, {
+        decode: byPool[input.pool.name] ?? [],
+        prefill: fullFleet(input.policy).prefill,
+        beginMs: input.nowMs + leadMs + warmUpSeconds * 1000,
+      }),
+    ...(onProgress === undefined ? {} : { onProgress }),
+  });
+  return { outcome: outcomeOf(config, result), note: null };
 }

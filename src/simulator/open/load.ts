@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { SluiceError } from '../../contract/errors.js';
 import { streamTrace, type TraceStream } from '../traces/read.js';
 import { type Mix, parseMix, requestsOf, type TimedRequest } from '../workload/arrivals.js';
-import { burstCurve, dispersionAbout } from '../workload/burst.js';
+import { type Burstiness, burstCurve } from '../workload/burst.js';
 import { logNormal, seededRandom } from '../workload/random.js';
 import { parseRateSeries, seriesRequests } from '../workload/rate-series.js';
 import { type LengthShape, type RatePoint, shapeRequests } from '../workload/shape.js';
@@ -93,17 +93,16 @@ function drawnLoad(load: LoadFields, folder: string, seed: number): OpenLoad {
     return { source: named, level, requests, minuteRates: minuteRates(base) };
   }
   const lengths = openTokens(load, folder);
-  const bursty = (scale: number): { rate: RatePoint[]; dispersion: number } => {
-    if (burst === undefined) return { rate: scaled(base, scale), dispersion: load.dispersion ?? 1 };
-    const { peak_minute_to_mean: peakMinuteToMean, dispersion, memory_seconds: memorySeconds } = burst;
-    const rate = burstCurve(scaled(base, scale), { peakMinuteToMean, dispersion, memorySeconds }, seed);
-    return { rate, dispersion: dispersionAbout(rate, dispersion) };
+  const curve = (scale: number): RatePoint[] => {
+    const rate = scaled(base, scale);
+    return burst === undefined ? rate : burstCurve(rate, burstinessOf(burst, rate), seed);
   };
+  const dispersion = load.dispersion ?? 1;
   return {
     source: burst === undefined ? named : `${named} with bursts`,
     level,
-    requests: (scale) => seriesRequests({ level, tokens: lengths, seed, ...bursty(scale) }),
-    minuteRates: () => minutesOf(bursty(1).rate),
+    requests: (scale) => seriesRequests({ level, tokens: lengths, seed, rate: curve(scale), dispersion }),
+    minuteRates: () => minutesOf(curve(1)),
   };
 }
 
@@ -120,29 +119,41 @@ function curveOf(load: LoadFields, folder: string, seed: number): RatePoint[] {
   return parseRateSeries(readText(path, 'a rate series'), path);
 }
 
+function burstinessOf(burst: NonNullable<LoadFields['burst']>, rate: readonly RatePoint[]): Burstiness {
+  const minutes = minutesOf(rate);
+  const meanRps = minutes.reduce((sum, rps) => sum + rps, 0) / Math.max(1, minutes.length);
+  return {
+    peakMinuteToMean: burst.peak_minute_to_mean,
+    dispersion: burst.dispersion,
+    atRps: burst.at_rps ?? meanRps,
+    memorySeconds: burst.memory_seconds,
+    flickerSeconds: burst.flicker_seconds,
+  };
+}
+
 function scaled(rate: readonly RatePoint[], scale: number): RatePoint[] {
   return rate.map(({ atSeconds, rps }) => ({ atSeconds, rps: rps * scale }));
 }
 
-/** Mean rate of each minute from the curve's first point, by its value every five seconds. */
+/** Mean rate of each minute from the curve's first point; the last one may be a part. */
 function minutesOf(rate: readonly RatePoint[]): number[] {
   const begin = rate[0]?.atSeconds ?? 0;
-  const end = rate.at(-1)?.atSeconds ?? 0;
-  const sums: number[] = [];
-  const counts: number[] = [];
-  let k = 1;
-  for (let at = begin; at < end; at += 5) {
-    while ((rate[k]?.atSeconds ?? Number.POSITIVE_INFINITY) < at) k++;
+  const end = (rate.at(-1)?.atSeconds ?? 0) - begin;
+  const areas = Array.from({ length: Math.ceil(end / 60) }, () => 0);
+  for (let k = 1; k < rate.length; k++) {
     const from = rate[k - 1];
     const to = rate[k];
-    if (from === undefined || to === undefined) break;
-    const span = to.atSeconds - from.atSeconds;
-    const rps = span === 0 ? to.rps : from.rps + ((to.rps - from.rps) * (at - from.atSeconds)) / span;
-    const minute = Math.floor((at - begin) / 60);
-    sums[minute] = (sums[minute] ?? 0) + rps;
-    counts[minute] = (counts[minute] ?? 0) + 1;
+    if (from === undefined || to === undefined || to.atSeconds <= from.atSeconds) continue;
+    const slope = (to.rps - from.rps) / (to.atSeconds - from.atSeconds);
+    for (let at = from.atSeconds - begin; at < to.atSeconds - begin; ) {
+      const minute = Math.floor(at / 60 + 1e-9);
+      const until = Math.min(to.atSeconds - begin, (minute + 1) * 60);
+      const middle = from.rps + slope * ((at + until) / 2 - (from.atSeconds - begin));
+      areas[minute] = (areas[minute] ?? 0) + middle * (until - at);
+      at = until;
+    }
   }
-  return sums.map((sum, minute) => sum / (counts[minute] ?? 1));
+  return areas.map((area, minute) => area / Math.min(60, end - minute * 60));
 }
 
 type Length = NonNullable<LoadFields['isl']>;

@@ -42,7 +42,10 @@ const weekSchema = z.strictObject({
 const burstSchema = z.strictObject({
   peak_minute_to_mean: z.number().gt(1).max(100),
   dispersion: z.number().min(1).max(1000),
-  memory_seconds: z.number().min(5).max(86_400).default(60),
+  /** The mean rate at which it has this dispersion; default: the rate at which it runs. */
+  at_rps: scale.optional(),
+  memory_seconds: z.number().min(1).max(86_400).default(120),
+  flicker_seconds: z.number().min(0.1).max(86_400).default(3),
 });
 
 const sourceFields = {

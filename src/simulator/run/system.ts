@@ -1,3 +1,4 @@
+import type { Config } from '../../config/types.js';
 import { SluiceError, unreachable } from '../../contract/errors.js';
 import type { WorkerRole } from '../../contract/worker.js';
 import type { SimOptions } from '../../engines/sim/types.js';
@@ -19,6 +20,14 @@ import type { SimWorker } from './worker.js';
 const ORIGIN_MS = 864_000_000;
 const GRACE_SECONDS = 600;
 const INTERVAL_SECONDS = 60;
+
+/** From the planners' first look until the pools' floors are ready at the latest, ms: then the load begins. */
+export function floorsReadyMs({ pools, planner }: Config): number {
+  const coldMs = Object.values(pools).map(({ engine }) =>
+    engine.kind === 'sim' ? engine.coldStartSeconds * 1000 : 0,
+  );
+  return Math.ceil(Math.max(0, ...coldMs) + 3000 * planner.fastIntervalSeconds);
+}
 
 /** The whole system: pools, planners, allocator and the one list of events. */
 export class SimSystem {
@@ -46,12 +55,7 @@ export class SimSystem {
 
   constructor(private readonly options: SimulateOptions) {
     const { config, engines } = options;
-    const coldMs = Object.values(config.pools).map(({ engine }) =>
-      engine.kind === 'sim' ? engine.coldStartSeconds * 1000 : 0,
-    );
-    const { fastIntervalSeconds } = config.planner;
-    const lead = options.coldBegin === true ? 0 : Math.max(0, ...coldMs) + 3000 * fastIntervalSeconds;
-    this.#loadMs = ORIGIN_MS + Math.ceil(lead);
+    this.#loadMs = ORIGIN_MS + (options.coldBegin === true ? 0 : floorsReadyMs(config));
     this.#beginMs = this.#loadMs + (options.warmUpSeconds ?? 0) * 1000;
     this.#endMs =
       options.durationSeconds === undefined

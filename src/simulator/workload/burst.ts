@@ -1,73 +1,95 @@
-import { logNormal, seededRandom } from './random.js';
+import { logNormal, type Random, seededRandom } from './random.js';
 import { type RatePoint, rateAt } from './shape.js';
 
 /** How bursty a load is. */
 export interface Burstiness {
   /** Busiest minute over the mean, above 1. */
   peakMinuteToMean: number;
-  /** Variance over mean of the counts of one second. */
+  /** Variance over mean of the counts of one second, at least 1, at a mean rate of `atRps` requests/s. */
   dispersion: number;
-  /** After so long a burst has faded to 1/e. */
+  /**
+   * A rate that varies by itself makes the index of dispersion grow with the rate: D = 1 + rps CV^2. A trace replayed
+   * with a rate factor therefore has another one than its publishers state; this is the rate at which they do.
+   */
+  atRps: number;
+  /** After so long a burst has faded to 1/e; and the flicker of single seconds. */
   memorySeconds: number;
+  flickerSeconds: number;
 }
 
-const STEP_SECONDS = 5;
+/** Rounds in which the two depths are fitted in turn. */
+const ROUNDS = 6;
+const HALVINGS = 30;
+/** Deepest modulation, as standard deviation of the logarithm. */
+const DEEPEST = 4;
 
 /**
- * A doubly stochastic rate: the curve times exp(p x(t)), x an Ornstein-Uhlenbeck process of unit variance that forgets in
- * `memorySeconds`, its mean kept, and p such that the busiest minute is exactly the wanted multiple of the mean.
+ * A doubly stochastic rate (Cox process): the curve times exp(p x + q y), x and y Ornstein-Uhlenbeck processes of unit
+ * variance that forget in `memorySeconds` and `flickerSeconds`, its mean kept. p and q are fitted so that the
+ * busiest minute is the wanted multiple of the mean and the variance of the rate of single seconds is CV^2 = (D - 1) /
+ * atRps of its square (law of total variance: var/mean of the counts = 1 + mean CV^2). Where both cannot be had, as when the busiest minute alone asks for more variance, the busiest minute is met.
  */
-export function burstCurve(
-  rate: readonly RatePoint[],
-  { peakMinuteToMean, memorySeconds }: Burstiness,
-  seed: number,
-): RatePoint[] {
-  const random = seededRandom(seed, 'burst');
-  const keep = Math.exp(-STEP_SECONDS / memorySeconds);
+export function burstCurve(rate: readonly RatePoint[], wanted: Burstiness, seed: number): RatePoint[] {
   const from = rate[0]?.atSeconds ?? 0;
-  const to = rate.at(-1)?.atSeconds ?? 0;
-  const base: number[] = [];
-  const x: number[] = [];
-  let state = Math.log(logNormal(random, 1, 1));
-  for (let at = from; at <= to; at += STEP_SECONDS) {
-    base.push(rateAt(rate, at));
-    x.push(state);
-    state = keep * state + Math.sqrt(1 - keep * keep) * Math.log(logNormal(random, 1, 1));
-  }
-  const wantedMean = mean(base);
-  const rates = (power: number) => {
-    const raw = base.map((rps, k) => rps * Math.exp(power * (x[k] ?? 0)));
-    const scale = wantedMean / mean(raw);
+  const seconds = Math.floor((rate.at(-1)?.atSeconds ?? 0) - from);
+  const base = Array.from({ length: seconds }, (_, k) => rateAt(rate, from + k + 0.5));
+  const x = memoryOf(seededRandom(seed, 'burst'), seconds, wanted.memorySeconds);
+  const y = memoryOf(seededRandom(seed, 'flicker'), seconds, wanted.flickerSeconds);
+  const average = mean(base);
+  const rates = (p: number, q: number): number[] => {
+    const raw = base.map((rps, k) => rps * Math.exp(p * (x[k] ?? 0) + q * (y[k] ?? 0)));
+    const scale = average / mean(raw);
     return raw.map((rps) => rps * scale);
   };
-  let low = 0;
-  let high = 4;
-  for (let i = 0; i < 40; i++) {
-    const mid = (low + high) / 2;
-    if (Math.max(...minuteMeans(rates(mid))) / wantedMean > peakMinuteToMean) high = mid;
-    else low = mid;
+  const square = (wanted.dispersion - 1) / wanted.atRps;
+  let p = 0;
+  let q = 0;
+  for (let round = 0; round < ROUNDS; round++) {
+    q = smallest((depth) => squareCv(rates(p, depth)) >= square);
+    p = smallest((depth) => busiestMinute(rates(depth, q)) >= wanted.peakMinuteToMean * average);
   }
-  return rates((low + high) / 2).map((rps, k) => ({ atSeconds: from + k * STEP_SECONDS, rps }));
+  // Each second has one rate: a line from one to the next would take variance away.
+  return rates(p, q).flatMap((rps, k) => [
+    { atSeconds: from + k, rps },
+    { atSeconds: from + k + 1, rps },
+  ]);
 }
 
-/**
- * Index of dispersion that the counts of one second must have about the curve, so that they have `dispersion` all in all:
- * var/mean = d + Var(rate)/E(rate) (law of total variance). At least 1, that of a Poisson process: a curve that varies too
- * much at this rate cannot be less bursty than it is.
- */
-export function dispersionAbout(rate: readonly RatePoint[], dispersion: number): number {
-  const rates = rate.map(({ rps }) => rps);
+/** An Ornstein-Uhlenbeck process of mean 0 and variance 1, second by second. */
+function memoryOf(random: Random, seconds: number, memorySeconds: number): Float64Array {
+  const keep = Math.exp(-1 / memorySeconds);
+  const normal = () => Math.log(logNormal(random, 1, 1));
+  const states = new Float64Array(seconds);
+  let state = normal();
+  for (let k = 0; k < seconds; k++) {
+    states[k] = state;
+    state = keep * state + Math.sqrt(1 - keep * keep) * normal();
+  }
+  return states;
+}
+
+/** The smallest depth for which something holds that holds from some depth on; the deepest where none does. */
+function smallest(holds: (depth: number) => boolean): number {
+  if (holds(0)) return 0;
+  let low = 0;
+  let high = DEEPEST;
+  for (let i = 0; i < HALVINGS; i++) {
+    const middle = (low + high) / 2;
+    if (holds(middle)) high = middle;
+    else low = middle;
+  }
+  return high;
+}
+
+function squareCv(rates: readonly number[]): number {
   const average = mean(rates);
-  if (average === 0) return 1;
-  const variance = mean(rates.map((rps) => (rps - average) ** 2));
-  return Math.max(1, dispersion - variance / average);
+  return mean(rates.map((rps) => (rps - average) ** 2)) / (average * average);
 }
 
-function minuteMeans(rates: readonly number[]): number[] {
-  const size = 60 / STEP_SECONDS;
-  const means: number[] = [];
-  for (let k = 0; k + size <= rates.length; k += size) means.push(mean(rates.slice(k, k + size)));
-  return means.length > 0 ? means : [mean(rates)];
+function busiestMinute(rates: readonly number[]): number {
+  let most = 0;
+  for (let k = 0; k + 60 <= rates.length; k += 60) most = Math.max(most, mean(rates.slice(k, k + 60)));
+  return most;
 }
 
 function mean(values: readonly number[]): number {

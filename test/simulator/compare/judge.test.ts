@@ -49,6 +49,7 @@ describe('hour by hour', () => {
       judged: 2,
       tooFew: 1,
       kept: 1,
+      missed: [1],
       excused: 1,
       worst: { hour: 1, attainment: 0.89, arrivals: 100 },
     });
@@ -86,7 +87,7 @@ describe('a warm-up', () => {
 });
 
 describe('the smallest fixed fleet', () => {
-  const lengths = { isl: 1000, osl: 50 };
+  const lengths = { isl: 4000, osl: 50 };
   const sample = [{ atSeconds: 0, ...lengths, level: 'medium' }];
   const one = onePool({ maxWorkers: 1, overload: { policy: 'edf', lateBoundSeconds: 60 } });
   const capacity = poolCapacity({ config: one, pool: 'medium', engine: engines.medium, sample, seed: 1 });
@@ -94,7 +95,7 @@ describe('the smallest fixed fleet', () => {
   it('capacity is the rate that a fleet just sustains', () => {
     expect(capacity.workers).toBe(1);
     // By the formula, the mean ITL or TTFT meets its target; measured, nine of ten requests do.
-    expect(capacity.sustainableRps / capacity.formulaRps).toBeGreaterThan(0.8);
+    expect(capacity.sustainableRps / capacity.formulaRps).toBeGreaterThan(0.6);
     expect(capacity.sustainableRps / capacity.formulaRps).toBeLessThan(1.3);
     const missed = (rate: number) => {
       const result = run(one, steady(rate, 600, 7, lengths), { durationSeconds: 600 }).result.pools.medium!

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { requestsOf } from '../../../src/simulator/workload/arrivals.js';
-import { burstCurve, dispersionAbout } from '../../../src/simulator/workload/burst.js';
+import { burstCurve } from '../../../src/simulator/workload/burst.js';
 import { seriesRequests } from '../../../src/simulator/workload/rate-series.js';
 import { TimeHeap } from '../../../src/simulator/workload/time-heap.js';
 import { TokenTable } from '../../../src/simulator/workload/token-cdf.js';
@@ -42,32 +42,39 @@ describe('a bursty rate', () => {
     { atSeconds: 0, rps },
     { atSeconds: hours, rps },
   ];
-  const burst = { peakMinuteToMean: 4.1, dispersion: 13, memorySeconds: 60 };
+  const ten = new TokenTable([[1, 10]]);
+  const burst = { peakMinuteToMean: 4.1, dispersion: 13, memorySeconds: 120, flickerSeconds: 1 };
+  const countsOf = (rps: number, atRps: number, seed: number) => {
+    const rate = burstCurve(flat(rps), { ...burst, atRps }, seed);
+    const counts = new Array<number>(hours).fill(0);
+    const load = { level: 'm', rate, tokens: { isl: ten, osl: ten }, seed };
+    for (const { atSeconds } of seriesRequests(load)) counts[Math.floor(atSeconds)]!++;
+    return counts;
+  };
+  const dispersionOf = (counts: readonly number[]) => {
+    const average = mean(counts);
+    return mean(counts.map((count) => (count - average) ** 2)) / average;
+  };
 
   it('has the wanted mean, busiest minute and index of dispersion at every seed', () => {
-    const ten = new TokenTable([[1, 10]]);
-    for (const seed of [1, 2, 3]) {
-      const rate = burstCurve(flat(15), burst, seed);
-      const minutes = Array.from({ length: hours / 60 }, (_, k) =>
-        mean(rate.slice(12 * k, 12 * k + 12).map(({ rps }) => rps)),
-      );
-      expect(mean(rate.map(({ rps }) => rps))).toBeCloseTo(15, 6);
-      expect(Math.max(...minutes) / 15).toBeCloseTo(4.1, 2);
-      const dispersion = dispersionAbout(rate, 13);
-      const counts = new Array<number>(hours).fill(0);
-      for (const { atSeconds } of seriesRequests({
-        level: 'm',
-        rate,
-        tokens: { isl: ten, osl: ten },
-        seed,
-        dispersion,
-      }))
-        counts[Math.floor(atSeconds)]!++;
-      const average = mean(counts);
-      const variance = mean(counts.map((count) => (count - average) ** 2));
-      expect(variance / average).toBeGreaterThan(11.5);
-      expect(variance / average).toBeLessThan(14.5);
+    for (const seed of [1, 2]) {
+      const counts = countsOf(4, 4, seed);
+      const minutes = Array.from({ length: hours / 60 }, (_, k) => mean(counts.slice(60 * k, 60 * k + 60)));
+      expect(mean(counts)).toBeGreaterThan(3.9);
+      expect(mean(counts)).toBeLessThan(4.1);
+      // The rate's busiest minute is exactly 4.1 x mean; a count of about 1,000 differs from it by 3 %.
+      expect(Math.max(...minutes) / 4).toBeGreaterThan(3.8);
+      expect(Math.max(...minutes) / 4).toBeLessThan(4.4);
+      expect(dispersionOf(counts)).toBeGreaterThan(11.5);
+      expect(dispersionOf(counts)).toBeLessThan(14.5);
     }
+  });
+
+  it('disperses more the higher it is scaled: 1 + rps CV^2', () => {
+    // CV^2 = (13 - 1) / 4 = 3, so 1 + 20 x 3 = 61 at 20 requests/s.
+    const dispersion = dispersionOf(countsOf(20, 4, 1));
+    expect(dispersion).toBeGreaterThan(55);
+    expect(dispersion).toBeLessThan(67);
   });
 });
 

@@ -1,0 +1,88 @@
+import { SluiceError } from '../../contract/errors.js';
+import { countArrivals } from '../../simulator/compare/arrivals.js';
+import type { ComparedPolicy } from '../../simulator/compare/policies.js';
+import { type RunOfPolicy, runOfPolicy, type SeedFacts } from '../../simulator/compare/report.js';
+import type { PolicyRun, PolicyRunResult } from '../../simulator/compare/run.js';
+import { excusedBy } from '../../simulator/compare/verdict.js';
+import type { OpenScenario } from '../../simulator/open/scenario.js';
+import type { Crew } from './crew.js';
+import { oracle } from './oracle.js';
+import type { ScenarioSpec } from './task.js';
+
+const REFERENCE = 'static-full';
+const ORACLE = 'oracle';
+/** A line of progress of one simulation at most so often, ms. */
+const PROGRESS_MS = 10_000;
+
+export interface OneSeed {
+  facts: SeedFacts;
+  /** By policy and place in its grid. */
+  runs: { policy: string; variant: number; run: RunOfPolicy }[];
+}
+
+/**
+ * Runs every policy on the arrivals of one seed. The whole budget, held all the time, runs first: hours that it does not
+ * keep no policy can, and they are left out of the judgement.
+ */
+export async function compareSeed(
+  spec: ScenarioSpec,
+  opened: OpenScenario,
+  policies: readonly ComparedPolicy[],
+  published: boolean,
+  { crew, note }: { crew: Crew; note: (line: string) => void },
+): Promise<OneSeed> {
+  const { options: simulation, peaks, seed } = opened;
+  const scenario = { ...spec, seed, peaks };
+  const arrivals = countArrivals(simulation.config, simulation);
+  const total = Object.values(arrivals).reduce((sum, { requests }) => sum + requests, 0);
+  if (total === 0)
+    throw new SluiceError('invalid_request', `${spec.file}: expected at least one request, got none`);
+  note(`seed ${seed}: ${total} requests`);
+  const requests = Object.fromEntries(
+    Object.entries(arrivals).map(([pool, figures]) => [pool, figures.requests]),
+  );
+  const simulate = async (ask: Omit<PolicyRun, 'requests'>): Promise<PolicyRunResult> => {
+    const label = `seed ${seed}, ${ask.policy}${ask.variant === 0 ? '' : ` (constants ${ask.variant + 1})`}`;
+    const begunMs = Date.now();
+    let toldMs = begunMs;
+    const result = await crew.do(
+      { scenario, kind: 'policy', ask: { ...ask, requests } },
+      ({ hours, requests: passed }) => {
+        if (Date.now() - toldMs < PROGRESS_MS) return;
+        toldMs = Date.now();
+        note(`${label}: ${hours.toFixed(1)} h, ${passed} requests`);
+      },
+    );
+    note(`${label}: done in ${((Date.now() - begunMs) / 1000).toFixed(1)} s`);
+    return result;
+  };
+  const reference = await simulate({ policy: REFERENCE, variant: 0, excused: {} });
+  const excused = excusedBy(reference.outcome);
+  const hours = reference.outcome.wallSeconds / 3600;
+  const facts: SeedFacts = { seed, hours, arrivals, peaks, excused, bounds: null };
+  const cells = async () => {
+    const parts = Array.from({ length: crew.jobs }, (_, part) => {
+      const ask = { part, of: crew.jobs };
+      return crew.do({ scenario, kind: 'hours', ask }, () => {});
+    });
+    const table = (await Promise.all(parts)).flat();
+    note(`seed ${seed}, oracle: the fewest workers of ${table.length} hours are known`);
+    return table;
+  };
+  const follow = (schedule: Record<string, readonly number[]>) =>
+    simulate({ policy: ORACLE, variant: 0, excused, schedule });
+  const runs = policies.flatMap(({ name, grid }) =>
+    grid.slice(0, published ? 1 : grid.length).map(async (_, variant) => {
+      const found = async () => {
+        if (name === REFERENCE) return reference;
+        if (name !== ORACLE) return simulate({ policy: name, variant, excused });
+        const result = await oracle({ simulation, hours, excused, cells, follow });
+        facts.bounds = result.bounds;
+        return result;
+      };
+      const { outcome, note: words } = await found();
+      return { policy: name, variant, run: runOfPolicy(seed, outcome, words, excused) };
+    }),
+  );
+  return { facts, runs: await Promise.all(runs) };
+}
