@@ -1,4 +1,3 @@
-import { writeFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { loadConfig } from '../config/load.js';
 import { SluiceError } from '../contract/errors.js';
@@ -7,6 +6,7 @@ import { scenarioSchema } from '../simulator/open/scenario-schema.js';
 import { simulate } from '../simulator/run/simulate.js';
 import { TRACE_FORMATS } from '../simulator/traces/read.js';
 import { numberOption, seedOption } from './report/options.js';
+import { writeOutput } from './report/output.js';
 import { renderReport } from './report/render.js';
 import { seriesText, simulatedReport } from './report/simulated.js';
 
@@ -76,7 +76,7 @@ function run(file: string, flags: SimulateFlags): number {
   if (report.total.requests === 0)
     throw new SluiceError('invalid_request', `${file}: expected at least one request, got none`);
   note(`${report.total.requests} requests in ${seconds.toFixed(1)} s, ${result.events} events`);
-  if (flags.series !== undefined) writeSeries(flags.series, seriesText(result, flags.series));
+  if (flags.series !== undefined) writeOutput(flags.series, seriesText(result, flags.series));
   const text =
     flags.json === true ? `${JSON.stringify(report, null, 2)}\n` : renderReport(report, options.config);
   process.stdout.write(text);
@@ -130,13 +130,4 @@ function openTrace(file: string, flags: SimulateFlags): OpenScenario {
     'simulate',
     flags.config === undefined ? {} : { config: loadConfig(flags.config) },
   );
-}
-
-function writeSeries(file: string, text: string): void {
-  try {
-    writeFileSync(file, text);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new SluiceError('invalid_request', `expected a file that can be written at ${file}: ${reason}`);
-  }
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
@@ -78,10 +78,24 @@ describe('sluice compare', () => {
     expect(out).toMatch(/Fewest GPU-hours with every level kept at every seed: static-full/);
   });
 
+  it('writes a page with the time lines of every policy, complete in itself', async () => {
+    const file = join(folder, 'page.html');
+    await compare(...args.slice(0, 3), '--policies', 'static-full,oracle', '--report', file);
+    const page = readFileSync(file, 'utf8');
+    expect(page).toMatch(/^<!doctype html>/);
+    expect(page.match(/class="lines"/g)).toHaveLength(2);
+    expect(page).toMatch(/hour-by-hour bound \d\.\d{3}/);
+    expect(page).not.toMatch(/NaN|Infinity|undefined|https?:|<script/);
+  });
+
   it.each([
     [[scenario, '--policies', 'magic'], /expected a policy of sluice, static-full, .* got "magic"/],
     [[scenario, '--seeds', '0'], /expected --seeds to be a number above 0/],
     [[scenario, '--seeds', '1.5'], /expected --seeds to be a whole number/],
+    [
+      [scenario, '--hours', '0.1', '--policies', 'static-full', '--report', join(folder, 'none', 'x.html')],
+      /expected a file that can be written at .*x\.html/,
+    ],
     [['none.yaml'], /none\.yaml: cannot read this file/],
     [[scenario, '--from', '5', '--hours', '1'], /expected at least one request, got none/],
   ])('refuses %j in words', async (wrong, message) => {

@@ -2,10 +2,12 @@ import { Command } from 'commander';
 import { SluiceError } from '../../contract/errors.js';
 import { POLICIES, policiesNamed } from '../../simulator/compare/policies.js';
 import { numberOption, seedOption } from '../report/options.js';
+import { writeOutput } from '../report/output.js';
 import { compare } from './compare.js';
 import { Crew } from './crew.js';
+import { comparisonPage } from './html/page.js';
 import { comparisonJson } from './json.js';
-import { renderComparison } from './table.js';
+import { renderComparison } from './text/table.js';
 
 interface CompareFlags {
   policies?: string;
@@ -17,6 +19,7 @@ interface CompareFlags {
   config?: string;
   jobs?: string;
   json?: boolean;
+  report?: string;
 }
 
 /** `sluice compare SCENARIO.yaml`: what each policy would have done on the same arrivals. */
@@ -37,6 +40,7 @@ export function compareCommand(): Command {
     .option('--from <hour>', 'begin at this hour of the load')
     .option('-c, --config <file>', "configuration file instead of the scenario's")
     .option('--jobs <n>', 'simulations at once (default: one for each core)')
+    .option('--report <file>', 'write a page with time lines of every policy there (HTML)')
     .option('--json', 'print the comparison as JSON')
     .addHelpText('after', '\nExit codes: 0 compared (whatever was kept), 2 wrong input.')
     .action(async (file: string, flags: CompareFlags) => {
@@ -49,7 +53,7 @@ async function run(file: string, flags: CompareFlags): Promise<void> {
   const policies = names === undefined ? POLICIES : policiesNamed(names);
   const crew = new Crew(flags.jobs === undefined ? undefined : countOption('--jobs', flags.jobs));
   try {
-    const comparison = await compare({
+    const { comparison, config } = await compare({
       scenario: {
         file,
         ...(flags.config === undefined ? {} : { configFile: flags.config }),
@@ -63,6 +67,7 @@ async function run(file: string, flags: CompareFlags): Promise<void> {
       crew,
       note: (line) => process.stderr.write(`compare: ${line}\n`),
     });
+    if (flags.report !== undefined) writeOutput(flags.report, comparisonPage(comparison, config));
     process.stdout.write(
       flags.json === true
         ? `${JSON.stringify(comparisonJson(comparison), null, 1)}\n`

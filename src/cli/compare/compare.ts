@@ -17,7 +17,7 @@ export interface CompareOptions {
 }
 
 /** Runs every policy on the same arrivals, for each seed. */
-export async function compare(options: CompareOptions): Promise<Comparison> {
+export async function compare(options: CompareOptions): Promise<{ comparison: Comparison; config: Config }> {
   const { scenario, policies, crew, note } = options;
   const first = openSpec(scenario);
   const seeds: OneSeed[] = [];
@@ -26,7 +26,7 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
     seeds.push(await compareSeed(scenario, opened, policies, options.published, { crew, note }));
   }
   const runs = seeds.flatMap((one) => one.runs);
-  return {
+  const comparison = {
     file: scenario.file,
     title: first.title ?? scenario.file,
     sources: first.sources,
@@ -41,6 +41,7 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
       );
     }),
   };
+  return { comparison, config: first.options.config };
 }
 
 function coldStartOf({ pools }: Config): number {

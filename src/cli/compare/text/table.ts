@@ -1,15 +1,16 @@
-import type { Comparison, RunOfPolicy, SeedFacts, VariantReport } from '../../simulator/compare/report.js';
-import { alignedTable } from '../report/table.js';
+import type { Comparison, RunOfPolicy, SeedFacts, VariantReport } from '../../../simulator/compare/report.js';
+import { alignedTable } from '../../report/table.js';
 
 /** The comparison for a reader: what came, a row for each policy, then the verdict. */
 export function renderComparison(comparison: Comparison): string {
   const lines: string[] = [];
   for (const facts of comparison.seeds) lines.push(...seedLines(comparison, facts), '');
-  lines.push(...alignedTable(rows(comparison)), '', ...verdictLines(comparison));
+  lines.push(...alignedTable(comparisonRows(comparison)), '', ...verdictLines(comparison));
   return `${lines.join('\n')}\n`;
 }
 
-function seedLines({ title, sources, coldStartSeconds }: Comparison, facts: SeedFacts): string[] {
+/** What came at one seed, in lines. */
+export function seedLines({ title, sources, coldStartSeconds }: Comparison, facts: SeedFacts): string[] {
   const lines = [
     `${title}, seed ${facts.seed}: ${facts.hours.toFixed(1)} h, cold start ${coldStartSeconds} s, load from ${sources.join(', ')}`,
   ];
@@ -54,7 +55,8 @@ const HEADER = [
   'REV',
 ];
 
-function rows({ policies, seeds }: Comparison): string[][] {
+/** The header, then a row for each policy and pool. */
+export function comparisonRows({ policies, seeds }: Comparison): string[][] {
   const lines = [HEADER];
   for (const { name, variants, best } of policies) {
     for (const place of best === 0 ? [0] : [0, best]) {
