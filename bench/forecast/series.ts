@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { streamTrace } from '../../src/simulator/traces/read.js';
-import { burstCurve, dispersionAbout } from '../../src/simulator/workload/burst.js';
+import { burstCurve } from '../../src/simulator/workload/burst.js';
 import { countArrivals, drawCounts } from '../../src/simulator/workload/counts.js';
 import { parseRateSeries } from '../../src/simulator/workload/rate-series.js';
 import type { RatePoint } from '../../src/simulator/workload/shape.js';
@@ -32,8 +32,9 @@ export function benchSeries(seed: number): Record<string, () => number[]> {
       drawn(weekCurve({ peakRps: 33, peakToMean: 1.76, peakToTrough: 3.9, weekend: 0.8 }, seed)),
     'dispersion 13': () => drawn(flat, 13),
     'bursty code': () => {
-      const rate = burstCurve(flat, { ...CODE_2023, memorySeconds: 60 }, seed);
-      return drawn(rate, dispersionAbout(rate, CODE_2023.dispersion));
+      const { rps: atRps, dispersion, peakMinuteToMean } = CODE_2023;
+      const burst = { peakMinuteToMean, dispersion, atRps, memorySeconds: 60, flickerSeconds: 1 };
+      return drawn(burstCurve(flat, burst, seed));
     },
     'flash crowds': () => drawn(flashCrowds()),
   };
