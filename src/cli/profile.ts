@@ -11,6 +11,7 @@ import { checkReport, renderCheck, renderPoints } from './profile/check.js';
 import { fitReport, type Questions, renderFit } from './profile/fit.js';
 import { type GenerateFlags, generateReport, renderGenerate } from './profile/generate.js';
 import { count, degrees, each, positive, share, writeProfile } from './profile/options.js';
+import { measureCommand } from './profile/measure/command.js';
 import { renderValidation, validationReport } from './profile/validate.js';
 
 /** `sluice profile ...`: what a measured profile says, what the sim engine makes of it, and profiles by arithmetic. */
@@ -19,7 +20,8 @@ export function profileCommand(): Command {
     .description('performance profiles: measured, checked, generated')
     .addCommand(fitCommand())
     .addCommand(checkCommand())
-    .addCommand(generateCommand());
+    .addCommand(generateCommand())
+    .addCommand(measureCommand());
 }
 
 interface FitFlags {

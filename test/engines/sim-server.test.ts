@@ -22,11 +22,12 @@ const named = (id: string) => ({ 'x-request-id': id });
 
 describe('the sim engine over HTTP', () => {
   it('answers 503 until its cold start is over', async () => {
-    const server = await start({ engine: { coldStartSeconds: 0.3 } });
-    expect((await fetch(`${server.url}/health`)).status).toBe(503);
-    expect((await post(`${server.url}/v1/completions`, { prompt: 'x' })).status).toBe(503);
-    await server.ready;
-    expect((await fetch(`${server.url}/health`)).status).toBe(200);
+    const cold = await start({ engine: { coldStartSeconds: 600 } });
+    expect((await fetch(`${cold.url}/health`)).status).toBe(503);
+    expect((await post(`${cold.url}/v1/completions`, { prompt: 'x' })).status).toBe(503);
+    const soon = await start({ engine: { coldStartSeconds: 0.1 } });
+    await soon.ready;
+    expect((await fetch(`${soon.url}/health`)).status).toBe(200);
   });
 
   it('gives the same text whole and streamed, with usage and [DONE]', async () => {

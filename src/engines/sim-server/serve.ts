@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { once } from 'node:events';
+import { SluiceError } from '../../contract/errors.js';
 import type { SimEngine } from '../sim/live.js';
 import { Answer } from './answer.js';
 import { type Asked, HttpError } from './asked.js';
@@ -87,5 +88,9 @@ async function refused(first: Promise<unknown>): Promise<void> {
     turn,
   ]);
   if (error === undefined) return;
-  throw new HttpError(400, 'BadRequestError', error instanceof Error ? error.message : String(error));
+  const { code, message } = SluiceError.from(error);
+  // In the words by which clients of vLLM tell this from other bad requests.
+  const words =
+    code === 'prompt_too_long' ? `This model's maximum context length is exceeded: ${message}` : message;
+  throw new HttpError(400, 'BadRequestError', words);
 }
