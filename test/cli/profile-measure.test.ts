@@ -79,7 +79,10 @@ describe('a sweep of a sim engine', () => {
     }
     for (const batch of [1, 4, 16]) {
       const kv = batch * 500;
-      const [measured, given] = [itlSeconds(profile, 1, batch, kv), SLOW * itlSeconds(roundProfile, 1, batch, kv)];
+      const [measured, given] = [
+        itlSeconds(profile, 1, batch, kv),
+        SLOW * itlSeconds(roundProfile, 1, batch, kv),
+      ];
       expect(Math.abs(measured / given - 1)).toBeLessThan(0.05);
     }
   });
