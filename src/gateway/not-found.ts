@@ -14,7 +14,7 @@ export function answerNotFound(app: FastifyInstance): void {
     const methods = known.filter((route) => route.path.test(path)).map((route) => route.method);
     const what = `${request.method} ${path.slice(0, 200)}`;
     if (methods.length === 0) {
-      return sendError(reply, new SluiceError('not_found', `no such path: ${what}; see /openapi.json`));
+      return sendError(reply, new SluiceError('not_found', `no such path: ${what}; expected one under /v1`));
     }
     const allowed = [...new Set(methods)].join(', ');
     reply.header('allow', allowed);
