@@ -2,9 +2,6 @@ import { defineConfig } from 'vitest/config';
 
 const PROCESSES = ['test/system/**/*.test.ts', 'test/faults/**/*.test.ts'];
 
-/** In CI, on a machine shared with others, a real Redis or process may stall once; what fails twice has failed. */
-const RETRY = process.env.CI === 'true' ? 1 : 0;
-
 /** Two projects: the rooms, two files at a time; then tests that start whole systems, one file at a time. */
 export default defineConfig({
   test: {
@@ -12,7 +9,6 @@ export default defineConfig({
       {
         test: {
           name: 'rooms',
-          retry: RETRY,
           include: ['test/**/*.test.ts'],
           exclude: PROCESSES,
           pool: 'forks',
@@ -26,7 +22,6 @@ export default defineConfig({
       {
         test: {
           name: 'processes',
-          retry: RETRY,
           include: PROCESSES,
           pool: 'forks',
           maxWorkers: 1,
