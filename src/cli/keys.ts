@@ -27,6 +27,7 @@ interface CreateFlags extends CommonFlags {
   concurrent?: string;
   gpuSeconds?: string;
   per: string;
+  operator?: boolean;
 }
 
 /** Lengths of a budget's period, seconds. */
@@ -56,6 +57,7 @@ export function keysCommand(): Command {
         .choices(Object.keys(PERIODS))
         .default('day'),
     )
+    .option('--operator', 'may also see and operate the whole system, on the dashboard and the queue boards')
     .action((flags: CreateFlags) =>
       withRedis(flags, async (redis, keys, config) => {
         const { text, key } = await createKey(redis, keys, fieldsOf(flags, config), Date.now());
@@ -113,7 +115,7 @@ async function list(redis: Redis, keys: Keys, json: boolean): Promise<void> {
     limit(key.tokensPerMinute),
     `${used[at]?.open ?? 0}/${limit(key.concurrent)}`,
     `${(used[at]?.gpuSeconds ?? 0).toFixed(1)}/${limit(key.budget?.gpuSeconds ?? null)}`,
-    key.revokedAtMs === null ? 'works' : 'revoked',
+    `${key.revokedAtMs === null ? 'works' : 'revoked'}${key.operator ? ', operator' : ''}`,
   ]);
   const header = ['ID', 'TENANT', 'NAME', 'LEVELS', 'RPM', 'TPM', 'OPEN', 'GPU-S', ''];
   print(alignedTable([header, ...rows]).join('\n'));
@@ -147,6 +149,7 @@ function fieldsOf(flags: CreateFlags, config: Config): KeyFields {
     requestsPerMinute: numberOf('--rpm', flags.rpm),
     tokensPerMinute: numberOf('--tpm', flags.tpm),
     concurrent: numberOf('--concurrent', flags.concurrent),
+    operator: flags.operator === true,
     budget: gpuSeconds === null ? null : { gpuSeconds, periodSeconds: PERIODS[flags.per] ?? null },
   };
 }

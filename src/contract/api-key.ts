@@ -23,6 +23,8 @@ export const apiKeySchema = z.object({
   budget: z
     .object({ gpuSeconds: z.number().positive(), periodSeconds: z.number().positive().nullable() })
     .nullable(),
+  /** May see and operate the whole system: the dashboard, the queue boards. Keys of before had no such right. */
+  operator: z.boolean().default(false),
   /** Unix ms. */
   createdAtMs: z.number(),
   revokedAtMs: z.number().nullable(),

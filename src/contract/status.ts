@@ -16,7 +16,7 @@ export interface SystemStatus {
   /** Use of held GPUs by SLO priority, most important first. */
   priorities: PriorityUse[];
   /** By SLO level. */
-  levels: Record<string, { gpuSeconds: number; costUsd: number }>;
+  levels: Record<string, LevelCost>;
   total: {
     gpusHeld: number;
     gpus: number;
@@ -25,9 +25,21 @@ export interface SystemStatus {
     staticGpuHours: number;
     savedGpuHours: number;
     costUsd: number;
-    /** Requests refused before a pool was chosen. */
+    /** Price of the GPUs that are held now, and of all budgets, for one hour. */
+    usdPerHour: number;
+    staticUsdPerHour: number;
+    /** Requests refused, by a pool's limits or before a pool was chosen. */
     rejected: number;
   };
+}
+
+export interface LevelCost {
+  gpuSeconds: number;
+  costUsd: number;
+  /** Price of the GPUs that it holds now, for one hour. */
+  usdPerHour: number;
+  /** Cost since the start by thousand tokens, prompt and output, of completed requests; null: none completed. */
+  usdPerThousandTokens: number | null;
 }
 
 export interface RoleStatus {
@@ -51,6 +63,19 @@ export interface GpuStatus {
   pool: string | null;
   workerId: string | null;
   state: 'free' | 'starting' | 'running' | 'draining';
+  /** The lease that holds it, null when free: GPUs of one lease are one tensor-parallel group. */
+  lease: {
+    id: string;
+    role: WorkerRole;
+    /** GPUs in it. */
+    tp: number;
+    /** Unix ms since when it is held, and since when in this state. */
+    sinceMs: number;
+    stateSinceMs: number;
+    /** Of the scale order that it was taken for, and that order's reason; null: no longer on record. */
+    generation: number;
+    why: string | null;
+  } | null;
 }
 
 export interface PriorityUse {
@@ -96,8 +121,12 @@ export interface PoolStatus {
   gpus: string[];
   gpuCeiling: number;
   queue: { waiting: number; running: number; oldestWaitSeconds: number | null };
+  /** Requests routed to it each second: mean of the last ten seconds that are counted; null: nobody counts them. */
+  arrivalsPerSecond: number | null;
   counts: {
     routed: number;
+    /** Refused before they were routed: by a limit of the pool or of their API key. */
+    refused: number;
     /** Waiting or running now. */
     active: number;
     completed: number;
@@ -106,6 +135,8 @@ export interface PoolStatus {
     expired: number;
     cancelled: number;
   };
+  /** Of completed requests since the start. */
+  tokens: { input: number; output: number };
   violationsAllowed: number;
   targets: { ttftSeconds: number; itlSeconds: number };
   /** The percentile that is watched, 0..100. */
@@ -113,6 +144,8 @@ export interface PoolStatus {
   minute: WindowStatus;
   tenMinutes: WindowStatus;
   run: WindowStatus;
+  /** Attainment against what is allowed over the last minute, hour and day (or since the start, where that is later). */
+  budget: { minute: BudgetStatus; hour: BudgetStatus; day: BudgetStatus };
   /** GPU-seconds leased since the start, and their price. */
   gpuSeconds: number;
   costUsd: number;
@@ -154,6 +187,18 @@ export interface WorkerStatus {
   ageSeconds: number;
   /** Last lines of its engine's output, oldest first: while it starts, and once it failed. */
   engineLog: string[];
+}
+
+/** What was spent of the violations allowed in a time. */
+export interface BudgetStatus {
+  /** Requests that ended. */
+  requests: number;
+  /** 0..1; null: none ended. */
+  attainment: number | null;
+  /** Share of violations / share allowed: at 1 the budget is just used up; null: none ended. */
+  burnRate: number | null;
+  /** 1 - burnRate: the part of the error budget that is left, negative once it is overspent; null: none ended. */
+  left: number | null;
 }
 
 /** Requests that ended in a time. */

@@ -97,9 +97,14 @@ export class SluiceClient {
       const routed = this.scheduler.route(submission, freshId, Date.now());
       return { ...routed, replyTo: this.#channel };
     } catch (error) {
-      this.#recorder.rejected(null);
+      this.refused(this.scheduler.poolOf(submission));
       throw error;
     }
+  }
+
+  /** Counts a request that is not taken. @param pool null: none was chosen. */
+  refused(pool: string | null): void {
+    this.#recorder.rejected(pool);
   }
 
   /** Gives a request its owner's turn in the pool's fair order. */

@@ -75,6 +75,19 @@ export class GlobalScheduler {
     }
   }
 
+  /** The pool that a submission asks for; null: none can be told from it. */
+  poolOf(input: unknown): string | null {
+    try {
+      const { model, ...submission } = parseSubmission(input);
+      return this.#poolFor(
+        model,
+        requestedLevel({ model, ...submission }, this.#levels, this.config.defaultLevel),
+      ).name;
+    } catch {
+      return null;
+    }
+  }
+
   /** How important a level is, 1 the most; undefined: no pool serves it. */
   readonly rankOf = (level: string): number | undefined => {
     const ranks = Object.values(this.config.pools).filter((pool) => pool.level === level);

@@ -14,6 +14,8 @@ import {
   arrivalsKey,
   LATENCY_SLOT_SECONDS,
   latencyKey,
+  MARKS_SECONDS,
+  marksKey,
   SKETCH_FIELDS,
   slotsBetween,
   totalsKey,
@@ -80,7 +82,7 @@ export async function readEnded(
 }
 
 /** Arrivals by second, and prompts by bucket of length (of whole minutes). */
-async function readArrivals(
+export async function readArrivals(
   redis: Redis,
   keys: Keys,
   pool: string,
@@ -116,7 +118,11 @@ async function accountUsage(
   const { busyGpus, heldGpus } = gpuUse(workers);
   const thousandths = (gpus: number) => Math.round(gpus * 1000);
   const totals = totalsKey(keys, pool);
-  await usageScript(redis, [totals], [nowMs, thousandths(busyGpus), thousandths(heldGpus), LONGEST_LOOK_MS]);
+  await usageScript(
+    redis,
+    [totals, marksKey(keys, pool)],
+    [nowMs, thousandths(busyGpus), thousandths(heldGpus), LONGEST_LOOK_MS, MARKS_SECONDS * 1000],
+  );
   const cold = coldStartSeconds(workers);
   if (cold !== null) await redis.hset(totals, 'coldStartMs', Math.round(cold * 1000));
 }

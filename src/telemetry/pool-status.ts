@@ -7,6 +7,7 @@ import type { Heartbeat } from '../contract/worker.js';
 import { tensorParallelEfficiency } from '../profile/law.js';
 import type { Profile } from '../profile/types.js';
 import { type PlannerStep, plannerActivity, reversalSeconds } from './activity.js';
+import { budgetStatus, type EndMark, endsOf } from './budget.js';
 import type { QueueDepth } from './depth.js';
 import { attainment, type EndFigures, endedCount, endFigures, latencyFigures } from './figures.js';
 import { gpuUse, kvUsage, livingWorkers, roleCounts } from './workers.js';
@@ -20,6 +21,11 @@ export interface PoolReadings {
   /** Seconds that `minute` really spans. */
   minuteSeconds: number;
   tenMinutes: EndFigures;
+  /** What had ended an hour and a day ago; null: nothing yet. */
+  hourAgo: EndMark | null;
+  dayAgo: EndMark | null;
+  /** Requests of each of the last seconds; null: no count. */
+  arrivals: readonly (number | null)[];
   totals: Record<string, string>;
   grant: ScaleGrant | null;
   desired: ScaleOrder | null;
@@ -64,20 +70,28 @@ export function poolStatus(pool: PoolConfig, config: Config, read: PoolReadings)
     gpus: leases.flatMap((lease) => lease.gpus).sort(),
     gpuCeiling: pool.gpuBudget.ceiling,
     queue: { waiting, running: read.depth.active, oldestWaitSeconds: read.depth.oldestWaitSeconds },
+    arrivalsPerSecond: meanOf(read.arrivals),
     counts: {
       routed: number(read.totals.routed),
+      refused: number(read.totals.rejected),
       active: waiting + read.depth.active,
       completed,
       failed,
       expired,
       cancelled,
     },
+    tokens: { input: run.counters.isl, output: run.counters.osl },
     violationsAllowed: pool.violationsAllowed,
     targets: pool.targets,
     latencyPercentile: pool.latencyPercentile,
     minute: windowStatus(read.minute),
     tenMinutes: windowStatus(read.tenMinutes),
     run: windowStatus(run),
+    budget: {
+      minute: budgetStatus(endsOf(read.minute), null, pool.violationsAllowed),
+      hour: budgetStatus(endsOf(run), read.hourAgo, pool.violationsAllowed),
+      day: budgetStatus(endsOf(run), read.dayAgo, pool.violationsAllowed),
+    },
     gpuSeconds: read.gpuSeconds,
     costUsd: (read.gpuSeconds / 3600) * config.pricing.usdPerGpuHour,
     scaling: {
@@ -96,6 +110,12 @@ export function poolStatus(pool: PoolConfig, config: Config, read: PoolReadings)
 /** part / whole, at most 1 (both are measured, so rounding could pass it); null when there is no whole. */
 export function ratio(part: number, whole: number): number | null {
   return whole > 0 ? Math.min(1, part / whole) : null;
+}
+
+/** Mean of the known; null: none is known. */
+function meanOf(counts: readonly (number | null)[]): number | null {
+  const known = counts.filter((count) => count !== null);
+  return known.length === 0 ? null : known.reduce((sum, count) => sum + count, 0) / known.length;
 }
 
 function windowStatus(figures: EndFigures): WindowStatus {

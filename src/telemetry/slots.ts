@@ -9,6 +9,8 @@ export const LATENCY_SLOT_SECONDS = 10;
 export const ARRIVAL_SLOT_SECONDS = 60;
 /** Slots are kept for so long after their last change. */
 export const KEEP_SECONDS = 3600;
+/** Marks are kept so long: a day, and some more for the mark before its beginning. */
+export const MARKS_SECONDS = 25 * 3600;
 
 /** Plain counters of ended requests. Lengths are sums in tokens over completed requests, times sums in microseconds. */
 export const COUNTERS = [
@@ -41,6 +43,11 @@ export function latencyKey(keys: Keys, pool: string, startSecond: number): strin
 
 export function totalsKey(keys: Keys, pool: string): string {
   return keys.telemetry(pool, 'totals');
+}
+
+/** Once a minute: how many requests had ended and attained by then. */
+export function marksKey(keys: Keys, pool: string): string {
+  return keys.telemetry(pool, 'marks');
 }
 
 export function writersKey(keys: Keys, pool: string): string {

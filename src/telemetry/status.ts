@@ -14,14 +14,22 @@ import { loadProfile } from '../profile/load.js';
 import type { Profile } from '../profile/types.js';
 import type { Keys } from '../queues/keys.js';
 import { PoolQueues } from '../queues/pool-queues.js';
-import { readEnded } from './observe.js';
+import { arrivalRange } from './build-observation.js';
+import { readMark } from './budget.js';
+import { readArrivals, readEnded } from './observe.js';
 import { poolStatus } from './pool-status.js';
 import { readQueueDepth } from './queue-depth.js';
 import { NO_POOL } from './recorder.js';
 import { roleStatus } from './roles.js';
-import { LATENCY_SLOT_SECONDS, slotStart, totalsKey } from './slots.js';
+import { LATENCY_SLOT_SECONDS, slotStart, totalsKey, writersKey } from './slots.js';
 import { systemStatus } from './system-status.js';
 import { TransitionLog } from './transition-log.js';
+import { knownArrivals, parseWriters } from './writers.js';
+
+/** Arrivals per second are a mean over so long. */
+const RATE_SECONDS = 10;
+const HOUR_SECONDS = 3600;
+const DAY_SECONDS = 86_400;
 
 interface PoolSource {
   pool: PoolConfig;
@@ -71,8 +79,10 @@ export class StatusCollector {
         startedAtMs: starts.length === 0 ? null : Math.min(...starts),
         roles: roleStatus(roles, nowMs, config.worker.leaseSeconds),
         leases,
+        whyOrdered: (pool, generation) =>
+          this.#sources.find((source) => source.pool.name === pool)?.log.whyOrdered(generation) ?? null,
         gpuSeconds: gpuSeconds[ALL_POOLS] ?? 0,
-        rejected: Number(refused ?? 0),
+        rejected: Number(refused ?? 0) + refusedByPools(collected),
       },
     );
   }
@@ -89,7 +99,20 @@ export class StatusCollector {
     gpuSeconds: number,
   ): Promise<{ status: PoolStatus; startedMs: string | undefined }> {
     const { redis, keys, config } = this;
-    const [heartbeats, totals, minute, tenMinutes, grant, desired, depth] = await Promise.all([
+    const { first, last } = arrivalRange(nowMs, RATE_SECONDS);
+    const [
+      heartbeats,
+      totals,
+      minute,
+      tenMinutes,
+      grant,
+      desired,
+      depth,
+      hourAgo,
+      dayAgo,
+      writers,
+      arrivals,
+    ] = await Promise.all([
       redis.hvals(keys.heartbeats(pool.name)),
       redis.hgetall(totalsKey(keys, pool.name)),
       readEnded(redis, keys, pool.name, nowMs, 60),
@@ -97,6 +120,10 @@ export class StatusCollector {
       readGrant(redis, keys, pool.name),
       readDesired(redis, keys, pool.name),
       readQueueDepth(queues, pool, pool.expected.osl, nowMs),
+      readMark(redis, keys, pool.name, nowMs, HOUR_SECONDS),
+      readMark(redis, keys, pool.name, nowMs, DAY_SECONDS),
+      redis.hgetall(writersKey(keys, pool.name)),
+      readArrivals(redis, keys, pool.name, nowMs, RATE_SECONDS),
       log.read(),
     ]);
     const minuteSeconds = nowMs / 1000 - slotStart(nowMs - 60_000, LATENCY_SLOT_SECONDS);
@@ -108,6 +135,9 @@ export class StatusCollector {
       minute,
       minuteSeconds,
       tenMinutes,
+      hourAgo,
+      dayAgo,
+      arrivals: knownArrivals(parseWriters(writers), arrivals.counts, first, last, nowMs),
       totals,
       grant,
       desired,
@@ -120,6 +150,10 @@ export class StatusCollector {
     });
     return { status, startedMs: totals.startedMs };
   }
+}
+
+function refusedByPools(collected: readonly { status: PoolStatus }[]): number {
+  return collected.reduce((sum, { status }) => sum + status.counts.refused, 0);
 }
 
 /** The status of the whole system at `nowMs` (Unix ms). Rejects when Redis does. */

@@ -9,6 +9,8 @@ export interface SystemReadings {
   startedAtMs: number | null;
   roles: RoleStatus[];
   leases: readonly Lease[];
+  /** Why a pool's order of a generation was given; null: no longer on record. */
+  whyOrdered: (pool: string, generation: number) => string | null;
   /** GPU-seconds leased by all pools since the start. */
   gpuSeconds: number;
   rejected: number;
@@ -16,19 +18,13 @@ export interface SystemReadings {
 
 /** Puts the pools together; the fields are defined in contract/status.ts. */
 export function systemStatus(config: Config, pools: PoolStatus[], read: SystemReadings): SystemStatus {
-  const gpus = gpuMap(config, read.leases);
+  const gpus = gpuMap(config, read);
+  const { usdPerGpuHour } = config.pricing;
+  const gpusHeld = gpus.filter((gpu) => gpu.pool !== null).length;
   const runSeconds = read.startedAtMs === null ? 0 : Math.max(0, read.nowMs - read.startedAtMs) / 1000;
   const budget = pools.reduce((sum, pool) => sum + pool.gpuCeiling, 0);
   const gpuHours = read.gpuSeconds / 3600;
   const staticGpuHours = (budget * runSeconds) / 3600;
-  const levels: SystemStatus['levels'] = {};
-  for (const pool of pools) {
-    levels[pool.level] ??= { gpuSeconds: 0, costUsd: 0 };
-    const level = levels[pool.level];
-    if (level === undefined) continue;
-    level.gpuSeconds += pool.gpuSeconds;
-    level.costUsd += pool.costUsd;
-  }
   return {
     atMs: read.nowMs,
     namespace: config.namespace,
@@ -37,29 +33,66 @@ export function systemStatus(config: Config, pools: PoolStatus[], read: SystemRe
     pools: pools.toSorted((a, b) => a.priority - b.priority),
     gpus,
     priorities: priorityUse(pools),
-    levels,
+    levels: levelCosts(pools, usdPerGpuHour),
     total: {
-      gpusHeld: gpus.filter((gpu) => gpu.pool !== null).length,
+      gpusHeld,
       gpus: gpus.length,
       gpuHours,
       staticGpuHours,
       savedGpuHours: staticGpuHours - gpuHours,
-      costUsd: gpuHours * config.pricing.usdPerGpuHour,
+      costUsd: gpuHours * usdPerGpuHour,
+      usdPerHour: gpusHeld * usdPerGpuHour,
+      staticUsdPerHour: budget * usdPerGpuHour,
       rejected: read.rejected,
     },
   };
 }
 
+function levelCosts(pools: readonly PoolStatus[], usdPerGpuHour: number): SystemStatus['levels'] {
+  const names = [...new Set(pools.map((pool) => pool.level))];
+  return Object.fromEntries(
+    names.map((name) => {
+      const members = pools.filter((pool) => pool.level === name);
+      const sum = (of: (pool: PoolStatus) => number) => members.reduce((total, pool) => total + of(pool), 0);
+      const tokens = sum((pool) => pool.tokens.input + pool.tokens.output);
+      const costUsd = sum((pool) => pool.costUsd);
+      return [
+        name,
+        {
+          gpuSeconds: sum((pool) => pool.gpuSeconds),
+          costUsd,
+          usdPerHour: sum((pool) => pool.gpus.length) * usdPerGpuHour,
+          usdPerThousandTokens: tokens === 0 ? null : (1000 * costUsd) / tokens,
+        },
+      ];
+    }),
+  );
+}
+
 /** Every GPU of the inventory, in its order, with who holds it. */
-function gpuMap(config: Config, leases: readonly Lease[]): GpuStatus[] {
+function gpuMap(config: Config, { leases, whyOrdered }: SystemReadings): GpuStatus[] {
   const holders = new Map(leases.flatMap((lease) => lease.gpus.map((gpu) => [gpu, lease])));
   return config.inventory.hosts.flatMap((host) =>
     host.islands.flat().map((index): GpuStatus => {
       const id = `${host.name}:${index}`;
       const lease = holders.get(id);
       return lease === undefined
-        ? { id, pool: null, workerId: null, state: 'free' }
-        : { id, pool: lease.pool, workerId: lease.workerId, state: lease.state };
+        ? { id, pool: null, workerId: null, state: 'free', lease: null }
+        : {
+            id,
+            pool: lease.pool,
+            workerId: lease.workerId,
+            state: lease.state,
+            lease: {
+              id: lease.leaseId,
+              role: lease.role,
+              tp: lease.gpus.length,
+              sinceMs: lease.sinceMs,
+              stateSinceMs: lease.stateSinceMs,
+              generation: lease.generation,
+              why: whyOrdered(lease.pool, lease.generation),
+            },
+          };
     }),
   );
 }

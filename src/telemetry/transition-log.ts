@@ -6,6 +6,8 @@ import { type PlannerStep, stepOf } from './activity.js';
 
 const PAGE = 500;
 const NEWEST_KEPT = 20;
+/** Orders whose reasons are remembered: leases are of them. */
+const ORDERS_KEPT = 500;
 
 /** Follows a pool's stream of transitions: each reading takes only what came since the last one. */
 export class TransitionLog {
@@ -13,6 +15,7 @@ export class TransitionLog {
   readonly steps: PlannerStep[] = [];
   /** The newest records, the newest last. */
   records: TransitionRecord[] = [];
+  readonly #orders = new Map<number, string>();
   #lastId = '-';
   #reading: Promise<void> | undefined;
 
@@ -30,6 +33,20 @@ export class TransitionLog {
     return this.#reading;
   }
 
+  /** Why the order of a generation was given; null: no longer on record. */
+  whyOrdered(generation: number): string | null {
+    return this.#orders.get(generation) ?? null;
+  }
+
+  #rememberOrder(generation: number, reason: string): void {
+    this.#orders.set(generation, reason);
+    // A Map keeps the order in which its keys came.
+    for (const oldest of this.#orders.keys()) {
+      if (this.#orders.size <= ORDERS_KEPT) break;
+      this.#orders.delete(oldest);
+    }
+  }
+
   async #readOn(): Promise<void> {
     for (;;) {
       const key = this.keys.transitions(this.pool);
@@ -42,6 +59,7 @@ export class TransitionLog {
         if (record === null) continue;
         this.steps.push(stepOf(record));
         this.records.push(record);
+        if (record.order !== null) this.#rememberOrder(record.order.generation, record.reason);
       }
       this.records = this.records.slice(-NEWEST_KEPT);
       if (entries.length < PAGE) return;

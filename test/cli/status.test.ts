@@ -112,7 +112,7 @@ test('the text shows pools, states with their time, GPUs by name and why the pla
       statesVisited: ['steady', 'scaleUp'],
     };
     pool.minute.attainment = 0.934;
-    made.gpus[0] = { id: 'host:0', pool: 'high', workerId: 'w', state: 'starting' };
+    made.gpus[0] = { id: 'host:0', pool: 'high', workerId: 'w', state: 'starting', lease: null };
     made.roles = [{ id: 'i', role: 'ingress', pid: 1, state: 'dead', ageSeconds: 7, restarts: null }];
   });
   const text = renderStatus(seen, { color: false, width: 200 });
@@ -133,7 +133,7 @@ test('control characters of names and reasons never reach the terminal', async (
     pool.planner.transitions = [{ atMs: T, from: 'idle', to: 'idle', event: evil, reason: evil }];
     made.namespace = evil;
     made.roles = [{ id: evil, role: evil, pid: 1, state: 'alive', ageSeconds: 0, restarts: 0 }];
-    made.gpus[0] = { id: `${evil}:0`, pool: evil, workerId: evil, state: 'running' };
+    made.gpus[0] = { id: `${evil}:0`, pool: evil, workerId: evil, state: 'running', lease: null };
   });
   const text = renderStatus(seen, { color: false, width: 500 });
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for

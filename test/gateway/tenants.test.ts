@@ -38,6 +38,7 @@ async function key(fields: Partial<KeyFields> = {}) {
     tenant: 'acme',
     name: '',
     maxLevel: null,
+    operator: false,
     beyond: 'refuse',
     requestsPerMinute: null,
     tokensPerMinute: null,

@@ -181,6 +181,9 @@ function statusOf(config: Config) {
       minute: endFigures([]),
       minuteSeconds: 60,
       tenMinutes: endFigures([]),
+      hourAgo: null,
+      dayAgo: null,
+      arrivals: [],
       totals: {},
       grant: null,
       desired: null,
@@ -192,7 +195,15 @@ function statusOf(config: Config) {
       profile: null,
     });
   });
-  const read = { nowMs: NOW, startedAtMs: NOW, roles: [], leases: [], gpuSeconds: 7200, rejected: 0 };
+  const read = {
+    nowMs: NOW,
+    startedAtMs: NOW,
+    roles: [],
+    leases: [],
+    whyOrdered: () => null,
+    gpuSeconds: 7200,
+    rejected: 0,
+  };
   return systemStatus(config, pools, read);
 }
 

@@ -125,10 +125,55 @@ test('outcomes, attainment and percentiles are told for a minute, ten minutes an
   expect(high.run.ttftSeconds.mean).toBeCloseTo((2 + 1 + 0.5) / 3);
   expect(Math.abs(high.run.ttftSeconds.p50! - 1)).toBeLessThanOrEqual(0.01);
   expect(Math.abs(high.run.ttftSeconds.p99! - 2)).toBeLessThanOrEqual(0.02);
-  expect(high.counts).toEqual({ routed: 30, active: 0, completed: 30, failed: 0, expired: 0, cancelled: 1 });
+  expect(high.counts).toEqual({
+    routed: 30,
+    refused: 0,
+    active: 0,
+    completed: 30,
+    failed: 0,
+    expired: 0,
+    cancelled: 1,
+  });
+  expect(high.tokens).toEqual({ input: 300, output: 1800 });
   expect(status.startedAtMs).toBe(T);
   // One hour with budgets of 4 and 1 GPUs.
   expect(status.total).toMatchObject({ staticGpuHours: 5, savedGpuHours: 5, rejected: 1 });
+});
+
+test('the error budget of an hour and a day counts from the mark before them', async () => {
+  const totals = (completed: number, attained: number) =>
+    redis.hset(keys.telemetry('high', 'totals'), { startedMs: T, completed, attained });
+  const queues = new PoolQueues('high', keys, redis);
+  const look = (nowMs: number) => collectObservation(redis, keys, pool, config, nowMs, queues);
+  const H = 3_600_000;
+  await totals(100, 100);
+  await look(T);
+  await totals(300, 290);
+  await look(T + 30 * H);
+  await look(T + 30 * H + 10_000);
+  await totals(400, 380);
+  const { budget } = (await collectStatus(redis, keys, config, T + 31 * H)).pools[0]!;
+  // 100 ended in the last hour, 10 of them late: 10 % where 5 % are allowed. A day ago is before the mark of 30 h.
+  expect(budget.hour).toEqual({
+    requests: 100,
+    attainment: 0.9,
+    burnRate: expect.closeTo(2),
+    left: expect.closeTo(-1),
+  });
+  expect(await redis.zcard(keys.telemetry('high', 'marks'))).toBe(1);
+  expect(budget.day).toMatchObject({ requests: 400, attainment: 0.95, burnRate: expect.closeTo(1) });
+  expect(budget.minute).toEqual({ requests: 0, attainment: null, burnRate: null, left: null });
+  await queues.close();
+});
+
+test('a refusal after a pool was chosen counts for the pool and for the whole', async () => {
+  const recorder = new Recorder(redis, keys, { pools: ['high'] });
+  recorder.rejected('high');
+  recorder.rejected(null);
+  await recorder.close();
+  const status = await collectStatus(redis, keys, config, Date.now());
+  expect(status.pools[0]!.counts.refused).toBe(1);
+  expect(status.total.rejected).toBe(2);
 });
 
 test('planner state, orders and their turns come from the transition stream, each record once', async () => {
@@ -167,13 +212,15 @@ test('GPUs are named with who holds them; use is told by priority', async () => 
   await collectObservation(redis, keys, pool, config, T + 4000, queues);
   await queues.close();
 
+  await publish(record(1, { order: order(1, 1), reason: 'queue over 0.5' }));
   const status = await collectStatus(redis, keys, config, T + 4000);
-  expect(status.gpus).toEqual([
+  expect(status.gpus).toMatchObject([
     { id: 'host:0', pool: 'high', workerId: 'w1', state: 'running' },
     { id: 'host:1', pool: 'high', workerId: 'w1', state: 'running' },
-    { id: 'host:2', pool: null, workerId: null, state: 'free' },
+    { id: 'host:2', pool: null, workerId: null, state: 'free', lease: null },
     { id: 'host:3', pool: 'low', workerId: 'w2', state: 'draining' },
   ]);
+  expect(status.gpus[0]?.lease).toMatchObject({ id: 'l1', tp: 2, sinceMs: T, why: 'queue over 0.5' });
   expect(status.total.gpusHeld).toBe(3);
   const high = status.pools[0]!;
   expect(high.gpus).toEqual(['host:0', 'host:1']);
@@ -215,8 +262,8 @@ test('GPU time costs what the price says, by pool and SLO level', async () => {
     ['low', 1],
   ]);
   expect(status.levels).toEqual({
-    high: { gpuSeconds: 3600, costUsd: 2 },
-    low: { gpuSeconds: 1800, costUsd: 1 },
+    high: { gpuSeconds: 3600, costUsd: 2, usdPerHour: 0, usdPerThousandTokens: null },
+    low: { gpuSeconds: 1800, costUsd: 1, usdPerHour: 0, usdPerThousandTokens: null },
   });
 });
 

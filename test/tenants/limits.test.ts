@@ -24,6 +24,7 @@ const FREE: KeyFields = {
   tenant: 'acme',
   name: '',
   maxLevel: null,
+  operator: false,
   beyond: 'refuse',
   requestsPerMinute: null,
   tokensPerMinute: null,

@@ -20,7 +20,10 @@ export async function admit(
   const level = levelFor(routed.level, key, client.scheduler.rankOf);
   const served = level === routed.level ? routed : client.route(atLevel(submission, level), id);
   const owner = { tenant, key: key.id };
-  await takePlace(services, key.parts, served);
+  await takePlace(services, key.parts, served).catch((error: unknown) => {
+    client.refused(served.pool);
+    throw error;
+  });
   served.owner = owner;
   try {
     await client.takeTurn(served, owner);
