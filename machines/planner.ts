@@ -1,5 +1,7 @@
 import { assign, setup } from 'xstate';
 import { confirmOrder, failOrder, placeOrder, resume } from '../src/planning/orders.js';
+import { freshMemory } from '../src/planning/memory.js';
+import { NONE } from '../src/planning/replicas.js';
 import {
   type PlannerContext,
   type PlannerEvent,
@@ -109,9 +111,19 @@ const again = {
 } as const;
 const watch = { actions: 'watch' } as const;
 
+/**
+ * For each transition XState makes an actor without input, only as its scope, and asks for its context; what would throw
+ * there costs more than all the rest.
+ */
+function beginning(input: PlannerInput | undefined): PlannerContext {
+  const { pool = '', memory = NO_MEMORY } = input ?? {};
+  return { pool, memory, why: 'started', numbers: {} };
+}
+const NO_MEMORY = freshMemory(NONE, 0, 0);
+
 export const plannerMachine = planner.createMachine({
   id: 'planner',
-  context: ({ input }) => ({ pool: input.pool, memory: input.memory, why: 'started', numbers: {} }),
+  context: ({ input }) => beginning(input),
   initial: 'idle',
   on: {
     ORDER_CONFIRMED: { actions: 'answer' },

@@ -1,8 +1,8 @@
-import { counted, serves } from './load.js';
+import { serves } from './load.js';
 import type { PlannerMemory } from './memory.js';
 import type { Proposal } from './plan.js';
 import { atLeast, exceeds, floorOf, growWithin, NONE, type Replicas, show } from './replicas.js';
-import type { Sight } from './sight.js';
+import { rateNow, type Sight } from './sight.js';
 import type { Evidence } from './sizing.js';
 import { sightingsNeeded, stepTowards } from './steps.js';
 import { needFor } from './need.js';
@@ -65,7 +65,7 @@ export function growth(s: Sight, ahead: RatesAhead | null, idle: boolean): Growt
       wants.push({
         replicas: stepAll(desired, need, s),
         why:
-          `${fixed(ahead.mean)} requests/s forecast in ${fixed(ahead.seconds)} s need ${show(need)}` +
+          `${fixed(ahead.mean)} requests/s ${ahead.seconds > 0 ? `forecast in ${fixed(ahead.seconds)} s` : 'now'} need ${show(need)}` +
           (s.prospects === null ? '' : `: ${s.spending.why}, ${prospectWords(s, desired, ahead.rates)}`),
       });
     }
@@ -78,10 +78,16 @@ export function growth(s: Sight, ahead: RatesAhead | null, idle: boolean): Growt
   return { more: { replicas, why: wants.map(({ why }) => why).join('; ') + short }, sightings };
 }
 
-/** More of what ended lately was late than may be; always so where nothing is spent on purpose, or nothing ended. */
+/**
+ * More was late lately than may be; always so where nothing is spent on purpose, or nothing ended. What stands aside has
+ * missed already and has not ended yet: without it a pool that serves only those that are in time looks healthy.
+ */
 function overspent({ o, policy }: Sight): boolean {
-  const { violationShare } = o.latency;
-  return !policy.costOptimization || violationShare === null || violationShare > policy.violationsAllowed;
+  const { violationShare, requests } = o.latency;
+  if (!policy.costOptimization || violationShare === null) return true;
+  const aside = o.queue.lateWaiting ?? 0;
+  const missed = (requests * violationShare + aside) / Math.max(1, requests + aside);
+  return missed > policy.violationsAllowed;
 }
 
 function prospectWords(s: Sight, replicas: Replicas, rates: readonly number[]): string {
@@ -135,16 +141,6 @@ function takeBackPredicted(s: Sight, drainFrom: Replicas): Proposal[] {
   if (late <= most) return [];
   const why = `load returned before the drain ended: ${percent(late)} late of ${fixed(rate)} requests/s`;
   return [{ replicas: drainFrom, why }];
-}
-
-/** Requests/s over about a quarter of a cold start, at least the newest seconds. */
-function rateNow({ o, coldStartSeconds, load }: Sight): number | null {
-  const span = Math.round(coldStartSeconds / 4);
-  const known = counted(o.load.arrivals)
-    .slice(-Math.max(1, span))
-    .filter((count) => count !== null);
-  if (span < 5 || known.length === 0) return load.recentRps;
-  return known.reduce((sum, count) => sum + count, 0) / known.length;
 }
 
 function stepAll(have: Replicas, need: Replicas, { policy }: Sight): Replicas {

@@ -1,6 +1,6 @@
 import type { RateForecast } from '../forecast/rate.js';
 import { LIKELY_RATES } from './outlook.js';
-import type { Sight } from './sight.js';
+import { rateNow, type Sight } from './sight.js';
 
 /** What the slow loop sizes for: equally likely arrival rates, requests/s, and how far ahead they lie. */
 export interface RatesAhead {
@@ -25,13 +25,20 @@ function clearing({ o, facts, policy }: Sight): number {
   return mean > 0 ? lateTokens / mean / CLEAR_SECONDS : 0;
 }
 
-/** Rates at the lead that the look-ahead names; null: it never looks ahead, or nothing is known, or it is not the time. */
+/**
+ * Rates at the lead that the look-ahead names; null: nothing is known, or it is not the time. A pool that never looks
+ * ahead is sized for the load of now, by the capacity model where there is one.
+ */
 export function ratesAhead(
   s: Sight,
   seconds: number | null,
   fallback: RateForecast | null,
 ): RatesAhead | null {
-  if (!s.slow || seconds === null) return null;
+  if (!s.slow) return null;
+  if (seconds === null) {
+    const now = s.prospects === null ? null : rateNow(s);
+    return now === null ? null : of([now], 0, clearing(s));
+  }
   const leads = s.outlook?.leads ?? [];
   const lead = leads.find((at) => at.seconds >= seconds) ?? leads.at(-1);
   if (lead !== undefined) return of(lead.rates, lead.seconds, clearing(s));

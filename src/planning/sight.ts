@@ -1,5 +1,5 @@
 import type { PoolObservation } from '../contract/observation.js';
-import type { Load } from './load.js';
+import { counted, type Load } from './load.js';
 import type { PlannerMemory } from './memory.js';
 import type { Prospects } from './model/prospects.js';
 import type { Outlook } from './outlook.js';
@@ -41,4 +41,14 @@ export function expectedReplicas(memory: PlannerMemory, o: PoolObservation): Rep
     prefill: Math.min(desired.prefill, o.grant.prefill),
     decode: Math.min(desired.decode, o.grant.decode),
   };
+}
+
+/** Requests/s over about a quarter of a cold start, at least the newest seconds. */
+export function rateNow({ o, coldStartSeconds, load }: Sight): number | null {
+  const span = Math.round(coldStartSeconds / 4);
+  const known = counted(o.load.arrivals)
+    .slice(-Math.max(1, span))
+    .filter((count) => count !== null);
+  if (span < 5 || known.length === 0) return load.recentRps;
+  return known.reduce((sum, count) => sum + count, 0) / known.length;
 }

@@ -35,8 +35,8 @@ export function capacityFacts(
     case 'sim':
     case 'openai': {
       if (profile === null) return NOOP;
-      const isl = Math.max(1, load?.isl ?? pool.expected.isl);
-      const osl = Math.max(1, load?.osl ?? pool.expected.osl);
+      const isl = Math.max(1, meanPrompt(mix) ?? load?.isl ?? pool.expected.isl);
+      const osl = Math.max(1, mix?.osl ?? load?.osl ?? pool.expected.osl);
       const target = {
         isl,
         osl,
@@ -64,6 +64,12 @@ export function capacityFacts(
     default:
       return unreachable(engine);
   }
+}
+
+function meanPrompt(mix: RequestMix | null): number | null {
+  return mix === null
+    ? null
+    : PROMPT_SHARES.reduce((sum, share, k) => sum + share * (mix.prompts[k] ?? 0), 0);
 }
 
 function modelOf(

@@ -1,7 +1,7 @@
 import type { PoolConfig } from '../../config/types.js';
 import type { PoolObservation } from '../../contract/observation.js';
 import { isSlowDue } from '../../planning/horizon.js';
-import { LoadWatch, type LoadWatchState } from '../../planning/load-watch.js';
+import { LoadWatch, type LoadWatchState, type RequestMix } from '../../planning/load-watch.js';
 import type { PlannerMemory } from '../../planning/memory.js';
 import type { Outlook } from '../../planning/outlook.js';
 import type { CapacityFacts, PoolPolicy } from '../../planning/policy.js';
@@ -11,6 +11,9 @@ import { capacityFacts, configuredColdStart } from './facts.js';
 /** What a planner knows besides the observation of now and its memory of orders: live and simulated planners alike. */
 export class PlannerMind {
   readonly #watch: LoadWatch;
+  /** Facts of the lengths of requests that were last seen: they change once in a window. */
+  #facts: CapacityFacts | null = null;
+  #factsOf: RequestMix | null = null;
 
   /**
    * `profile`: that of the pool's engine, null for an engine without one. `state`: what `save` gave before, unchecked.
@@ -34,7 +37,13 @@ export class PlannerMind {
   ): { facts: CapacityFacts; outlook: Outlook | null } {
     const { pool, policy, profile } = this;
     if (observation !== null) this.#watch.observe(observation);
-    const facts = capacityFacts(pool, policy.tp, profile, observation?.load ?? null, this.#watch.mix);
+    const { mix } = this.#watch;
+    const facts =
+      this.#facts !== null && mix !== null && mix === this.#factsOf
+        ? this.#facts
+        : capacityFacts(pool, policy.tp, profile, observation?.load ?? null, mix);
+    this.#facts = facts;
+    this.#factsOf = mix;
     const coldStartSeconds = observation?.coldStartSeconds ?? facts.coldStartSeconds;
     const due = observation !== null && isSlowDue(memory, policy, now);
     return { facts, outlook: this.#watch.outlook(coldStartSeconds, due) };
