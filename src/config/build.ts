@@ -61,6 +61,10 @@ export function buildConfig(
       maxBodyBytes: gateway?.max_body_bytes ?? base.gateway.maxBodyBytes,
       requestTimeoutSeconds: gateway?.request_timeout_seconds ?? base.gateway.requestTimeoutSeconds,
       defaultMaxTokens: gateway?.default_max_tokens ?? base.gateway.defaultMaxTokens,
+      webhooks: {
+        http: gateway?.webhooks?.http ?? base.gateway.webhooks.http,
+        privateAddresses: gateway?.webhooks?.private_addresses ?? base.gateway.webhooks.privateAddresses,
+      },
       logPrompts: gateway?.log_prompts ?? base.gateway.logPrompts,
     },
     pricing: { usdPerGpuHour: pricing?.usd_per_gpu_hour ?? base.pricing.usdPerGpuHour },

@@ -205,6 +205,12 @@ export const fileSchema = section({
       'tokens',
       'Most tokens of an answer whose request does not say.',
     ),
+    webhooks: section({
+      http: flag('Webhooks may go over plain HTTP, not only HTTPS.'),
+      private_addresses: flag(
+        'Webhooks may go to loopback and private addresses: whoever may submit can then reach them.',
+      ),
+    }),
     log_prompts: flag('Write prompts and answers into the log, for debugging; never otherwise.'),
   }),
   pricing: section({

@@ -153,6 +153,7 @@ export function defaultConfig(): Config {
       maxBodyBytes: 16 * 1024 * 1024,
       requestTimeoutSeconds: 30,
       defaultMaxTokens: 1024,
+      webhooks: { http: false, privateAddresses: false },
       logPrompts: false,
     },
     pricing: { usdPerGpuHour: 2.5 },

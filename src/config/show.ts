@@ -71,6 +71,7 @@ export function configFields(config: Config): FileFields & { pools: Record<strin
       max_body_bytes: gateway.maxBodyBytes,
       request_timeout_seconds: gateway.requestTimeoutSeconds,
       default_max_tokens: gateway.defaultMaxTokens,
+      webhooks: { http: gateway.webhooks.http, private_addresses: gateway.webhooks.privateAddresses },
       log_prompts: gateway.logPrompts,
     },
     pricing: { usd_per_gpu_hour: config.pricing.usdPerGpuHour },

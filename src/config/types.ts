@@ -187,6 +187,8 @@ export interface GatewayConfig {
   requestTimeoutSeconds: number;
   /** Most tokens of an answer whose request does not say. */
   defaultMaxTokens: number;
+  /** Where webhooks may go beyond HTTPS on the public internet. */
+  webhooks: { http: boolean; privateAddresses: boolean };
   /** Write prompts and answers into the log. */
   logPrompts: boolean;
 }

@@ -11,6 +11,10 @@ import { assertGuarded, listen } from './listen.js';
 import { findKey } from '../tenants/key-store.js';
 import { KeyCache } from './key-cache.js';
 import { Revocations } from './revocations.js';
+import { Gauges } from './requests/gauge.js';
+import { lookAt } from './requests/view.js';
+import type { Found } from '../scheduler/pool-router.js';
+import { Webhooks } from './webhooks/webhooks.js';
 import { buildServer } from './server.js';
 
 const BEAT_MS = 1_000;
@@ -29,6 +33,9 @@ export class Gateway {
   #stopping = false;
   #beat: NodeJS.Timeout | undefined;
   readonly #app: FastifyInstance;
+  readonly #webhooks: Webhooks;
+  /** Connection of the workers of its own queues. */
+  readonly #blocking: Redis;
   readonly #revocations: Revocations;
   readonly #connections: Connections;
   readonly #redis: Redis;
@@ -47,7 +54,13 @@ export class Gateway {
     this.#revocations = new Revocations(redisUrl, redis, keys, client, known, log);
     const stopping = () => this.#stopping;
     const revocations = this.#revocations;
-    this.#app = buildServer({ config, client, redis, keys, known, revocations, log, now, stopping });
+    const gauges = new Gauges(redis, keys, config, now);
+    const view = (found: Found) => lookAt({ client, config, gauges, now }, found);
+    this.#blocking = connect(redisUrl, 'worker');
+    this.#webhooks = new Webhooks({ config, redis, keys, client, log, view }, this.#blocking);
+    const webhooks = this.#webhooks;
+    const told = { gauges, webhooks, now, stopping };
+    this.#app = buildServer({ config, client, redis, keys, known, revocations, log, ...told });
     this.#connections = new Connections(this.#app.server);
     this.#keys = keys;
     this.#redis = redis;
@@ -85,6 +98,8 @@ export class Gateway {
     clearTimeout(limit);
     clearInterval(this.#beat);
     this.#revocations.close();
+    await this.#webhooks.close();
+    this.#blocking.disconnect();
     await this.client.close();
     await this.#redis.hdel(this.#keys.roles(), this.#roleId);
     this.#redis.disconnect();

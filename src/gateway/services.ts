@@ -5,6 +5,8 @@ import type { Keys } from '../queues/keys.js';
 import type { SluiceClient } from '../scheduler/client.js';
 
 import type { KeyCache } from './key-cache.js';
+import type { Gauges } from './requests/gauge.js';
+import type { Webhooks } from './webhooks/webhooks.js';
 import type { Revocations } from './revocations.js';
 
 /** What every route works with; made once by `startGateway`. */
@@ -16,6 +18,8 @@ export interface GatewayServices {
   revocations: Revocations;
   log: Logger;
   known: KeyCache;
+  gauges: Gauges;
+  webhooks: Webhooks;
   /** Unix ms. */
   now: () => number;
   /** The gateway is shutting down: it takes no new request. */

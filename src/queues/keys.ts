@@ -101,6 +101,14 @@ export class Keys {
     return `${this.namespace}:revocations`;
   }
 
+  /** Fingerprint of the body that a request id was made for. */
+  idempotency(id: string): string {
+    return `${this.namespace}:idempotency:${id}`;
+  }
+  /** Queue of webhooks that wait for the end of their request, and of batches; under `tenants()` as prefix. */
+  readonly webhooksQueue = 'webhooks';
+  readonly batchesQueue = 'batches';
+
   // Roles (ingress, planner, allocator, supervisor): hash role id -> heartbeat JSON.
   roles(): string {
     return `${this.namespace}:roles`;

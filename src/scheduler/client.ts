@@ -179,6 +179,11 @@ export class SluiceClient {
     return (await this.#find(id))?.find(id);
   }
 
+  /** Requests before it in its pool's queue; null: it does not wait. */
+  place(id: string, pool: string): Promise<number | null> {
+    return this.#router(pool).place(id);
+  }
+
   /**
    * Follows a request that some client submitted, from its first token to its end. undefined: there is none.
    * Where its content is gone (cancelled while it waited), there is nothing to follow: see `find`.

@@ -41,7 +41,8 @@ export type Lookup =
 
 /** A request and where it stands. */
 export interface Found {
-  request: RequestFacts;
+  /** `params` while its content is kept. */
+  request: RequestFacts & Pick<RoutedRequest, 'params'>;
   lookup: Exclude<Lookup, { state: 'missing' }>;
 }
 
@@ -92,6 +93,15 @@ export class PoolRouter {
     }
     const end = await this.#readEnd(id);
     return end === undefined ? undefined : { request: end.request, lookup: endedWaiting(end) };
+  }
+
+  /** Requests before it in its queue; null: it does not wait there. */
+  async place(id: string): Promise<number | null> {
+    const { decode, prefill } = this.queues;
+    const [atDecode, atPrefill] = await Promise.all(
+      [decode, prefill].map((queue) => this.redis.zrank(queue.toKey('prioritized'), id)),
+    );
+    return atDecode ?? atPrefill ?? null;
   }
 
   /** The routed request itself, while its job is kept. */

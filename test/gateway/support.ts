@@ -33,3 +33,26 @@ export async function post(
     body: typeof body === 'string' ? body : JSON.stringify(body),
   });
 }
+
+/** One server-sent event: its data, and its id where it has one. */
+export interface Event {
+  id: string | undefined;
+  data: string;
+}
+
+/** Server-sent events as they come; comments are left out. */
+export async function* eventsOf(response: Response): AsyncGenerator<Event> {
+  let text = '';
+  const decoder = new TextDecoder();
+  for await (const chunk of response.body!) {
+    text += decoder.decode(chunk, { stream: true });
+    for (let at = text.indexOf('\n\n'); at >= 0; at = text.indexOf('\n\n')) {
+      const lines = text.slice(0, at).split('\n');
+      text = text.slice(at + 2);
+      const field = (name: string) =>
+        lines.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
+      const data = field('data');
+      if (data !== undefined) yield { id: field('id'), data };
+    }
+  }
+}

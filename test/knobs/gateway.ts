@@ -103,6 +103,19 @@ export const GATEWAY: Knob[] = [
     },
     show: (before, after) => expect([before, after]).toEqual([20, 7]),
   }),
+  knob('gateway.webhooks.http', {
+    says: 'a webhook over plain HTTP is accepted',
+    given: { 'gateway.webhooks.private_addresses': true },
+    to: true,
+    see: (config, room) => webhookStatus(config, room, 'http://127.0.0.1:1/hook'),
+    show: (before, after) => expect([before, after]).toEqual([400, 202]),
+  }),
+  knob('gateway.webhooks.private_addresses', {
+    says: 'a webhook to this machine is accepted',
+    to: true,
+    see: (config, room) => webhookStatus(config, room, 'https://127.0.0.1:1/hook'),
+    show: (before, after) => expect([before, after]).toEqual([400, 202]),
+  }),
   knob('gateway.log_prompts', {
     says: 'the prompt is in the log, or nowhere in it',
     to: true,
@@ -138,6 +151,13 @@ async function serving(config: Config, room: Room) {
   const worker = await startPoolWorker(room.redisUrl, config, 'p', new HandEngine(100, true), 'w1');
   closing(() => worker.stop());
   return opened;
+}
+
+async function webhookStatus(config: Config, room: Room, url: string): Promise<number> {
+  const { url: base } = await open(config, room);
+  const headers = { 'content-type': 'application/json' };
+  const body = JSON.stringify({ ...ask, webhook: { url } });
+  return (await fetch(`${base}/v1/requests`, { method: 'POST', headers, body })).status;
 }
 
 function chat(url: string, body: object): Promise<Response> {

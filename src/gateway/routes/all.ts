@@ -5,8 +5,23 @@ import { completions } from './completions.js';
 import { healthLive } from './health-live.js';
 import { healthReady } from './health-ready.js';
 import { models } from './models.js';
+import { requestsCancel } from './requests-cancel.js';
+import { requestsCreate } from './requests-create.js';
+import { requestsGet } from './requests-get.js';
+import { requestsStream } from './requests-stream.js';
 
 /** Every route of the gateway: one verb a file. */
 export function routes(app: FastifyInstance, services: GatewayServices): void {
-  for (const route of [chatCompletions, completions, models, healthLive, healthReady]) route(app, services);
+  const all = [
+    chatCompletions,
+    completions,
+    models,
+    requestsCreate,
+    requestsGet,
+    requestsStream,
+    requestsCancel,
+    healthLive,
+    healthReady,
+  ];
+  for (const route of all) route(app, services);
 }

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { SluiceError } from '../../contract/errors.js';
-import { stoppingError } from '../serve/serve.js';
+import { stoppingError } from '../serve/submit.js';
 import type { GatewayServices } from '../services.js';
 
 const ANSWER_LIMIT_MS = 1_000;

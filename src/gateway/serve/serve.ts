@@ -1,47 +1,35 @@
-import { randomUUID } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { SluiceError } from '../../contract/errors.js';
-import type { OpenaiParams } from '../../contract/openai.js';
-import type { Outcome, RoutedRequest } from '../../contract/request.js';
-import type { TokenHandlers } from '../../scheduler/pending.js';
+import type { Outcome, RequestResult } from '../../contract/request.js';
 import type { RequestHandle } from '../../scheduler/client.js';
 import { callerOf } from '../caller.js';
 import { knownError } from '../errors.js';
-import type { AnswerFormat, AnswerHead } from '../openai/format.js';
-import type { AnyBody } from '../openai/schemas.js';
-import { submissionOf } from '../openai/submission.js';
+import { type Asked, FORMATS } from '../openai/endpoints.js';
+import type { AnswerHead } from '../openai/format.js';
 import type { GatewayServices } from '../services.js';
-import { admit } from './admit.js';
 import { onClientGone } from './client-gone.js';
 import { EventStream } from './stream.js';
-
-/** One request to an endpoint that generates. */
-export interface Asked {
-  endpoint: OpenaiParams['endpoint'];
-  body: AnyBody;
-  /** The prompt as text. */
-  prompt: string;
-  format: AnswerFormat;
-}
+import { submit } from './submit.js';
 
 /** Submits a request, and answers with what comes of it: as a stream or whole. A client that goes away cancels it. */
 export async function serve(
   services: GatewayServices,
   request: FastifyRequest,
   reply: FastifyReply,
-  { endpoint, body, prompt, format }: Asked,
+  asked: Asked,
 ): Promise<unknown> {
-  const { config } = services;
-  if (services.stopping()) throw stoppingError();
-  const submission = submissionOf(endpoint, body, prompt, request.headers, config.gateway.defaultMaxTokens);
-  const freshId = `${endpoint === 'chat' ? 'chatcmpl' : 'cmpl'}-${randomUUID()}`;
-  const listener: { onTokens: () => void } = { onTokens: () => {} };
+  const { endpoint, body, prompt } = asked;
   const caller = callerOf(request);
-  const routed = await admit(services, caller, submission, freshId);
-  const handle = await sent(services, routed, { onTokens: () => listener.onTokens() });
+  const listener: { onTokens: () => void } = { onTokens: () => {} };
+  const prefix = endpoint === 'chat' ? 'chatcmpl' : 'cmpl';
+  const handlers = { onTokens: () => listener.onTokens() };
+  const { handle, idempotent } = await submit(services, caller, request.headers, asked, prefix, handlers);
   const release = caller.key === null ? undefined : services.revocations.hold(caller.key.id);
-  if (config.gateway.logPrompts) logPrompt(services, handle, prompt);
-  const unwatch = onClientGone(reply.raw, () => abandon(services, handle));
+  if (services.config.gateway.logPrompts) logPrompt(services, handle, prompt);
+  const unwatch = onClientGone(reply.raw, () => {
+    if (!idempotent) abandon(services, handle);
+  });
+  const format = FORMATS[endpoint];
   try {
     if (body.stream !== true) {
       const result = completed(await handle.done);
@@ -59,21 +47,8 @@ export async function serve(
   }
 }
 
-/** Sends an admitted request. One that Redis does not take gives its place and turn back. */
-async function sent(
-  { client }: GatewayServices,
-  routed: RoutedRequest,
-  handlers: TokenHandlers,
-): Promise<RequestHandle> {
-  try {
-    return await client.send(routed, handlers);
-  } catch (error) {
-    await client.giveTurnBack(routed).catch(() => {});
-    throw error;
-  }
-}
-
-async function streamed(
+/** Sends the rest of a stream and its end. A request that fails before its first event is answered by its error. */
+export async function streamed(
   stream: EventStream,
   handle: RequestHandle,
   reply: FastifyReply,
@@ -85,7 +60,6 @@ async function streamed(
     await stream.complete(result, usage);
     return reply;
   } catch (error) {
-    // Before the first token the error is the answer, with its own status.
     if (!stream.begun) {
       stream.drop();
       throw error;
@@ -97,7 +71,7 @@ async function streamed(
 }
 
 /** The result of a request. Errors: those that the request ended with. */
-function completed(outcome: Outcome) {
+function completed(outcome: Outcome): RequestResult {
   if (outcome.kind === 'completed') return outcome.result;
   throw SluiceError.fromReason(`${outcome.code}: ${outcome.message}`);
 }
@@ -108,7 +82,7 @@ function abandon({ client, log }: GatewayServices, { id }: RequestHandle): void 
 }
 
 /** Only where the configuration asks for it. */
-function logPrompt({ log }: GatewayServices, { id, done }: RequestHandle, prompt: string): void {
+export function logPrompt({ log }: GatewayServices, { id, done }: RequestHandle, prompt: string): void {
   log.info({ id, prompt }, 'prompt');
   done.then(
     (outcome) =>
@@ -117,25 +91,24 @@ function logPrompt({ log }: GatewayServices, { id, done }: RequestHandle, prompt
   );
 }
 
-function headOf({ id, model, level, acceptedAtMs }: RequestHandle): AnswerHead {
+export function headOf({
+  id,
+  model,
+  level,
+  acceptedAtMs,
+}: Pick<RequestHandle, 'id' | 'model' | 'level' | 'acceptedAtMs'>): AnswerHead {
   return { id, model, level, created: Math.floor(acceptedAtMs / 1000) };
 }
 
-function headersOf({ id, level }: RequestHandle): Record<string, string> {
+export function headersOf({ id, level }: RequestHandle): Record<string, string> {
   return { 'x-request-id': id, 'x-slo-level': level };
 }
 
 /** Headers that hooks have set, for a response that is written without Fastify. */
-function plainHeaders(reply: FastifyReply): Record<string, string> {
+export function plainHeaders(reply: FastifyReply): Record<string, string> {
   return Object.fromEntries(
     Object.entries(reply.getHeaders()).flatMap(([name, value]) =>
       value === undefined ? [] : [[name, String(value)]],
     ),
   );
-}
-
-export function stoppingError(): SluiceError {
-  return new SluiceError('not_running', 'this gateway is shutting down; send the request again', {
-    retryAfterSeconds: 1,
-  });
 }

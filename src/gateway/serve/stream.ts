@@ -19,7 +19,8 @@ const KEEP_ALIVE = ': waiting\n\n';
  * status of its own.
  */
 export class EventStream {
-  #next = 0;
+  #next: number;
+  readonly #numbered: boolean;
   #blocked = false;
   #begun = false;
   readonly #timer: NodeJS.Timeout;
@@ -31,7 +32,11 @@ export class EventStream {
     private readonly format: StreamFormat,
     /** The tokens delivered so far; grows. */
     private readonly tokens: readonly string[],
+    /** First token to send; each event then tells by its id how far it goes. */
+    from?: number,
   ) {
+    this.#numbered = from !== undefined;
+    this.#next = from ?? 0;
     this.#timer = setInterval(() => this.#keepAlive(), KEEP_ALIVE_MS);
     this.#timer.unref();
     response.on('drain', () => {
@@ -60,11 +65,11 @@ export class EventStream {
       }
       const detail = readToken(token);
       if (detail.end !== undefined) continue;
-      if (text !== '') out += this.format.text(text);
+      if (text !== '') out += this.#id(this.#next) + this.format.text(text);
       text = '';
-      out += this.format.detail(detail);
+      out += this.#id(this.#next + 1) + this.format.detail(detail);
     }
-    if (text !== '') out += this.format.text(text);
+    if (text !== '') out += this.#id(this.#next) + this.format.text(text);
     this.#send(out);
     if (!this.#blocked) this.write();
   }
@@ -104,6 +109,11 @@ export class EventStream {
     }
   }
 
+  /** How far the next event goes, for a client that resumes. */
+  #id(tokens: number): string {
+    return this.#numbered ? `id: ${tokens}\n` : '';
+  }
+
   #begin(): string {
     this.#begun = true;
     this.response.writeHead(200, {
@@ -112,7 +122,8 @@ export class EventStream {
       'cache-control': 'no-cache',
       'x-accel-buffering': 'no',
     });
-    return this.format.begin();
+    // A client that resumes has had the beginning.
+    return this.#numbered && this.#next > 0 ? '' : this.format.begin();
   }
 
   #send(out: string): void {

@@ -1,0 +1,48 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { SluiceError } from '../../contract/errors.js';
+import { openaiParamsOf } from '../../contract/openai.js';
+import { callerOf } from '../caller.js';
+import { FORMATS } from '../openai/endpoints.js';
+import { ownRequest } from '../requests/own.js';
+import { headersOf, headOf, plainHeaders, streamed } from '../serve/serve.js';
+import { EventStream } from '../serve/stream.js';
+import type { GatewayServices } from '../services.js';
+
+type StreamRequest = FastifyRequest<{ Params: { id: string }; Querystring: { from?: string } }>;
+
+/**
+ * `GET /v1/requests/ID/stream?from=N`: its tokens from token N on, as its endpoint streams them. Each event's `id` is
+ * the number of tokens up to its end: where to go on from, by `from` or the header `last-event-id`.
+ */
+export function requestsStream(app: FastifyInstance, services: GatewayServices): void {
+  app.get('/v1/requests/:id/stream', async (request: StreamRequest, reply) => {
+    const from = fromOf(request);
+    const { request: known, lookup } = await ownRequest(services, callerOf(request), request.params.id);
+    const listener: { onTokens: () => void } = { onTokens: () => {} };
+    const handle = await services.client.follow(known.id, { onTokens: () => listener.onTokens() });
+    if (handle === undefined) {
+      const outcome =
+        lookup.state === 'ended' && lookup.outcome.kind !== 'completed' ? lookup.outcome : undefined;
+      if (outcome === undefined)
+        throw new SluiceError('not_found', `id: request ${known.id} is no longer kept`);
+      throw SluiceError.fromReason(`${outcome.code}: ${outcome.message}`);
+    }
+    const format = FORMATS[openaiParamsOf(known.params)?.endpoint ?? 'completions'].stream(headOf(handle));
+    const headers = { ...plainHeaders(reply), ...headersOf(handle) };
+    const stream = new EventStream(reply.raw, headers, format, handle.tokens, from);
+    listener.onTokens = () => stream.write();
+    stream.write();
+    return streamed(stream, handle, reply, true);
+  });
+}
+
+/** Errors: `invalid_request`. */
+function fromOf({ query, headers }: StreamRequest): number {
+  const last = headers['last-event-id'];
+  const text = query.from ?? (typeof last === 'string' ? last : '0');
+  if (typeof text === 'string' && /^\d{1,7}$/.test(text)) return Number(text);
+  throw new SluiceError(
+    'invalid_request',
+    `from: expected the number of a token, got ${JSON.stringify(text)}`,
+  );
+}
