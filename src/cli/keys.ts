@@ -8,6 +8,7 @@ import { SluiceError } from '../contract/errors.js';
 import { assertRedis, connect } from '../queues/connection.js';
 import { Keys } from '../queues/keys.js';
 import { createKey, type KeyFields, keyUse, listKeys, revokeKey } from '../tenants/key-store.js';
+import { renewWebhookSecret, webhookSecret } from '../tenants/webhook-secret.js';
 import { alignedTable } from './report/table.js';
 import { findSystem } from './system.js';
 
@@ -35,7 +36,7 @@ const PERIODS: Record<string, number | null> = { hour: 3600, day: 86_400, week: 
 const TENANT = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 const RESERVED = ['direct', 'local'];
 
-/** `sluice keys create|list|revoke`: who may use the HTTP gateway, and how much. */
+/** `sluice keys create|list|revoke|webhook-secret`: who may use the HTTP gateway, and how much. */
 export function keysCommand(): Command {
   const command = new Command('keys').description('API keys of the HTTP gateway (gateway.auth: keys)');
   common(command.command('create'))
@@ -80,6 +81,17 @@ export function keysCommand(): Command {
           if (flags.json !== true) print(`key ${id} of ${key.tenant} works no longer`);
           else print(JSON.stringify(shown(key)));
         }
+      }),
+    );
+  common(command.command('webhook-secret'))
+    .description("show the secret that a tenant's webhooks are signed with (docs/async.md)")
+    .option('--tenant <name>', 'whose; local: that of a gateway without keys', 'local')
+    .option('--renew', 'make a new one first; webhooks from now on are signed with it')
+    .action((flags: CommonFlags & { tenant: string; renew?: boolean }) =>
+      withRedis(flags, async (redis, keys) => {
+        const read = flags.renew === true ? renewWebhookSecret : webhookSecret;
+        const secret = await read(redis, keys, flags.tenant);
+        print(flags.json === true ? JSON.stringify({ tenant: flags.tenant, secret }) : secret);
       }),
     );
   return command;

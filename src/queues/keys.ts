@@ -101,13 +101,12 @@ export class Keys {
     return `${this.namespace}:revocations`;
   }
 
-  /** Fingerprint of the body that a request id was made for. */
-  idempotency(id: string): string {
-    return `${this.namespace}:idempotency:${id}`;
+  /** Request id of an Idempotency-Key, with the fingerprint of the body that it came with. */
+  idempotency(digest: string): string {
+    return `${this.namespace}:idempotency:${digest}`;
   }
-  /** Queue of webhooks that wait for the end of their request, and of batches; under `tenants()` as prefix. */
+  /** Queue of webhooks that wait for the end of their request; under `tenants()` as prefix. */
   readonly webhooksQueue = 'webhooks';
-  readonly batchesQueue = 'batches';
 
   // Roles (ingress, planner, allocator, supervisor): hash role id -> heartbeat JSON.
   roles(): string {

@@ -122,6 +122,11 @@ describe('the asynchronous API', () => {
     engine.allow(b.id, 6);
     await until(async () => (await look(b.id)).status === 'completed', 'the other ends');
     expect(await cancel(b.id)).toMatchObject({ status: 'completed' });
+    // Sent again by its key, a cancelled request is that one still.
+    const headers = { 'idempotency-key': 'given-up' };
+    const given = await submit({}, headers);
+    expect(await cancel(given.id)).toMatchObject({ status: 'cancelled' });
+    expect(await submit({}, headers)).toMatchObject({ id: given.id, status: 'cancelled' });
   });
 
   it("shows and cancels nothing of another tenant's, as if it were not there", async () => {
@@ -146,6 +151,8 @@ describe('the asynchronous API', () => {
     const headers = { 'idempotency-key': 'order-17' };
     const [one, two] = await Promise.all([submit({}, headers), submit({}, headers)]);
     expect(two.id).toBe(one.id);
+    // Who knows the key does not know the id.
+    expect(one.id).toMatch(/^req-[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
     const answer = await post(
       `${second.url}/v1/requests`,
       { messages: [{ role: 'user', content: 'other' }], max_tokens: 6 },

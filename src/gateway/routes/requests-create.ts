@@ -1,9 +1,11 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import type { RequestHandle } from '../../scheduler/client.js';
 import { callerOf } from '../caller.js';
 import { readEither } from '../openai/endpoints.js';
-import { tierOf } from '../openai/format.js';
 import { parseBody } from '../openai/schemas.js';
+import { ownRequest } from '../requests/own.js';
+import { lookAt } from '../requests/view.js';
 import { logPrompt } from '../serve/serve.js';
 import { submit } from '../serve/submit.js';
 import type { GatewayServices } from '../services.js';
@@ -16,28 +18,36 @@ const asyncBodySchema = z.looseObject({
 
 /** `POST /v1/requests`: accepts a chat or a completion and answers at once with its id. */
 export function requestsCreate(app: FastifyInstance, services: GatewayServices): void {
-  const { config, webhooks } = services;
+  const { config, revocations } = services;
   app.post('/v1/requests', async (request, reply) => {
     const { webhook, ...body } = parseBody(asyncBodySchema, request.body);
     if (webhook !== undefined) assertWebhook(webhook.url, config.gateway.webhooks);
     const asked = readEither(body);
     const caller = callerOf(request);
     const { handle } = await submit(services, caller, request.headers, asked, 'req', {});
+    const { id, level, done } = handle;
+    if (caller.key !== null) {
+      const release = revocations.hold(caller.key.id);
+      done.then(release, release);
+    }
     if (config.gateway.logPrompts) logPrompt(services, handle, asked.prompt);
-    if (webhook !== undefined) await webhooks.watch(handle, caller.tenant, webhook.url);
-    const { id, model, level, acceptedAtMs } = handle;
-    return reply
-      .code(202)
-      .header('x-request-id', id)
-      .header('x-slo-level', level)
-      .send({
-        id,
-        object: 'request',
-        status: 'queued',
-        model,
-        slo_level: level,
-        service_tier: tierOf(level),
-        created: Math.floor(acceptedAtMs / 1000),
-      });
+    if (webhook !== undefined) await watch(services, handle, caller.tenant, webhook.url);
+    reply.code(202).header('x-request-id', id).header('x-slo-level', level);
+    return lookAt(services, await ownRequest(services, caller, id));
   });
+}
+
+/** A request whose webhook cannot be kept is not accepted. */
+async function watch(
+  { webhooks, client }: GatewayServices,
+  handle: RequestHandle,
+  tenant: string,
+  url: string,
+): Promise<void> {
+  try {
+    await webhooks.watch(handle, tenant, url);
+  } catch (error) {
+    client.cancel(handle.id).catch(() => {});
+    throw error;
+  }
 }

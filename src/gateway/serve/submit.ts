@@ -4,6 +4,7 @@ import { SluiceError } from '../../contract/errors.js';
 import type { RoutedRequest } from '../../contract/request.js';
 import type { RequestHandle } from '../../scheduler/client.js';
 import type { TokenHandlers } from '../../scheduler/pending.js';
+import type { Found } from '../../scheduler/pool-router.js';
 import type { Caller } from '../caller.js';
 import type { Asked } from '../openai/endpoints.js';
 import { submissionOf } from '../openai/submission.js';
@@ -42,15 +43,9 @@ export async function submit(
     const routed = await admit(services, caller, submission, `${prefix}-${randomUUID()}`);
     return { handle: await sent(services, routed, () => client.send(routed, handlers)), idempotent: false };
   }
-  const id = `${prefix}-${digest(`${caller.tenant}\0${key}`).slice(0, 32)}`;
-  await assertSame(services, id, asked);
-  const known = await client.follow(id, handlers);
+  const id = await idFor(services, caller, key, asked, prefix);
+  const known = (await client.follow(id, handlers)) ?? endedHandle(await client.find(id));
   if (known !== undefined) return { handle: known, idempotent: true };
-  const found = await client.find(id);
-  if (found?.lookup.state === 'ended' && found.lookup.outcome.kind !== 'completed') {
-    const { code, message } = found.lookup.outcome;
-    throw SluiceError.fromReason(`${code}: ${message}`);
-  }
   const routed = await admit(services, caller, submission, id);
   return { handle: await sent(services, routed, () => client.sendOnce(routed, handlers)), idempotent: true };
 }
@@ -76,16 +71,33 @@ function idempotencyKey(headers: IncomingHttpHeaders): string | undefined {
   throw new SluiceError('invalid_request', 'idempotency-key: expected 1 to 255 visible ASCII characters');
 }
 
-/** Errors: `conflict` where the id stands for another body. */
-async function assertSame(
+/**
+ * The id that a tenant's key stands for: a random one, made when the key comes first, so that who knows the key of a
+ * request does not know its id. Errors: `conflict` where the key came with another body.
+ */
+async function idFor(
   { redis, keys }: GatewayServices,
-  id: string,
+  { tenant }: Caller,
+  key: string,
   { endpoint, body }: Asked,
-): Promise<void> {
+  prefix: string,
+): Promise<string> {
   const print = digest(`${endpoint}\0${JSON.stringify(body)}`);
-  const before = await redis.set(keys.idempotency(id), print, 'EX', IDEMPOTENCY_SECONDS, 'NX', 'GET');
-  if (before === null || before === print) return;
+  const fresh = `${prefix}-${randomUUID()}`;
+  const name = keys.idempotency(digest(`${prefix}\0${tenant}\0${key}`));
+  const before = await redis.set(name, `${print} ${fresh}`, 'EX', IDEMPOTENCY_SECONDS, 'NX', 'GET');
+  if (before === null) return fresh;
+  const [printBefore, id] = before.split(' ');
+  if (printBefore === print && id !== undefined) return id;
   throw new SluiceError('conflict', 'idempotency-key: it came with another body before; use a new key');
+}
+
+/** A request whose content is gone with its end; undefined: there is none, or it has not ended. */
+function endedHandle(found: Found | undefined): RequestHandle | undefined {
+  if (found?.lookup.state !== 'ended') return undefined;
+  const { id, pool, level, model, acceptedAtMs, deadlineMs } = found.request;
+  const done = Promise.resolve(found.lookup.outcome);
+  return { id, pool, level, model, acceptedAtMs, deadlineMs, tokens: [], done };
 }
 
 function digest(text: string): string {
