@@ -28,7 +28,13 @@ beforeAll(async () => {
   engine = new HandEngine(2);
   worker = await startPoolWorker(server.url, config, 'medium', engine, 'w');
   for (const tenant of ['acme', 'rival']) {
-    const limits = { requestsPerMinute: null, tokensPerMinute: null, concurrent: null, budget: null };
+    const limits = {
+      operator: false,
+      requestsPerMinute: null,
+      tokensPerMinute: null,
+      concurrent: null,
+      budget: null,
+    };
     const fields = { tenant, name: '', maxLevel: null, beyond: 'refuse' as const, ...limits };
     tokens[tenant] = (await createKey(redis, keys, fields, Date.now())).text;
   }
