@@ -12,6 +12,8 @@ export type PlannerEvent =
   | { type: 'PAUSE'; now: number }
   | { type: 'RESUME'; now: number }
   | { type: 'SET_FLOOR'; now: number; min: number }
+  /** Plan and record only, or order again. */
+  | { type: 'SET_ADVISORY'; now: number; on: boolean }
   /** The process was restarted and goes on from its snapshot. */
   | { type: 'RESTORED'; now: number };
 

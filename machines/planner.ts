@@ -67,6 +67,14 @@ const planner = setup({
       const why = `an operator set the floor to ${event.min}`;
       return { memory: { ...context.memory, floor: event.min }, why, numbers: { floor: event.min } };
     }),
+    setAdvisory: assign(({ context, event }) => {
+      if (event.type !== 'SET_ADVISORY') return context;
+      const why = event.on
+        ? 'an operator moved it to advisory: it plans and orders nothing'
+        : 'an operator ended advisory: it orders again';
+      const memory = { ...context.memory, advisory: event.on, advised: null };
+      return { memory, why, numbers: { advisory: event.on } };
+    }),
     goOn: assign(({ context, event }, { why }: { why: string }) => {
       return { memory: resume(context.memory, event.now), why, numbers: {} };
     }),
@@ -130,6 +138,7 @@ export const plannerMachine = planner.createMachine({
     ORDER_FAILED: { guard: 'isNewest', target: '.degraded', actions: 'fail' },
     PAUSE: { target: '.paused', actions: { type: 'say', params: { why: 'paused by an operator' } } },
     SET_FLOOR: { actions: 'setFloor' },
+    SET_ADVISORY: { actions: 'setAdvisory' },
     RESTORED: { actions: { type: 'goOn', params: { why: 'restored from its snapshot after a restart' } } },
   },
   states: {

@@ -4,6 +4,7 @@ import { compareCommand } from './compare/command.js';
 import { demoCommand } from './demo/command.js';
 import { doctorCommand } from './doctor.js';
 import { engineCommand } from './engine.js';
+import { explainCommand } from './explain/command.js';
 import { forecastCommand } from './forecast.js';
 import { keysCommand } from './keys.js';
 import { configCommand, machinesCliCommand, scaleCliCommand, statusCommand } from './operate.js';
@@ -27,6 +28,7 @@ export async function main(argv: readonly string[], version: string): Promise<vo
     cancelCommand(),
     statusCommand(),
     scaleCliCommand(),
+    explainCommand(),
     demoCommand(),
     replayCommand(),
     simulateCommand(),

@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import { readEnvironment } from '../config/environment.js';
+import { SluiceError } from '../contract/errors.js';
 import { configCheck, configShow } from './config.js';
 import { machinesCommand } from './machines.js';
 import { scaleCommand } from './scale.js';
@@ -10,6 +11,14 @@ interface SystemFlags {
   config?: string;
   data?: string;
   json?: boolean;
+}
+
+interface ScaleFlags {
+  pause?: boolean;
+  resume?: boolean;
+  min?: number;
+  advisory?: boolean;
+  active?: boolean;
 }
 
 /** Options of every command that speaks to a running system. */
@@ -63,27 +72,31 @@ export function statusCommand(): Command {
 /** `sluice scale POOL`: the operator's hand on a planner. */
 export function scaleCliCommand(): Command {
   return onSystem(new Command('scale'))
-    .description("pause or resume a pool's planner, or set its floor of workers")
+    .description("pause or resume a pool's planner, set its floor of workers, or let it only advise")
     .argument('<pool>', 'pool name')
     .option('--pause', 'the planner orders nothing until it is resumed')
     .option('--resume', 'end a pause')
     .option('--min <n>', 'never fewer than n workers', Number)
+    .option('--advisory', 'the planner plans and records, and orders nothing (see `sluice explain`)')
+    .option('--active', 'end advisory: the planner orders again')
     .addHelpText('after', '\nExamples:\n  sluice scale high --min 2\n  sluice scale low --pause')
-    .action(
-      async (pool: string, flags: SystemFlags & { pause?: boolean; resume?: boolean; min?: number }) => {
-        const { config, redisUrl } = await findSystem({ configFile: flags.config, dataDir: flags.data });
-        const { pause = false, resume = false, min } = flags;
-        const namespace = config.namespace;
-        await scaleCommand({
-          redisUrl,
-          pool,
-          namespace,
-          pause,
-          resume,
-          ...(min === undefined ? {} : { min }),
-        });
-      },
-    );
+    .action(async (pool: string, flags: SystemFlags & ScaleFlags) => {
+      const { config, redisUrl } = await findSystem({ configFile: flags.config, dataDir: flags.data });
+      const { pause = false, resume = false, min, advisory, active } = flags;
+      if (advisory === true && active === true)
+        throw new SluiceError('invalid_request', 'expected --advisory or --active, got both');
+      const mode = advisory ?? (active === undefined ? undefined : !active);
+      const namespace = config.namespace;
+      await scaleCommand({
+        redisUrl,
+        pool,
+        namespace,
+        pause,
+        resume,
+        ...(min === undefined ? {} : { min }),
+        ...(mode === undefined ? {} : { advisory: mode }),
+      });
+    });
 }
 
 /** `sluice machines`: the state machines, drawn from their definitions. */

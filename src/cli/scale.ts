@@ -13,6 +13,8 @@ export interface ScaleOptions {
   resume?: boolean;
   /** Floor of workers. */
   min?: number;
+  /** True: plan and record only; false: order again. */
+  advisory?: boolean;
   /** Default `sluice`. */
   namespace?: string;
   /** Milliseconds that the planner may take; default 10,000. */
@@ -55,13 +57,15 @@ export async function scaleCommand(
   }
 }
 
-function commandOf({ pause, resume, min }: ScaleOptions): OperatorCommand {
-  const asked = [pause === true, resume === true, min !== undefined].filter(Boolean).length;
-  if (asked !== 1)
+function commandOf({ pause, resume, min, advisory }: ScaleOptions): OperatorCommand {
+  const asked = [pause === true, resume === true, min !== undefined, advisory !== undefined];
+  const count = asked.filter(Boolean).length;
+  if (count !== 1)
     throw new SluiceError(
       'invalid_request',
-      `expected one of --pause, --resume, --min N, got ${asked} of them`,
+      `expected one of --pause, --resume, --min N, --advisory, --active, got ${count} of them`,
     );
+  if (advisory !== undefined) return { type: 'advisory', on: advisory };
   if (pause === true) return { type: 'pause' };
   if (resume === true) return { type: 'resume' };
   if (min === undefined || !Number.isInteger(min) || min < 0)
@@ -105,6 +109,10 @@ function done(command: OperatorCommand): string {
       return 'resumed';
     case 'floor':
       return `keeps at least ${command.min} workers, as far as its limits allow`;
+    case 'advisory':
+      return command.on
+        ? 'advisory: it plans and records, and orders nothing until `--active`'
+        : 'orders again';
   }
 }
 

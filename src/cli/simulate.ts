@@ -1,6 +1,8 @@
 import { Command } from 'commander';
 import { loadConfig } from '../config/load.js';
 import { SluiceError } from '../contract/errors.js';
+import type { TransitionRecord } from '../contract/transition.js';
+import { jsonLines } from './explain/command.js';
 import { type OpenScenario, openScenario, scenarioOf } from '../simulator/open/scenario.js';
 import { scenarioSchema } from '../simulator/open/scenario-schema.js';
 import { simulate } from '../simulator/run/simulate.js';
@@ -23,6 +25,7 @@ interface SimulateFlags {
   skipBad?: boolean;
   json?: boolean;
   series?: string;
+  records?: string;
 }
 
 /** A progress line at most so often, ms. */
@@ -46,6 +49,7 @@ export function simulateCommand(): Command {
     .option('--cold-start <seconds>', 'cold start of every engine, instead of the configured one')
     .option('--skip-bad', 'leave broken rows out and count them')
     .option('--series <file>', 'write the time series there: CSV, or JSON for a name that ends in .json')
+    .option('--records <file>', "write every planner's decision records there, one a line (see explain)")
     .option('--json', 'print the report as JSON (docs/report.md)')
     .action((file: string, flags: SimulateFlags) => {
       process.exitCode = run(file, flags);
@@ -58,8 +62,10 @@ function run(file: string, flags: SimulateFlags): number {
   const startedMs = Date.now();
   let toldMs = startedMs;
   const note = (line: string) => process.stderr.write(`simulate: ${line}\n`);
+  const decisions: TransitionRecord[] = [];
   const result = simulate({
     ...options,
+    ...(flags.records === undefined ? {} : { onDecision: (record) => decisions.push(record) }),
     onProgress: ({ atSeconds, requests, open }) => {
       if (Date.now() - toldMs < PROGRESS_MS) return;
       toldMs = Date.now();
@@ -76,6 +82,7 @@ function run(file: string, flags: SimulateFlags): number {
   if (report.total.requests === 0)
     throw new SluiceError('invalid_request', `${file}: expected at least one request, got none`);
   note(`${report.total.requests} requests in ${seconds.toFixed(1)} s, ${result.events} events`);
+  if (flags.records !== undefined) writeOutput(flags.records, jsonLines(decisions));
   if (flags.series !== undefined) writeOutput(flags.series, seriesText(result, flags.series));
   const text =
     flags.json === true ? `${JSON.stringify(report, null, 2)}\n` : renderReport(report, options.config);

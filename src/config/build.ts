@@ -32,6 +32,7 @@ export function buildConfig(
       telemetryStaleSeconds: planner?.telemetry_stale_seconds ?? base.planner.telemetryStaleSeconds,
       windowSeconds: planner?.window_seconds ?? base.planner.windowSeconds,
       transitionsKept: planner?.transitions_kept ?? base.planner.transitionsKept,
+      decisionsKept: planner?.decisions_kept ?? base.planner.decisionsKept,
     },
     worker: {
       heartbeatSeconds: worker?.heartbeat_seconds ?? base.worker.heartbeatSeconds,

@@ -95,6 +95,11 @@ export const fileSchema = section({
       'records',
       "Transitions kept on each pool's stream.",
     ),
+    decisions_kept: integer(
+      { min: 10, max: 1_000_000 },
+      'records',
+      'Decision records kept of each pool, about 8 KB each: one for each run of the slow loop and each action.',
+    ),
   }),
   worker: section({
     heartbeat_seconds: number(

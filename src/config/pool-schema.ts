@@ -1,3 +1,4 @@
+import { AGGRESSIVENESS, LOOK_AHEADS } from './types.js';
 import { z } from 'zod';
 import { engineSchema } from './engine-schema.js';
 import { choice, described, flag, integer, number, section, text } from './fields.js';
@@ -97,17 +98,15 @@ export const poolSchema = section({
     ),
   }),
   scaling: section({
-    aggressiveness: choice(
-      ['aggressive', 'balanced', 'conservative'],
-      'How much a planner adds at once, and after how many sightings.',
-    ),
+    aggressiveness: choice(AGGRESSIVENESS, 'How much a planner adds at once, and after how many sightings.'),
     look_ahead: choice(
-      ['proactive', 'moderate', 'reactive'],
+      LOOK_AHEADS,
       'How far ahead the planner sizes for: by the forecast, by part of it, or for the load of now.',
     ),
   }),
   burst_protection: flag('On a spike, surge to what the budget allows and take nothing away until calm.'),
   cost_optimization: flag('Drain what the load no longer needs as soon as it does not need it.'),
+  advisory: flag('Plan and record, and order nothing: `sluice explain` tells what would have been done.'),
   performance_buffer: number(
     { above: 0, max: 1 },
     'share of target',

@@ -47,6 +47,7 @@ export function buildPool(
     },
     burstProtection: fields.burst_protection ?? base.burstProtection,
     costOptimization: fields.cost_optimization ?? base.costOptimization,
+    advisory: fields.advisory ?? base.advisory,
     performanceBuffer: fields.performance_buffer ?? base.performanceBuffer,
     latencyPercentile: fields.latency_percentile ?? base.latencyPercentile,
     violationsAllowed: fields.violations_allowed ?? base.violationsAllowed,

@@ -45,6 +45,7 @@ export function configFields(config: Config): FileFields & { pools: Record<strin
       telemetry_stale_seconds: planner.telemetryStaleSeconds,
       window_seconds: planner.windowSeconds,
       transitions_kept: planner.transitionsKept,
+      decisions_kept: planner.decisionsKept,
     },
     worker: {
       heartbeat_seconds: worker.heartbeatSeconds,
@@ -96,6 +97,7 @@ function poolFields(pool: PoolConfig): PoolFields {
     scaling: { aggressiveness: pool.scaling.aggressiveness, look_ahead: pool.scaling.lookAhead },
     burst_protection: pool.burstProtection,
     cost_optimization: pool.costOptimization,
+    advisory: pool.advisory,
     performance_buffer: pool.performanceBuffer,
     latency_percentile: pool.latencyPercentile,
     violations_allowed: pool.violationsAllowed,

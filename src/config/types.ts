@@ -27,10 +27,13 @@ export interface HostConfig {
   islands: number[][];
 }
 
-export type Aggressiveness = 'aggressive' | 'balanced' | 'conservative';
-export type LookAhead = 'proactive' | 'moderate' | 'reactive';
+export const AGGRESSIVENESS = ['aggressive', 'balanced', 'conservative'] as const;
+export type Aggressiveness = (typeof AGGRESSIVENESS)[number];
+export const LOOK_AHEADS = ['proactive', 'moderate', 'reactive'] as const;
+export type LookAhead = (typeof LOOK_AHEADS)[number];
 export type OverloadPolicy = 'late' | 'refuse' | 'edf';
-export type LoadPredictorName = 'constant' | 'linear' | 'arima' | 'kalman' | 'seasonal' | 'combined';
+export const LOAD_PREDICTORS = ['constant', 'linear', 'arima', 'kalman', 'seasonal', 'combined'] as const;
+export type LoadPredictorName = (typeof LOAD_PREDICTORS)[number];
 
 export interface PoolConfig {
   name: string;
@@ -54,6 +57,8 @@ export interface PoolConfig {
   scaling: { aggressiveness: Aggressiveness; lookAhead: LookAhead };
   burstProtection: boolean;
   costOptimization: boolean;
+  /** Plans are made and recorded, and nothing is ordered. */
+  advisory: boolean;
   /** 0..1: the planner plans for target x buffer. */
   performanceBuffer: number;
   /** 0..100: the percentile of TTFT and ITL that is watched. */
@@ -138,6 +143,8 @@ export interface PlannerConfig {
   windowSeconds: number;
   /** Transitions kept on each pool's stream. */
   transitionsKept: number;
+  /** Decision records kept of each pool. */
+  decisionsKept: number;
 }
 
 export interface WorkerConfig {

@@ -1,6 +1,7 @@
 import type { PoolObservation } from '../contract/observation.js';
 import { forecastRate, type RateForecast } from '../forecast/rate.js';
 import { detectBurst } from './burst.js';
+import { type Candidate, candidatesOf } from './candidates.js';
 import { growth } from './growth.js';
 import { judgeHealth } from './health.js';
 import { decisionSpan, isSlowDue, lookAheadSeconds } from './horizon.js';
@@ -11,7 +12,7 @@ import type { PlannerMemory } from './memory.js';
 import type { Plan, Proposal, Verdict } from './plan.js';
 import type { CapacityFacts, PoolPolicy } from './policy.js';
 import { judgeArrived, judgeDrained, restate, retry } from './progress.js';
-import { floorOf, same, show } from './replicas.js';
+import { fits, floorOf, same, show } from './replicas.js';
 import { shrink } from './shrink.js';
 import { expectedReplicas, type Sight } from './sight.js';
 import type { Sizing } from './sizing.js';
@@ -47,17 +48,19 @@ export function decide(input: DecideInput): Plan {
   const forecast = (over: number | null): RateForecast | null =>
     s.slow && over !== null ? forecastRate(observation.load.arrivals, policy.loadPredictor, over) : null;
   const ahead = forecast(horizon);
-  const { more, sightings } = growth(s, ratesAhead(s, horizon, ahead), idle.is);
+  const likely = ratesAhead(s, horizon, ahead);
+  const { more, sightings } = growth(s, likely, idle.is);
   const burst = detectBurst(counted(observation.load.arrivals), policy.fastIntervalSeconds);
   const spike = judgeSpike(s, burst);
   const surged = spike.is ? surge(s, burst) : null;
   const lastSpikeAtMs = spike.is ? now : memory.lastSpikeAtMs;
   const calm = judgeCalm(lastSpikeAtMs, policy, now);
   const drained = judgeDrained(s);
-  const fewer =
+  const { fewer, kept } =
     more === null && !spike.is && calm.is
       ? shrink(s, forecast(span), ratesWithin(s, span, forecast(span)))
-      : null;
+      : { fewer: null, kept: calm.is ? 'more is needed' : calm.why };
+  const candidates = idle.is ? [] : candidatesOf(s, likely);
   const floor = idle.is ? toFloor(s, idle) : null;
   const again = restate(s);
   const taken = surged ?? more ?? floor ?? fewer ?? again;
@@ -76,8 +79,7 @@ export function decide(input: DecideInput): Plan {
     fewer,
     floor,
     restate: again,
-    reason:
-      taken?.why ?? unknowns(s) ?? `enough: ${show(s.load.ready)} ready of ${show(memory.desired)} ordered`,
+    reason: taken?.why ?? unknowns(s) ?? balance(s, candidates, kept),
     numbers: {
       ready: s.load.ready.decode,
       readyPrefill: s.load.ready.prefill,
@@ -104,6 +106,7 @@ export function decide(input: DecideInput): Plan {
       spike: spike.is,
       calm: calm.is,
     },
+    candidates,
     seenGeneration: observation.grant?.generation ?? 0,
     memory: {
       ...memory,
@@ -181,6 +184,23 @@ function unknowns({ load, o }: Sight): string | null {
   return missing.length === 0 ? null : `hold: ${missing.join(', ')} unknown`;
 }
 
+/** Nothing is done: whether what is ordered is enough, too much or all that the limits allow. */
+function balance(s: Sight, candidates: readonly Candidate[], kept: string): string {
+  const { memory, load, policy } = s;
+  const ready = `${show(load.ready)} ready of ${show(memory.desired)} ordered`;
+  const now = candidates.find((one) => same(one, memory.desired));
+  const need = candidates.find((one) => one.holds);
+  if (now === undefined || need === undefined) return `enough: ${ready}`;
+  if (!now.holds && !fits(need, policy))
+    return (
+      `out of reach: ${show(need)} needed, the limits are ${policy.gpuCeiling} GPUs and ${policy.maxWorkers} workers; ` +
+      `with the ${show(memory.desired)} ordered ${now.why}`
+    );
+  if (!now.holds) return `${ready}, ${show(need)} needed: ${now.why}; not yet confirmed`;
+  if (need.gpus < now.gpus) return `enough: ${ready}; ${show(need)} would do now, kept: ${kept}`;
+  return `enough: ${ready}`;
+}
+
 /** Nothing but a retry of what was ordered before; silence while blind is no silence of the clients. */
 function holdingPlan({ observation: o, policy, memory, now }: DecideInput, blind: Verdict): Plan {
   const unknown = { is: false, why: blind.why };
@@ -208,6 +228,7 @@ function holdingPlan({ observation: o, policy, memory, now }: DecideInput, blind
       allocatorAgeSeconds: o?.allocatorAgeSeconds ?? null,
       failures: memory.failures,
     },
+    candidates: [],
     seenGeneration: o?.grant?.generation ?? 0,
     memory: {
       ...memory,

@@ -11,6 +11,10 @@ export const memorySchema = z.object({
   desired: replicasSchema,
   /** An operator's floor of decode workers; null: the configured one. */
   floor: z.number().int().min(0).nullable(),
+  /** An operator's word on advisory mode; null: as configured. */
+  advisory: z.boolean().nullable().default(null),
+  /** Replicas that were last advised, in advisory mode; null: what there is will do. */
+  advised: replicasSchema.nullable().default(null),
   /** Of the newest order. Only rises. */
   generation: z.number().int().min(0),
   /** The newest order until the allocator has answered it; it is sent again until then. */
@@ -47,6 +51,8 @@ export function freshMemory(
   return {
     desired: held,
     floor: null,
+    advisory: null,
+    advised: null,
     generation,
     order: null,
     orderedAtMs: null,

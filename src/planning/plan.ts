@@ -1,3 +1,4 @@
+import type { Candidate } from './candidates.js';
 import type { PlannerMemory } from './memory.js';
 import type { Replicas } from './replicas.js';
 
@@ -49,6 +50,8 @@ export interface Plan {
   /** In one sentence: what was seen and what follows; `hold` where something is unknown. */
   reason: string;
   numbers: PlanNumbers;
+  /** Fleets that were considered, by the slow loop. */
+  candidates: readonly Candidate[];
   /** Highest generation that the allocator has been seen to apply; 0: none. */
   seenGeneration: number;
   /** To remember until the next tick. */

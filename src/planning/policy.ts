@@ -1,44 +1,55 @@
-import type { Aggressiveness, Config, LoadPredictorName, LookAhead, PoolConfig } from '../config/types.js';
+import { z } from 'zod';
+import {
+  AGGRESSIVENESS,
+  type Config,
+  LOAD_PREDICTORS,
+  LOOK_AHEADS,
+  type PoolConfig,
+} from '../config/types.js';
 import type { WorkerModel } from '../profile/worker-model.js';
-import type { Replicas } from './replicas.js';
+import { type Replicas, replicasSchema } from './replicas.js';
 
-/** What a planner's decisions rest on, besides what it sees and what it remembers. */
-export interface PoolPolicy {
-  pool: string;
+const positive = z.number().positive();
+const share = z.number().min(0).max(1);
+
+/** What a planner's decisions rest on, besides what it sees and what it remembers. Plain JSON: records carry it. */
+export const policySchema = z.object({
+  pool: z.string(),
   /** GPUs per worker, by role. */
-  tp: Replicas;
+  tp: replicasSchema,
   /** GPUs that the pool may hold. */
-  gpuCeiling: number;
-  maxWorkers: number;
+  gpuCeiling: z.number(),
+  maxWorkers: z.number(),
   /** Floor of decode/aggregated workers where no operator set another. */
-  minWorkers: number;
-  thresholds: PoolConfig['scaleUpThreshold'];
-  aggressiveness: Aggressiveness;
-  lookAhead: LookAhead;
-  burstProtection: boolean;
-  costOptimization: boolean;
-  /** 0..1 */
-  buffer: number;
+  minWorkers: z.number(),
+  thresholds: z.object({ prefillQueue: z.number(), decodeKv: z.number() }),
+  aggressiveness: z.enum(AGGRESSIVENESS),
+  lookAhead: z.enum(LOOK_AHEADS),
+  burstProtection: z.boolean(),
+  costOptimization: z.boolean(),
+  /** Plans are made and recorded, and nothing is ordered, unless an operator says otherwise. */
+  advisory: z.boolean(),
+  buffer: share,
   /** 0..100 */
-  latencyPercentile: number;
-  /** 0..1 */
-  violationsAllowed: number;
-  loadPredictor: LoadPredictorName;
-  targets: PoolConfig['targets'];
-  disaggregated: boolean;
+  latencyPercentile: z.number(),
+  violationsAllowed: share,
+  loadPredictor: z.enum(LOAD_PREDICTORS),
+  targets: z.object({ ttftSeconds: positive, itlSeconds: positive }),
+  disaggregated: z.boolean(),
   /** Prefill workers held beside at least one decode worker; 0 where disaggregation is off. */
-  minPrefill: number;
-  idleAfterSeconds: number;
-  burstCalmSeconds: number;
-  fastIntervalSeconds: number;
-  adjustmentIntervalSeconds: number;
-  telemetryStaleSeconds: number;
-  windowSeconds: number;
+  minPrefill: z.number(),
+  idleAfterSeconds: z.number(),
+  burstCalmSeconds: z.number(),
+  fastIntervalSeconds: z.number(),
+  adjustmentIntervalSeconds: z.number(),
+  telemetryStaleSeconds: z.number(),
+  windowSeconds: z.number(),
   /** The allocator counts as silent after so long. */
-  allocatorSilentSeconds: number;
+  allocatorSilentSeconds: z.number(),
   /** An order that is not confirmed after so long counts as failing. */
-  orderOverdueSeconds: number;
-}
+  orderOverdueSeconds: z.number(),
+});
+export type PoolPolicy = z.output<typeof policySchema>;
 
 /** The policy of one pool; `tp` is what `auto` came to. */
 export function policyOf(config: Config, pool: PoolConfig, tp: Replicas): PoolPolicy {
@@ -55,6 +66,7 @@ export function policyOf(config: Config, pool: PoolConfig, tp: Replicas): PoolPo
     lookAhead: pool.scaling.lookAhead,
     burstProtection: pool.burstProtection,
     costOptimization: pool.costOptimization,
+    advisory: pool.advisory,
     buffer: pool.performanceBuffer,
     latencyPercentile: pool.latencyPercentile,
     violationsAllowed: pool.violationsAllowed,

@@ -33,7 +33,7 @@ interface Limits {
   maxWorkers: number;
 }
 
-function gpusOf(r: Replicas, policy: Limits): number {
+export function gpusOf(r: Replicas, policy: Limits): number {
   return r.prefill * policy.tp.prefill + r.decode * policy.tp.decode;
 }
 

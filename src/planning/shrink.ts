@@ -4,7 +4,7 @@ import type { Proposal } from './plan.js';
 import { exceeds, floorOf, NONE, type Replicas, show } from './replicas.js';
 import type { Sight } from './sight.js';
 import type { RatesAhead } from './rates.js';
-import { fixed, percent } from './words.js';
+import { fixed, percent, seconds } from './words.js';
 
 /** What stays must carry the forecast (and one deviation) this many times over, so that it is not wanted back soon. */
 const MARGIN = 1.2;
@@ -22,35 +22,42 @@ const SILENT_RPS = 1e-3;
 /**
  * Cost optimisation, in the slow loop only: one worker fewer, where everything is known, nothing is in flight, the last
  * scale-up is two cold starts old, and what stays carries the forecast over one cold start and one interval with
- * a margin. Null: none, or unknown.
+ * a margin. Without one, why not.
  */
 export function shrink(
   s: Sight,
   ahead: RateForecast | null,
   within: readonly RatesAhead[] | null,
-): Proposal | null {
+): { fewer: Proposal | null; kept: string } {
   const { memory, policy, o } = s;
+  const keep = (kept: string) => ({ fewer: null, kept });
   const draining = o.workers.decode.draining + o.workers.prefill.draining;
-  if (!s.slow || s.short || memory.order !== null || draining > 0) return null;
-  if (!policy.costOptimization && s.prospects === null) return null;
+  if (!s.slow) return keep('only the slow loop takes away');
+  if (s.short || memory.order !== null || draining > 0) return keep('the last order is not done yet');
+  if (!policy.costOptimization && s.prospects === null) return keep('cost optimisation is off');
   const sinceMore = memory.lastMoreAtMs === null ? null : s.now - memory.lastMoreAtMs;
-  if (sinceMore === null ? !policy.costOptimization : sinceMore < holdMs(s)) return null;
-  if (ahead === null || s.load.waiting === null || o.load.running === null) return null;
+  if (sinceMore === null && !policy.costOptimization)
+    return keep('cost optimisation is off and nothing was added');
+  if (sinceMore !== null && sinceMore < holdMs(s))
+    return keep(`more was ordered ${seconds(sinceMore)} ago, held for ${seconds(holdMs(s))}`);
+  if (ahead === null || s.load.waiting === null || o.load.running === null)
+    return keep('the load is not known well enough');
   const floor = floorOf(memory.floor ?? policy.minWorkers, policy);
   for (const after of candidates(memory.desired)) {
     if (exceeds(floor, after)) continue;
     if (s.prospects !== null && after.decode > 0) {
       const words = isPlanned(after, s, within);
-      if (words !== null) return { replicas: after, why: words };
+      if (words !== null) return { fewer: { replicas: after, why: words }, kept: '' };
       continue;
     }
     if (!carries(after, s, ahead)) continue;
     const why =
       `${show(after)} carry the ${fixed(ahead.peak)} +- ${fixed(ahead.sd)} requests/s ` +
       `forecast within ${fixed(ahead.horizonSeconds)} s`;
-    return { replicas: after, why: after.decode === 0 ? 'nothing runs, waits or is forecast' : why };
+    const words = after.decode === 0 ? 'nothing runs, waits or is forecast' : why;
+    return { fewer: { replicas: after, why: words }, kept: '' };
   }
-  return null;
+  return keep('one fewer would not keep the level with its margin over all of a cold start and an interval');
 }
 
 /** Without cost optimisation a pool gives a worker up only after a long calm. */

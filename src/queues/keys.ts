@@ -68,10 +68,6 @@ export class Keys {
   }
 
   // Planner.
-  /** The newest forecast that it planned by. */
-  plannerOutlook(pool: string): string {
-    return `${this.poolPrefix(pool)}:planner:outlook`;
-  }
   plannerSnapshot(pool: string): string {
     return `${this.poolPrefix(pool)}:planner:snapshot`;
   }
@@ -89,6 +85,10 @@ export class Keys {
   }
   transitions(pool: string): string {
     return `${this.poolPrefix(pool)}:planner:transitions`;
+  }
+  /** Every plan of the slow loop and every transition, with the fleets that were considered. */
+  decisions(pool: string): string {
+    return `${this.poolPrefix(pool)}:planner:decisions`;
   }
 
   // GPUs.
@@ -111,11 +111,6 @@ export class Keys {
   }
   /** Queue of webhooks that wait for the end of their request; under `tenants()` as prefix. */
   readonly webhooksQueue = 'webhooks';
-
-  // The dashboard's own: time lines, audit log.
-  dashboard(...parts: string[]): string {
-    return [`{${this.namespace}:dashboard}`, ...parts].join(':');
-  }
 
   // Roles (ingress, planner, allocator, supervisor): hash role id -> heartbeat JSON.
   roles(): string {

@@ -146,6 +146,7 @@ describe('createEngine', () => {
     scaling: { aggressiveness: 'balanced', lookAhead: 'moderate' },
     burstProtection: false,
     costOptimization: false,
+    advisory: false,
     performanceBuffer: 0.8,
     latencyPercentile: 95,
     violationsAllowed: 0.05,

@@ -81,7 +81,6 @@ async function looksWithinTenSeconds(config: Config): Promise<number> {
         commands: async () => [],
         commit: async () => true,
         saveMind: async () => {},
-        saveOutlook: async () => {},
       },
       outbox: { send: async () => {}, failure: async () => null },
       observe: async () => {

@@ -3,6 +3,10 @@ import type { Config } from '../../src/config/types.js';
 import type { Plan } from '../../src/planning/plan.js';
 import { endFigures } from '../../src/telemetry/figures.js';
 import { bucketOf } from '../../src/telemetry/sketch.js';
+import { freshMemory } from '../../src/planning/memory.js';
+import { policyOf } from '../../src/planning/policy.js';
+import { beginning } from '../../src/scheduler/planner-loop/snapshot.js';
+import { tick } from '../../src/scheduler/planner-loop/step.js';
 import { observation } from '../planning/support.js';
 import { type Knob, poolKnob, poolOf } from './knob.js';
 import { busy, factsOf, more, NOW, observe, planOf, ramp } from './looks.js';
@@ -145,6 +149,27 @@ export const PLANNING: Knob[] = [
     to: true,
     see: (config) => planOf(config, busy(2), { ordered: 2 }).fewer?.replicas ?? null,
     show: (before, after) => expect([before, after]).toEqual([null, decode(1)]),
+  }),
+  poolKnob('advisory', {
+    says: 'what the floor asks for is ordered, or only advised',
+    to: true,
+    see: (config) => {
+      const begin = beginning('p', freshMemory({ prefill: 0, decode: 0 }, 0, NOW), 0, NOW);
+      const policy = policyOf(config, poolOf(config), { prefill: 1, decode: 1 });
+      const seen = observation({ arrivals: 1 });
+      const { snapshot, record } = tick(begin, {
+        observation: seen,
+        policy,
+        facts: factsOf(config),
+        now: NOW,
+      });
+      return [snapshot.memory.order?.decode ?? null, record?.advice?.decode ?? null];
+    },
+    show: (before, after) =>
+      expect([before, after]).toEqual([
+        [1, null],
+        [null, 1],
+      ]),
   }),
   poolKnob('performance_buffer', {
     says: 'planned for the whole target, the same queue is no shortage and a worker carries more',

@@ -56,10 +56,19 @@ export const QUEUES: Knob[] = [
     },
     show: (before, after) => expect([before, after]).toEqual(['open', 'missing']),
   }),
+  knob('planner.decisions_kept', {
+    says: 'the stream of decision records is cut to about so many',
+    to: 10,
+    see: (config, room) => recordsKept(config, room, 'decisions'),
+    show: (before, after) => {
+      expect(before).toBe(600);
+      expect(after).toBeLessThan(300);
+    },
+  }),
   knob('planner.transitions_kept', {
     says: 'a stream of 600 transitions keeps about the newest ten, where it may not keep 10,000',
     to: 10,
-    see: transitionsKept,
+    see: (config, room) => recordsKept(config, room, 'transitions'),
     show: (before, after) => {
       expect(before).toBe(600);
       // Redis trims whole nodes of its stream.
@@ -198,9 +207,12 @@ async function queueOf(config: Config, room: Room, tokens: number): Promise<stri
   return (await router.queues.prefill.getJob('r1')) === undefined ? 'decode' : 'prefill';
 }
 
-async function transitionsKept(config: Config, room: Room): Promise<number> {
+async function recordsKept(config: Config, room: Room, stream: 'transitions' | 'decisions'): Promise<number> {
   const { redis, keys } = await emptyRedis(config, room);
-  const store = new PlannerStore(redis, keys, 'p', 'a planner', 60_000, config.planner.transitionsKept);
+  const store = new PlannerStore(redis, keys, 'p', 'a planner', 60_000, {
+    transitions: config.planner.transitionsKept,
+    decisions: config.planner.decisionsKept,
+  });
   const memory = freshMemory({ prefill: 0, decode: 1 }, 1, 0);
   const snapshot = beginning('p', memory, 0, 0);
   const record = (sequence: number): TransitionRecord => ({
@@ -217,13 +229,10 @@ async function transitionsKept(config: Config, room: Room): Promise<number> {
     basis: { memory, facts: null, event: {} },
   });
   for (let at = 0; at < 600; at += 20) {
-    await store.commit(
-      snapshot,
-      Array.from({ length: 20 }, (_, k) => record(at + k)),
-      0,
-    );
+    const records = Array.from({ length: 20 }, (_, k) => record(at + k));
+    await store.commit(snapshot, records, 0, records);
   }
-  return redis.xlen(keys.transitions('p'));
+  return redis.xlen(keys[stream]('p'));
 }
 
 async function startWorker(config: Config, { redisUrl }: Room, engine: HandEngine): Promise<void> {

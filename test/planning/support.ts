@@ -20,6 +20,7 @@ export function policy(overrides: Partial<PoolPolicy> = {}): PoolPolicy {
     lookAhead: 'proactive',
     burstProtection: false,
     costOptimization: false,
+    advisory: false,
     buffer: 0.5,
     latencyPercentile: 90,
     violationsAllowed: 0.1,

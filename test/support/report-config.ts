@@ -16,6 +16,7 @@ const pool = (name: string, ceiling: number, violationsAllowed: number): PoolCon
   scaling: { aggressiveness: 'balanced', lookAhead: 'reactive' },
   burstProtection: false,
   costOptimization: false,
+  advisory: false,
   performanceBuffer: 0.9,
   latencyPercentile: 95,
   violationsAllowed,
@@ -43,6 +44,7 @@ export const testConfig: Config = {
     telemetryStaleSeconds: 5,
     windowSeconds: 30,
     transitionsKept: 100,
+    decisionsKept: 100,
   },
   worker: { heartbeatSeconds: 1, leaseSeconds: 3, drainSeconds: 5, maxRestarts: 3, restartBackoffSeconds: 1 },
   queues: {

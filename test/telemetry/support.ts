@@ -18,6 +18,7 @@ export const pool: PoolConfig = {
   scaling: { aggressiveness: 'aggressive', lookAhead: 'proactive' },
   burstProtection: true,
   costOptimization: false,
+  advisory: false,
   performanceBuffer: 0.8,
   latencyPercentile: 90,
   violationsAllowed: 0.05,
@@ -44,6 +45,7 @@ export const config: Config = {
     telemetryStaleSeconds: 5,
     windowSeconds: 60,
     transitionsKept: 1000,
+    decisionsKept: 100,
   },
   worker: {
     heartbeatSeconds: 1,

@@ -10,8 +10,10 @@ import { SluiceError } from '../../contract/errors.js';
 import { PromptWriter } from '../../simulator/workload/prompts.js';
 import { shapedArrivals } from '../../simulator/workload/shape.js';
 import { StatusCollector } from '../../telemetry/status.js';
+import { jsonLines, recordsOf } from '../explain/command.js';
 import { INTERRUPTED, interruptible } from '../report/interrupt.js';
 import { numberOption, seedOption } from '../report/options.js';
+import { writeOutput } from '../report/output.js';
 import { INTERRUPTED_NOTE, renderClientSide, renderFailures, renderReport } from '../report/render.js';
 import { type MeasuredRun, measureLoad } from '../report/session.js';
 import { openSystem } from '../system.js';
@@ -29,6 +31,7 @@ interface DemoFlags {
   seed: string;
   data?: string;
   config?: string;
+  records?: string;
 }
 
 /** `sluice demo`: a system of its own, two minutes of load, and a report that says whether every promise was kept. */
@@ -39,6 +42,7 @@ export function demoCommand(): Command {
     .option('--seed <n>', 'seed of arrivals, lengths and prompts', '1')
     .option('--data <dir>', 'folder of Redis data and logs, kept (default: a temporary one)')
     .option('-c, --config <file>', `configuration file (default: ${CONFIG})`)
+    .option('--records <file>', "write every planner's decision records there, one a line (see explain)")
     .option('--json', 'print the report as JSON (docs/report.md)')
     .addHelpText(
       'after',
@@ -69,6 +73,7 @@ async function demo(flags: DemoFlags): Promise<number> {
       try {
         note(`${arrivals.length} requests over ${seconds} s`);
         run = await show(config, system.redisUrl, arrivals, signal, note);
+        if (flags.records !== undefined) await keepRecords(config, system.redisUrl, flags.records, note);
       } finally {
         await system.stop();
         if (readEnvironment().redisUrl !== null) await forgetNamespace(system.redisUrl, config);
@@ -78,6 +83,26 @@ async function demo(flags: DemoFlags): Promise<number> {
   } finally {
     if (flags.data === undefined) rmSync(dataDir, { recursive: true, force: true });
   }
+}
+
+/** The decision records of all pools, in order of time. */
+async function keepRecords(
+  config: Config,
+  redisUrl: string,
+  file: string,
+  note: (line: string) => void,
+): Promise<void> {
+  const all = await Promise.all(
+    Object.keys(config.pools).map((pool) =>
+      recordsOf(config, redisUrl, pool, {
+        count: Number.POSITIVE_INFINITY,
+        untilMs: Number.POSITIVE_INFINITY,
+      }),
+    ),
+  );
+  const records = all.flat().toSorted((a, b) => a.atMs - b.atMs);
+  writeOutput(file, jsonLines(records));
+  note(`${records.length} decision records written to ${file}`);
 }
 
 async function show(

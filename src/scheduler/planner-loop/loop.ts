@@ -3,7 +3,6 @@ import type { PlannerEvent } from '../../../machines/planner-types.js';
 import { unreachable } from '../../contract/errors.js';
 import type { PoolObservation } from '../../contract/observation.js';
 import type { OperatorCommand, PlannerState, TransitionRecord } from '../../contract/transition.js';
-import type { Outlook } from '../../planning/outlook.js';
 import type { PoolPolicy } from '../../planning/policy.js';
 import type { PlannerMind } from './mind.js';
 import type { Outbox } from './outbox.js';
@@ -20,7 +19,7 @@ type Mind = Pick<PlannerMind, 'look' | 'save'>;
 /** What a loop works with; the edges of the process. */
 export interface LoopParts {
   policy: PoolPolicy;
-  store: Pick<PlannerStore, 'hold' | 'release' | 'commands' | 'commit' | 'saveMind' | 'saveOutlook'>;
+  store: Pick<PlannerStore, 'hold' | 'release' | 'commands' | 'commit' | 'saveMind'>;
   outbox: Pick<Outbox, 'send' | 'failure'>;
   observe(nowMs: number): Promise<PoolObservation>;
   /** Where to begin, asked for once the right to act is held. */
@@ -40,9 +39,8 @@ export class PlannerLoop {
   #snapshot: PlannerSnapshot | null = null;
   #mind: Mind | null = null;
   #mindSavedAtMs = 0;
-  /** A forecast that was made and not shown yet. */
-  #outlook: Outlook | null = null;
   #unpublished: TransitionRecord[] = [];
+  #decisions: TransitionRecord[] = [];
   #round: { sinceMs: number; ended: Promise<void> } | null = null;
   #timer: NodeJS.Timeout | undefined;
   #away = false;
@@ -110,8 +108,6 @@ export class PlannerLoop {
     for (const command of commands) this.#obey(command, now);
     this.#tick(observation, now);
     await this.#commitAndAct(commands.length);
-    if (this.#outlook !== null) await parts.store.saveOutlook(this.#outlook, now);
-    this.#outlook = null;
     if (this.#mind === null || now - this.#mindSavedAtMs < MIND_SAVED_MS) return;
     this.#mindSavedAtMs = now;
     await parts.store.saveMind(this.#mind.save());
@@ -131,6 +127,7 @@ export class PlannerLoop {
     const { snapshot, restored, mind } = await parts.restore(now);
     this.#mind = mind;
     this.#unpublished = [];
+    this.#decisions = [];
     this.#snapshot = snapshot;
     const { state, memory } = snapshot;
     parts.log.info({ pool, state, generation: memory.generation, restored }, 'planner acts');
@@ -143,12 +140,14 @@ export class PlannerLoop {
     const snapshot = this.#snapshot;
     if (snapshot === null) return;
     const records = [...this.#unpublished];
-    if (!(await parts.store.commit(snapshot, records, commandsTaken))) {
+    const decisions = [...this.#decisions];
+    if (!(await parts.store.commit(snapshot, records, commandsTaken, decisions))) {
       parts.log.warn({ pool: parts.policy.pool }, 'another planner acts now: giving way');
       this.#snapshot = null;
       return;
     }
     this.#unpublished = this.#unpublished.slice(records.length);
+    this.#decisions = this.#decisions.slice(decisions.length);
     const { order } = snapshot.memory;
     if (order !== null) await parts.outbox.send(order);
     await parts.beat(snapshot.state, parts.clock());
@@ -171,8 +170,9 @@ export class PlannerLoop {
 
   #take(next: (before: PlannerSnapshot) => Step): void {
     if (this.#snapshot === null) return;
-    const { snapshot, record } = next(this.#snapshot);
+    const { snapshot, record, decision } = next(this.#snapshot);
     this.#snapshot = snapshot;
+    if (decision !== null) this.#decisions.push(decision);
     if (record === null) return;
     this.#unpublished.push(record);
     const { pool, from, to, event, order } = record;
@@ -195,9 +195,8 @@ export class PlannerLoop {
     const { policy } = this.parts;
     this.#take((before) => {
       const known = this.#mind?.look(observation, before.memory, now);
-      if (known?.outlook != null && known.outlook.leads.length > 0) this.#outlook = known.outlook;
       return known === undefined
-        ? { snapshot: before, record: null }
+        ? { snapshot: before, record: null, decision: null }
         : tick(before, { observation, policy, ...known, now });
     });
   }
@@ -211,6 +210,8 @@ function eventOf(command: OperatorCommand, now: number): PlannerEvent {
       return { type: 'RESUME', now };
     case 'floor':
       return { type: 'SET_FLOOR', now, min: command.min };
+    case 'advisory':
+      return { type: 'SET_ADVISORY', now, on: command.on };
     default:
       return unreachable(command);
   }

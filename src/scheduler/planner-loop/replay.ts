@@ -3,7 +3,8 @@ import { SluiceError } from '../../contract/errors.js';
 import type { TransitionRecord } from '../../contract/transition.js';
 import { memorySchema } from '../../planning/memory.js';
 import { outlookSchema } from '../../planning/outlook.js';
-import type { PoolPolicy } from '../../planning/policy.js';
+import { type PoolPolicy, policySchema } from '../../planning/policy.js';
+import { same } from '../../planning/replicas.js';
 import type { PlannerSnapshot } from './snapshot.js';
 import { step, tick } from './step.js';
 
@@ -16,6 +17,7 @@ const eventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('PAUSE'), now }),
   z.object({ type: z.literal('RESUME'), now }),
   z.object({ type: z.literal('SET_FLOOR'), now, min: z.number().int().min(0) }),
+  z.object({ type: z.literal('SET_ADVISORY'), now, on: z.boolean() }),
   z.object({ type: z.literal('RESTORED'), now }),
 ]);
 const workerModelSchema = z.object({
@@ -37,32 +39,42 @@ const basisSchema = z.object({
     })
     .nullable(),
   outlook: outlookSchema.nullable().default(null),
+  policy: policySchema.optional(),
   event: eventSchema,
 });
 
 /**
- * Computes a published transition again from its record alone and the pool's policy at that time; under the same policy
- * and code it equals the record; null: nothing would change now.
+ * Computes a decision again from its record alone; under the same code it equals the record; null: nothing would be kept of
+ * it now. `policy`: another than the one that the record holds.
  * Errors: `invalid_request` when the record does not hold what it rested on.
  */
-export function recompute(record: TransitionRecord, policy: PoolPolicy): TransitionRecord | null {
+export function recompute(record: TransitionRecord, policy?: PoolPolicy): TransitionRecord | null {
   const parsed = basisSchema.safeParse(record.basis);
   if (!parsed.success)
     throw new SluiceError(
       'invalid_request',
-      `transition ${record.sequence} of ${record.pool} does not hold what it rested on`,
+      `record ${record.sequence} of ${record.pool} does not hold what it rested on`,
     );
   const { memory, facts, outlook, event } = parsed.data;
   const before: PlannerSnapshot = {
     version: 1,
     pool: record.pool,
     state: record.from,
-    sequence: record.sequence - 1,
+    sequence: record.sequence - (isRoutine(record) ? 0 : 1),
     atMs: record.atMs,
     why: '',
     memory,
   };
-  if (event.type !== 'TICK') return step(before, event).record;
-  if (facts === null) return null;
-  return tick(before, { observation: record.observation, policy, facts, outlook, now: event.now }).record;
+  if (event.type !== 'TICK') return step(before, event).decision;
+  const under = policy ?? parsed.data.policy;
+  if (facts === null || under === undefined) return null;
+  const { observation } = record;
+  return tick(before, { observation, policy: under, facts, outlook, now: event.now }).decision;
+}
+
+/** A plan that changed nothing, and was not published. */
+function isRoutine({ event, from, to, order, advice = null, basis }: TransitionRecord): boolean {
+  if (event !== 'TICK' || from !== to || order !== null) return false;
+  const advised = memorySchema.safeParse(basis?.memory).data?.advised ?? null;
+  return advice === null || (advised !== null && same(advice, advised));
 }

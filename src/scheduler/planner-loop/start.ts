@@ -59,14 +59,10 @@ export function startPlanner(
   const outbox = new Outbox(producer, keys, pool.priority);
   const id = `planner-${pool.name}-${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
   const lockMs = Math.max(MIN_LOCK_MS, LOCK_INTERVALS * policy.fastIntervalSeconds * 1000);
-  const store = new PlannerStore(
-    redis,
-    keys,
-    pool.name,
-    id,
-    Math.round(lockMs),
-    config.planner.transitionsKept,
-  );
+  const store = new PlannerStore(redis, keys, pool.name, id, Math.round(lockMs), {
+    transitions: config.planner.transitionsKept,
+    decisions: config.planner.decisionsKept,
+  });
   const startedAtMs = Date.now();
   const loop = new PlannerLoop({
     policy,

@@ -6,7 +6,6 @@ import {
   transitionSchema,
 } from '../../contract/transition.js';
 import type { LoadWatchState } from '../../planning/load-watch.js';
-import type { Outlook, StoredOutlook } from '../../planning/outlook.js';
 import type { Keys } from '../../queues/keys.js';
 import { luaScript } from '../../queues/script.js';
 import { type PlannerSnapshot, snapshotSchema } from './snapshot.js';
@@ -29,13 +28,14 @@ export class PlannerStore {
     /** Id of this planner, unlike any other's. */
     private readonly owner: string,
     private readonly lockMs: number,
-    private readonly transitionsKept: number,
+    private readonly kept: { transitions: number; decisions: number },
   ) {
     this.#keys = [
       names.plannerLock(pool),
       names.plannerSnapshot(pool),
       names.transitions(pool),
       names.operator(pool),
+      names.decisions(pool),
     ];
   }
 
@@ -68,12 +68,6 @@ export class PlannerStore {
     await this.redis.set(this.names.plannerMind(this.pool), JSON.stringify(state));
   }
 
-  /** Shows what the planner looks ahead to. */
-  async saveOutlook(outlook: Outlook, nowMs: number): Promise<void> {
-    const stored: StoredOutlook = { atMs: nowMs, outlook };
-    await this.redis.set(this.names.plannerOutlook(this.pool), JSON.stringify(stored));
-  }
-
   /** Moves the stored snapshot out of the way. Returns the key of the list that holds it now. */
   async setAside(): Promise<string> {
     const to = this.names.plannerSetAside(this.pool);
@@ -101,14 +95,17 @@ export class PlannerStore {
     snapshot: PlannerSnapshot,
     records: readonly TransitionRecord[],
     commandsTaken: number,
+    decisions: readonly TransitionRecord[] = [],
   ): Promise<boolean> {
     const reply = await commitScript(this.redis, this.#keys, [
       this.owner,
       this.lockMs,
       JSON.stringify(snapshot),
       commandsTaken,
-      this.transitionsKept,
-      ...records.map((record) => JSON.stringify(record)),
+      this.kept.transitions,
+      this.kept.decisions,
+      records.length,
+      ...[...records, ...decisions].map((record) => JSON.stringify(record)),
     ]);
     return reply === 1;
   }

@@ -33,6 +33,8 @@ export interface SimulateOptions {
   /** Who scales each pool; default: Sluice's planner. */
   scaler?: (input: ScalerInput) => Scaler;
   onRecord?: (record: TransitionRecord) => void;
+  /** Every plan of the slow loop and every transition. */
+  onDecision?: (record: TransitionRecord) => void;
   /** Called about once for each interval of the series. */
   onProgress?: (progress: SimProgress) => void;
   /** Asked about once for each interval: true ends the run there, with what has been counted so far. */

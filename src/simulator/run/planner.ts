@@ -36,8 +36,9 @@ export class SluicePlanner implements Scaler {
     return this.#snapshot.memory.order;
   }
 
-  #take({ snapshot, record }: Step): void {
+  #take({ snapshot, record, decision }: Step): void {
     this.#snapshot = snapshot;
+    if (decision !== null) this.input.onDecision?.(decision);
     if (record === null) return;
     this.steps.push(stepOf(record));
     this.input.onRecord?.(record);

@@ -23,4 +23,5 @@ export interface ScalerInput {
   nowMs: number;
   /** Wants each transition record; absent: nobody does. */
   onRecord?: ((record: TransitionRecord) => void) | undefined;
+  onDecision?: ((record: TransitionRecord) => void) | undefined;
 }

@@ -95,7 +95,7 @@ export class SimSystem {
   }
 
   #addPool(name: string, engine: PoolEngine | undefined): void {
-    const { config, onRecord } = this.options;
+    const { config, onRecord, onDecision } = this.options;
     const pool = config.pools[name];
     if (pool === undefined || pool.engine.kind !== 'sim' || engine === undefined)
       throw new SluiceError(
@@ -115,7 +115,14 @@ export class SimSystem {
     });
     const policy = policyOf(config, pool, { prefill: engine.tp.prefill, decode: engine.tp.vllm });
     const makeScaler = this.options.scaler ?? ((input) => new SluicePlanner(input));
-    const scaler = makeScaler({ pool, policy, profile: engine.profile, nowMs: ORIGIN_MS, onRecord });
+    const scaler = makeScaler({
+      pool,
+      policy,
+      profile: engine.profile,
+      nowMs: ORIGIN_MS,
+      onRecord,
+      onDecision,
+    });
     const sim = new SimPool(
       pool,
       { vllm: optionsOf('vllm'), prefill: optionsOf('prefill') },

@@ -48,7 +48,10 @@ function planner(seen: () => Parameters<typeof observation>[0], id = 'a', kept =
   const connection = connect(server.url, 'plain');
   connections.push(connection);
   const log = pino({ level: 'info' }, { write: (line: string) => void logged.push(JSON.parse(line).msg) });
-  const store = new PlannerStore(connection, keys, 'p', id, 3000, kept);
+  const store = new PlannerStore(connection, keys, 'p', id, 3000, {
+    transitions: kept,
+    decisions: kept,
+  });
   const outbox = new Outbox(connection, keys, 2);
   const loop = new PlannerLoop({
     policy: policy({ minWorkers: 1 }),

@@ -2,8 +2,10 @@
 Writes what one tick of a planner came to, all of it or nothing, and keeps the planner's right to act. A planner that was
 paused and lost that right to another writes nothing.
 KEYS[1] lock   KEYS[2] snapshot   KEYS[3] transition stream   KEYS[4] list of operator commands
+KEYS[5] stream of decisions
 ARGV[1] owner   ARGV[2] lock time to live, ms   ARGV[3] snapshot JSON   ARGV[4] operator commands taken
-ARGV[5] transitions kept (about)   ARGV[6..] transition records, JSON
+ARGV[5] transitions kept (about)   ARGV[6] decisions kept (about)   ARGV[7] transitions that follow
+ARGV[8..] transition records, then decision records, JSON
 reply   1, or 0: another planner has the right
 ]]
 local holder = redis.call('GET', KEYS[1])
@@ -11,7 +13,11 @@ if holder and holder ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 redis.call('SET', KEYS[2], ARGV[3])
 if tonumber(ARGV[4]) > 0 then redis.call('LTRIM', KEYS[4], ARGV[4], -1) end
-for i = 6, #ARGV do
+local last = 7 + tonumber(ARGV[7])
+for i = 8, last do
   redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[5], '*', 'record', ARGV[i])
+end
+for i = last + 1, #ARGV do
+  redis.call('XADD', KEYS[5], 'MAXLEN', '~', ARGV[6], '*', 'record', ARGV[i])
 end
 return 1

@@ -1,0 +1,91 @@
+import { isDeepStrictEqual } from 'node:util';
+import { createReadStream } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { SluiceError } from '../../contract/errors.js';
+import { type TransitionRecord, transitionSchema } from '../../contract/transition.js';
+import { recompute } from '../../scheduler/planner-loop/replay.js';
+
+/** What came of computing the records of a file again. */
+export interface Replay {
+  records: number;
+  /** Recomputed to the same answer. */
+  same: number;
+  differ: Difference[];
+}
+
+interface Difference {
+  line: number;
+  pool: string;
+  sequence: number;
+  atMs: number;
+  /** Fields of the record that are not the same, with both sides. */
+  fields: { name: string; recorded: unknown; recomputed: unknown }[];
+}
+
+/**
+ * Computes every record of a JSONL file again, from what it rested on alone.
+ * @throws SluiceError not_found without such a file, invalid_request with line and reason where a line is no record.
+ */
+export async function replayFile(file: string): Promise<Replay> {
+  const replay: Replay = { records: 0, same: 0, differ: [] };
+  let number = 0;
+  for await (const text of linesOf(file)) {
+    number++;
+    if (text.trim() === '') continue;
+    const record = parsed(text, `${file}:${number}`);
+    replay.records++;
+    const fields = differences(record, recompute(record));
+    if (fields.length === 0) replay.same++;
+    else
+      replay.differ.push({
+        line: number,
+        pool: record.pool,
+        sequence: record.sequence,
+        atMs: record.atMs,
+        fields,
+      });
+  }
+  if (replay.records === 0)
+    throw new SluiceError('invalid_request', `${file}: expected decision records, one a line, got none`);
+  return replay;
+}
+
+async function* linesOf(file: string): AsyncGenerator<string> {
+  const stream = createReadStream(file, 'utf8');
+  try {
+    yield* createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY });
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT')
+      throw new SluiceError('not_found', `expected a file of decision records at ${file}, found none`);
+    throw error;
+  } finally {
+    stream.destroy();
+  }
+}
+
+function parsed(text: string, where: string): TransitionRecord {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new SluiceError('invalid_request', `${where}: expected a decision record in JSON, got other text`);
+  }
+  const result = transitionSchema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  throw new SluiceError(
+    'invalid_request',
+    `${where}: expected a decision record, ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'not one'}`,
+  );
+}
+
+/** As JSON carries them: a field that is absent and one that is undefined are the same. */
+function differences(recorded: TransitionRecord, recomputed: TransitionRecord | null): Difference['fields'] {
+  const plain = (value: unknown): unknown =>
+    value === undefined ? undefined : JSON.parse(JSON.stringify(value));
+  const a: Record<string, unknown> = { ...recorded };
+  const b: Record<string, unknown> = { ...recomputed };
+  return [...new Set([...Object.keys(a), ...Object.keys(b)])]
+    .filter((name) => !isDeepStrictEqual(plain(a[name]), plain(b[name])))
+    .map((name) => ({ name, recorded: a[name], recomputed: b[name] }));
+}

@@ -1,0 +1,68 @@
+import { needFor } from './need.js';
+import type { RatesAhead } from './rates.js';
+import { atLeast, fits, floorOf, gpusOf, type Replicas, same } from './replicas.js';
+import type { Sight } from './sight.js';
+import { percent } from './words.js';
+
+/** Fleet sizes on each side of what is ordered and of what is needed that are looked at. */
+const BESIDE = 1;
+/** Most sizes looked at. */
+const MOST = 8;
+
+/** One fleet that a plan considered. */
+export interface Candidate {
+  prefill: number;
+  decode: number;
+  gpus: number;
+  /** 0..1 of requests predicted to miss target x buffer with it, and of the prompt work. */
+  late: number;
+  lateWork: number;
+  /** It keeps the level, by the prediction. */
+  holds: boolean;
+  /** Why it is the choice, or what speaks against it. */
+  why: string;
+}
+
+/**
+ * The fleets about what is ordered and what the forecast needs, each with its predicted attainment and its cost, fewest GPUs
+ * first. Empty: not the slow loop's turn, no forecast, or no capacity model.
+ */
+export function candidatesOf(s: Sight, ahead: RatesAhead | null): Candidate[] {
+  const { prospects, policy, memory, spending } = s;
+  if (prospects === null || ahead === null) return [];
+  const floor = floorOf(memory.floor ?? policy.minWorkers, policy);
+  const load = needFor(s, ahead.rates);
+  if (load === null) return [];
+  const need = atLeast(load, floor);
+  return around(need, memory.desired, floor).map((replicas) => {
+    const { late, lateWork } =
+      replicas.decode === 0 && ahead.mean <= 0
+        ? { late: 0, lateWork: 0 }
+        : prospects.of(replicas, ahead.rates);
+    const gpus = gpusOf(replicas, policy);
+    const holds = late <= spending.late && lateWork <= spending.lateWork;
+    const why = !fits(replicas, policy)
+      ? `beyond the limits of ${policy.gpuCeiling} GPUs and ${policy.maxWorkers} workers`
+      : !holds
+        ? late > spending.late
+          ? `${percent(late)} late, ${percent(spending.late)} may be`
+          : `${percent(lateWork)} of the prompt tokens late, ${percent(spending.lateWork)} may be`
+        : same(replicas, need)
+          ? 'the fewest GPUs that keep the level'
+          : `keeps the level too, with ${gpus - gpusOf(need, policy)} GPUs more`;
+    return { ...replicas, gpus, late, lateWork, holds, why };
+  });
+}
+
+/** In a disaggregated pool both roles move together, each about its own need. */
+function around(need: Replicas, desired: Replicas, floor: Replicas): Replicas[] {
+  const low = Math.max(floor.decode, Math.min(need.decode, desired.decode) - BESIDE);
+  const high = Math.max(need.decode, desired.decode) + BESIDE;
+  const sizes: Replicas[] = [];
+  for (let decode = low; decode <= high; decode++) {
+    const near = [need.decode, desired.decode].some((of) => Math.abs(decode - of) <= BESIDE);
+    if (near || high - low < MOST) sizes.push({ prefill: need.prefill, decode });
+  }
+  if (!sizes.some((one) => same(one, desired))) sizes.push(desired);
+  return sizes.toSorted((a, b) => a.decode + a.prefill - (b.decode + b.prefill));
+}

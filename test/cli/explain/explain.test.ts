@@ -1,0 +1,99 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { jsonLines } from '../../../src/cli/explain/command.js';
+import { replayFile } from '../../../src/cli/explain/replay.js';
+import { momentOf } from '../../../src/cli/explain/time.js';
+import { explainRecord } from '../../../src/cli/explain/words.js';
+import type { TransitionRecord } from '../../../src/contract/transition.js';
+import { onePool, run, steady } from '../../simulator/run/support.js';
+
+const dir = mkdtempSync(join(tmpdir(), 'sluice-explain-'));
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+const decisions: TransitionRecord[] = [];
+run(onePool({ costOptimization: true }, { coldStartSeconds: 10 }), steady(80, 300, 1), {
+  onDecision: (record) => decisions.push(record),
+});
+
+function fileOf(name: string, text: string): string {
+  const file = join(dir, name);
+  writeFileSync(file, text);
+  return file;
+}
+
+describe('the replay of decision records', () => {
+  it('comes to the same answer for every plan of a run', async () => {
+    const replay = await replayFile(fileOf('all.jsonl', jsonLines(decisions)));
+    expect(decisions.length).toBeGreaterThan(25);
+    expect(replay).toEqual({ records: decisions.length, same: decisions.length, differ: [] });
+  });
+
+  it('sees a record that says another reason, order or candidate than its inputs give', async () => {
+    const [first, ...rest] = structuredClone(decisions);
+    const weighed = rest.find((record) => (record.candidates?.length ?? 0) > 0);
+    if (first === undefined || weighed?.candidates?.[0] === undefined) throw new Error('no decisions');
+    first.reason = 'because';
+    weighed.candidates[0].late = 0.5;
+    const replay = await replayFile(fileOf('changed.jsonl', jsonLines([first, weighed])));
+    expect(replay.same).toBe(0);
+    expect(replay.differ.map(({ fields }) => fields.map(({ name }) => name))).toEqual([
+      ['reason'],
+      ['candidates'],
+    ]);
+  });
+
+  it('names file and line of what is no record', async () => {
+    const [first] = decisions;
+    const file = fileOf('broken.jsonl', `${JSON.stringify(first)}\n{"pool":"medium"}\n`);
+    await expect(replayFile(file)).rejects.toThrow(/broken\.jsonl:2: expected a decision record, sequence/);
+    await expect(replayFile(fileOf('empty.jsonl', '\n'))).rejects.toThrow(/got none/);
+    await expect(replayFile(join(dir, 'absent'))).rejects.toMatchObject({ code: 'not_found' });
+  });
+});
+
+describe('a decision in words', () => {
+  it('tells what was seen, weighed and decided, and marks the fleet that stands afterwards', () => {
+    const grown = decisions.find(
+      (record) => record.order !== null && (record.candidates?.length ?? 0) > 1 && record.to === 'scaleUp',
+    );
+    if (grown?.order === undefined || grown.order === null) throw new Error('it never grew');
+    const text = explainRecord(grown, 2.5);
+    expect(text).toContain('-> scaleUp  plan of the slow loop');
+    expect(text).toMatch(/saw +\S+ requests\/s; \d+ waiting/);
+    expect(text).toMatch(new RegExp(`> ?${grown.order.decode} workers`));
+    expect(text).toContain('the fewest GPUs that keep the level');
+    expect(text).toMatch(/% late, \S+ % may be|of the prompt tokens late/);
+    expect(text).toContain(`decided  ${grown.order.decode - 1} -> ${grown.order.decode} workers`);
+  });
+
+  it('says why a larger fleet is kept', () => {
+    const held = decisions.find(({ reason }) => reason.includes('would do now, kept:'));
+    expect(held?.reason).toMatch(/would do now, kept: \S+/);
+  });
+
+  it('weighs the fewest that hold as holding, and one fewer as not', () => {
+    for (const { candidates = [] } of decisions) {
+      const fewest = candidates.findIndex(({ why }) => why === 'the fewest GPUs that keep the level');
+      if (fewest < 0) continue;
+      expect(candidates[fewest]?.holds).toBe(true);
+      expect(candidates.slice(0, fewest).some(({ holds }) => holds)).toBe(false);
+    }
+  });
+});
+
+describe('a moment', () => {
+  const now = Date.parse('2026-02-03T10:00:00Z');
+  it.each([
+    ['2026-02-01T00:00:00Z', '2026-02-01T00:00:00Z'],
+    ['09:30', '2026-02-03T09:30:00Z'],
+    ['9:30:15', '2026-02-03T09:30:15Z'],
+    ['5m', '2026-02-03T09:55:00Z'],
+    ['1.5h ago', '2026-02-03T08:30:00Z'],
+  ])('is read from %s', (text, iso) => expect(momentOf(text, now)).toBe(Date.parse(iso)));
+
+  it('is refused with the forms that are known', () => {
+    expect(() => momentOf('yesterday', now)).toThrow(/expected --at as .* got "yesterday"/);
+  });
+});
