@@ -5,6 +5,7 @@ import { completions } from './completions.js';
 import { healthLive } from './health-live.js';
 import { healthReady } from './health-ready.js';
 import { models } from './models.js';
+import { openapi } from './openapi.js';
 import { requestsCancel } from './requests-cancel.js';
 import { requestsCreate } from './requests-create.js';
 import { requestsGet } from './requests-get.js';
@@ -13,6 +14,7 @@ import { requestsStream } from './requests-stream.js';
 /** Every route of the gateway: one verb a file. */
 export function routes(app: FastifyInstance, services: GatewayServices): void {
   const all = [
+    openapi,
     chatCompletions,
     completions,
     models,

@@ -12,7 +12,7 @@ import type { GatewayServices } from '../services.js';
 import { assertWebhook } from '../webhooks/target.js';
 
 /** What the asynchronous API adds to the bodies of the endpoints. */
-const asyncBodySchema = z.looseObject({
+export const asyncBodySchema = z.looseObject({
   webhook: z.strictObject({ url: z.string().max(2048) }).optional(),
 });
 

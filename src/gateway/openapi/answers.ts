@@ -1,0 +1,82 @@
+import { z } from 'zod';
+import { ERRORS } from '../../contract/errors.js';
+
+/** What the gateway answers, for its OpenAPI document; a test reads real answers with these. */
+
+const level = z.string().describe('The SLO level that serves it.');
+const usage = z.looseObject({
+  prompt_tokens: z.int().min(0),
+  completion_tokens: z.int().min(0),
+  total_tokens: z.int().min(0),
+});
+const shared = {
+  id: z.string().describe('Also the header x-request-id.'),
+  created: z.int().describe('Unix seconds.'),
+  model: z.string(),
+  service_tier: z.string().describe("OpenAI's name of the level."),
+  slo_level: level,
+};
+const choice = { index: z.literal(0), logprobs: z.unknown().optional() };
+const finish = z.string().describe('stop, length, tool_calls, or what the engine says.');
+
+export const errorAnswer = z.object({
+  error: z.object({
+    message: z.string().describe('What was expected, what came, what to do.'),
+    type: z.string(),
+    param: z.string().nullable().describe('The field that is wrong.'),
+    code: z.enum(Object.keys(ERRORS) as [string, ...string[]]),
+  }),
+});
+
+export const chatAnswer = z.object({
+  object: z.literal('chat.completion'),
+  ...shared,
+  choices: z.array(
+    z.looseObject({
+      ...choice,
+      message: z.looseObject({ role: z.literal('assistant'), content: z.string().nullable() }),
+      finish_reason: finish,
+    }),
+  ),
+  usage,
+});
+
+export const chatChunk = z.object({
+  object: z.literal('chat.completion.chunk'),
+  ...shared,
+  choices: z.array(z.looseObject({ ...choice, delta: z.looseObject({}), finish_reason: finish.nullable() })),
+  usage: usage.optional(),
+});
+
+export const completionAnswer = z.object({
+  object: z.literal('text_completion'),
+  ...shared,
+  choices: z.array(z.looseObject({ ...choice, text: z.string(), finish_reason: finish.nullable() })),
+  usage: usage.optional().describe('In a stream: of the last chunk, where stream_options asks for it.'),
+});
+
+export const modelsAnswer = z.object({
+  object: z.literal('list'),
+  data: z.array(
+    z.object({
+      id: z.string(),
+      object: z.literal('model'),
+      created: z.int(),
+      owned_by: z.string(),
+      slo_levels: z.array(z.string()).describe('Levels that serve it, the most important first.'),
+    }),
+  ),
+});
+
+export const requestAnswer = z.object({
+  ...shared,
+  object: z.literal('request'),
+  status: z.enum(['queued', 'running', 'completed', 'failed', 'expired', 'cancelled']),
+  place: z.int().min(0).nullable().describe('Requests before it in the queue; null: it does not wait.'),
+  estimated_start: z.int().nullable().describe('Unix seconds.'),
+  estimated_finish: z.int().nullable().describe('Unix seconds.'),
+  response: z.union([chatAnswer, completionAnswer]).nullable(),
+  error: errorAnswer.shape.error.nullable(),
+});
+
+export const healthAnswer = z.object({ status: z.literal('ok') });

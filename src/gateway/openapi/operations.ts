@@ -1,0 +1,82 @@
+import type { z } from 'zod';
+import { asyncBodySchema } from '../routes/requests-create.js';
+import { chatBodySchema, completionBodySchema } from '../openai/schemas.js';
+import {
+  chatAnswer,
+  chatChunk,
+  completionAnswer,
+  healthAnswer,
+  modelsAnswer,
+  requestAnswer,
+} from './answers.js';
+
+/** A schema under the name that it has in the document. */
+export type Named = Record<string, z.ZodType>;
+
+/** What the document says of an operation beyond its path. */
+export interface Operation {
+  summary: string;
+  body?: Named;
+  /** Status of the answer; default 200. */
+  status?: number;
+  answer?: Named;
+  /** Of one event of a stream, where the answer can be one. */
+  event?: Named;
+  query?: Record<string, string>;
+  headers?: Record<string, string>;
+  /** It needs no key. */
+  open?: boolean;
+}
+
+const IDEMPOTENCY = { 'idempotency-key': 'The same key and body are one request for a day.' };
+const LEVEL = { 'x-slo-level': 'SLO level, where the body names none.', ...IDEMPOTENCY };
+
+/** By method and path, as routes are registered. A route that is not here is in the document without details. */
+export const OPERATIONS: Record<string, Operation> = {
+  'POST /v1/chat/completions': {
+    summary: 'Answers a chat, whole or as server-sent events.',
+    body: { ChatBody: chatBodySchema },
+    answer: { ChatAnswer: chatAnswer },
+    event: { ChatChunk: chatChunk },
+    headers: LEVEL,
+  },
+  'POST /v1/completions': {
+    summary: 'Completes a prompt, whole or as server-sent events.',
+    body: { CompletionBody: completionBodySchema },
+    answer: { CompletionAnswer: completionAnswer },
+    event: { CompletionAnswer: completionAnswer },
+    headers: LEVEL,
+  },
+  'GET /v1/models': {
+    summary: 'The models, with the levels that serve each.',
+    answer: { Models: modelsAnswer },
+  },
+  'POST /v1/requests': {
+    summary: 'Accepts the body of a chat or a completion and answers at once with its id.',
+    body: { AsyncBody: asyncBodySchema },
+    status: 202,
+    answer: { Request: requestAnswer },
+    headers: LEVEL,
+  },
+  'GET /v1/requests/:id': {
+    summary: 'Where a request stands, and its answer once it has ended.',
+    answer: { Request: requestAnswer },
+  },
+  'DELETE /v1/requests/:id': {
+    summary: 'Cancels a request, waiting or running.',
+    answer: { Request: requestAnswer },
+  },
+  'GET /v1/requests/:id/stream': {
+    summary: "A request's tokens from a token on, as its endpoint streams them.",
+    event: { ChatChunk: chatChunk },
+    query: { from: 'Number of the first token wanted, 0 first.' },
+    headers: { 'last-event-id': 'The same, as browsers send it.' },
+  },
+  'GET /health/live': { summary: 'The process answers.', answer: { Health: healthAnswer }, open: true },
+  'GET /health/ready': {
+    summary: 'It takes requests; 503 while it stops or Redis does not answer.',
+    answer: { Health: healthAnswer },
+    open: true,
+  },
+  'GET /openapi.json': { summary: 'This document.', open: true },
+};
