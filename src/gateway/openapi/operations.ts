@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { asyncBodySchema } from '../routes/requests-create.js';
+import { asyncBodySchema } from '../requests/schemas.js';
 import { chatBodySchema, completionBodySchema } from '../openai/schemas.js';
 import {
   chatAnswer,

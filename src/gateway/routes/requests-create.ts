@@ -1,20 +1,15 @@
 import type { FastifyInstance } from 'fastify';
-import { z } from 'zod';
 import type { RequestHandle } from '../../scheduler/client.js';
 import { callerOf } from '../caller.js';
 import { readEither } from '../openai/endpoints.js';
 import { parseBody } from '../openai/schemas.js';
 import { ownRequest } from '../requests/own.js';
+import { asyncBodySchema } from '../requests/schemas.js';
 import { lookAt } from '../requests/view.js';
 import { logPrompt } from '../serve/serve.js';
 import { submit } from '../serve/submit.js';
 import type { GatewayServices } from '../services.js';
 import { assertWebhook } from '../webhooks/target.js';
-
-/** What the asynchronous API adds to the bodies of the endpoints. */
-export const asyncBodySchema = z.looseObject({
-  webhook: z.strictObject({ url: z.string().max(2048) }).optional(),
-});
 
 /** `POST /v1/requests`: accepts a chat or a completion and answers at once with its id. */
 export function requestsCreate(app: FastifyInstance, services: GatewayServices): void {
