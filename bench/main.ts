@@ -1,5 +1,7 @@
 import { Command } from 'commander';
 import { forecast } from './forecast.js';
+import { gatewayText } from './gateway/report.js';
+import { gatewayBench } from './gateway/run.js';
 import { overhead } from './overhead/run.js';
 import { simulator } from './simulator.js';
 
@@ -58,6 +60,41 @@ program
     process.stdout.write(`${flags.json === true ? JSON.stringify(rows, null, 2) : text}\n`);
     process.exitCode = rows.every((row) => row.reached) ? 0 : 1;
   });
+
+program
+  .command('gateway')
+  .description('the HTTP gateway: direct to a sim engine, through Sluice, through @portkey-ai/gateway')
+  .option('--json', 'print JSON')
+  .option('--rounds <n>', 'interleaved rounds', '3')
+  .option('--seconds <n>', 'of one load on one side', '5')
+  .option('--rates <list>', 'requests a second of the open loads', '50,200,500')
+  .option('--streams <n>', 'streams held open for the memory figure; 0: none', '2000')
+  .option('--no-portkey', 'leave Portkey out; it is fetched from the npm registry the first time')
+  .option('--cpu-prof <folder>', "write CPU profiles of Sluice's gateway and worker")
+  .addHelpText('after', '\nExit codes: 0 every figure reached, 1 one was missed or not measured.')
+  .action(async (flags: GatewayFlags) => {
+    const report = await gatewayBench({
+      rounds: Number(flags.rounds),
+      seconds: Number(flags.seconds),
+      rates: flags.rates.split(',').map(Number),
+      streams: Number(flags.streams),
+      portkey: flags.portkey,
+      profiles: flags.cpuProf ?? null,
+      note: (line) => process.stderr.write(`${line}\n`),
+    });
+    process.stdout.write(`${flags.json === true ? JSON.stringify(report, null, 2) : gatewayText(report)}\n`);
+    process.exitCode = report.reach.every(({ reached }) => reached === true) ? 0 : 1;
+  });
+
+interface GatewayFlags {
+  json?: boolean;
+  rounds: string;
+  seconds: string;
+  rates: string;
+  streams: string;
+  portkey: boolean;
+  cpuProf?: string;
+}
 
 await program.parseAsync();
 process.exit(process.exitCode);

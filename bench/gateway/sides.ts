@@ -1,0 +1,165 @@
+import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { SluiceError } from '../../src/contract/errors.js';
+import { startRedis } from '../../src/queues/provision/server.js';
+import { answering } from './process.js';
+
+export type SideName = 'direct' | 'sluice' | 'portkey';
+
+/** One way to the engine. */
+export interface Side {
+  name: SideName;
+  url: string;
+  headers: Record<string, string>;
+  /** Process of the gateway; null: there is none. */
+  pid: number | null;
+  /** Further processes of its own on the way, by what they are. */
+  others: Record<string, number>;
+}
+
+/** Everything that runs for the benchmark. */
+export interface Setup {
+  engineUrl: string;
+  sides: Side[];
+  close(): Promise<void>;
+}
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+const SEQUENCES = 4096;
+
+/** Starts the engine, Redis, Sluice's gateway and worker, and Portkey where its program is given. */
+export async function setUp(
+  portkey: string | null,
+  profiles: string | null,
+  note: (line: string) => void,
+): Promise<Setup> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
+  const children: ChildProcess[] = [];
+  const redis = await startRedis({ dataDir, log: note });
+  const close = async () => {
+    await Promise.all(children.map((child) => ended(child, profiles === null ? 'SIGKILL' : 'SIGTERM')));
+    await redis.stop();
+    rmSync(dataDir, { recursive: true, force: true });
+  };
+  const run = (args: string[], env: Record<string, string> = {}) => {
+    const child = spawn(process.execPath, args, {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    children.push(child);
+    return child;
+  };
+  try {
+    const [enginePort, gatewayPort, portkeyPort] = await freePorts();
+    const engineUrl = `http://127.0.0.1:${enginePort}`;
+    const batch = ['--max-num-seqs', String(SEQUENCES), '--max-num-batched-tokens', '16384'];
+    run([join(ROOT, 'bin', 'sluice.js'), 'engine', '--sim', '--port', String(enginePort), ...batch]);
+    await answering(`${engineUrl}/health`, 'sim engine');
+
+    const config = join(dataDir, 'bench.yaml');
+    writeFileSync(config, configText(engineUrl, gatewayPort));
+    const watched = profiles === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profiles}`];
+    const gateway = run(
+      [...watched, join(ROOT, 'dist', 'workers', 'gateway.js'), '-c', config, '--data', dataDir],
+      {
+        REDIS_URL: redis.url,
+        SLUICE_LOG: 'error',
+      },
+    );
+    const worker = fork(fileURLToPath(new URL('./worker.js', import.meta.url)), [config, 'high', redis.url], {
+      execArgv: watched,
+    });
+    children.push(worker);
+    await once(worker);
+    const url = `http://127.0.0.1:${gatewayPort}`;
+    await answering(`${url}/health/ready`, 'gateway');
+    const sides: Side[] = [
+      { name: 'direct', url: engineUrl, headers: {}, pid: null, others: {} },
+      {
+        name: 'sluice',
+        url,
+        headers: {},
+        pid: pidOf(gateway),
+        others: { worker: pidOf(worker), redis: redis.pid },
+      },
+    ];
+    if (portkey !== null) {
+      const child = run([portkey, '--headless', `--port=${portkeyPort}`], { NODE_ENV: 'production' });
+      await answering(`http://127.0.0.1:${portkeyPort}/`, 'portkey');
+      const headers = {
+        'x-portkey-provider': 'openai',
+        'x-portkey-custom-host': `${engineUrl}/v1`,
+        authorization: 'Bearer none',
+      };
+      sides.push({
+        name: 'portkey',
+        url: `http://127.0.0.1:${portkeyPort}`,
+        headers,
+        pid: pidOf(child),
+        others: {},
+      });
+    }
+    return { engineUrl, sides, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** A process that writes a profile ends by itself; no other has anything to lose. */
+function ended(child: ChildProcess, how: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
+  return new Promise((resolve) => {
+    child.once('exit', () => resolve());
+    child.kill(how);
+    setTimeout(() => child.kill('SIGKILL'), 5_000).unref();
+  });
+}
+
+function configText(engineUrl: string, gatewayPort: number): string {
+  return `namespace: bench
+default_level: high
+inventory: { hosts: [{ name: localhost, islands: [[0]] }] }
+gateway: { port: ${gatewayPort} }
+pools:
+  high:
+    tensor_parallelism: 1
+    gpu_budget: 1
+    max_workers: 1
+    overload: { policy: edf }
+    engine:
+      kind: openai
+      urls: [${engineUrl}]
+      profile: llama-3.1-8b-fp8-h100
+      max_sequences: ${SEQUENCES}
+      max_batched_tokens: 16384
+`;
+}
+
+function pidOf({ pid }: ChildProcess): number {
+  if (pid === undefined) throw new SluiceError('internal', 'a process of the benchmark did not start');
+  return pid;
+}
+
+function once(child: ChildProcess): Promise<void> {
+  return new Promise((resolve, reject) => {
+    child.once('message', () => resolve());
+    child.once('exit', (code) => reject(new SluiceError('internal', `the bench worker ended with ${code}`)));
+  });
+}
+
+async function freePorts(): Promise<[number, number, number]> {
+  const one = () =>
+    new Promise<number>((resolve, reject) => {
+      const server = createServer().once('error', reject);
+      server.listen(0, '127.0.0.1', () => {
+        const address = server.address();
+        server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+      });
+    });
+  return [await one(), await one(), await one()];
+}
