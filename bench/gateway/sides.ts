@@ -40,7 +40,14 @@ export async function setUp(
   const dataDir = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
   const children: ChildProcess[] = [];
   const redis = await startRedis({ dataDir, log: note });
+  // A benchmark that is interrupted leaves nothing behind either.
+  const interrupted = () => {
+    for (const child of children) child.kill('SIGKILL');
+    process.exit(130);
+  };
+  process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
   const close = async () => {
+    process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
     await Promise.all(children.map((child) => ended(child, profiles === null ? 'SIGKILL' : 'SIGTERM')));
     await redis.stop();
     rmSync(dataDir, { recursive: true, force: true });
