@@ -3,6 +3,7 @@ import { newestSecond, type PoolObservation } from '../contract/observation.js';
 import { createForecaster, forecasterStateOf } from '../forecast/create-forecaster.js';
 import type { OnlineForecaster } from '../forecast/online.js';
 import { forecasterStateSchema } from '../forecast/state.js';
+import { corrected, NO_CORRECTION, windowEnded } from './correction.js';
 import { decisionSpan } from './horizon.js';
 import { LIKELY_RATES, type Outlook } from './outlook.js';
 import type { PoolPolicy } from './policy.js';
@@ -30,6 +31,15 @@ const stateSchema = z.object({
   windowAtMs: z.number().nullable(),
   dispersion: z.number().nullable(),
   mix: z.object({ prompts: z.array(z.number()), osl: z.number() }).nullable(),
+  correction: z
+    .object({
+      factor: z.number(),
+      looks: z.number(),
+      saturated: z.number(),
+      ready: z.number(),
+      waited: z.number().nullable(),
+    })
+    .default(NO_CORRECTION),
   spent: z.array(z.object({ atMs: z.number(), ended: z.number(), missed: z.number() })),
 });
 export type LoadWatchState = z.output<typeof stateSchema>;
@@ -72,6 +82,7 @@ export class LoadWatch {
             windowAtMs: null,
             dispersion: null,
             mix: null,
+            correction: NO_CORRECTION,
             spent: [],
           };
   }
@@ -80,10 +91,19 @@ export class LoadWatch {
     return this.#s.mix;
   }
 
-  /** Takes what is new in an observation. */
-  observe(o: PoolObservation): void {
+  /** What a worker was seen to do, over what its profile says. */
+  get correction(): number {
+    return this.#s.correction.factor;
+  }
+
+  /** Takes what is new in an observation. `predicted`: one worker by its profile, requests/s and mean prompt tokens. */
+  observe(o: PoolObservation, predicted = { rps: 0, isl: 1 }): void {
     this.#takeArrivals(o);
+    this.#s.correction = corrected(this.#s.correction, o);
     if (this.#s.windowAtMs !== null && o.atMs - this.#s.windowAtMs < this.policy.windowSeconds * 1000) return;
+    // The first look ends no window.
+    if (this.#s.windowAtMs !== null)
+      this.#s.correction = windowEnded(this.#s.correction, o, this.policy.windowSeconds, predicted);
     this.#s.windowAtMs = o.atMs;
     this.#takeMix(o);
     this.#takeDispersion(o.load.arrivals);

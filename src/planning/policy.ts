@@ -98,4 +98,6 @@ export interface CapacityFacts {
   coldStartSeconds: number;
   /** Throughput of one worker of each role by prompt length; null: the engine has no profile. */
   model: { prefill: WorkerModel; decode: WorkerModel } | null;
+  /** The factor by which measured throughput changed all of this; absent: 1. */
+  correction?: number | undefined;
 }

@@ -11,7 +11,7 @@ const MARGIN = 1.2;
 /** What stays must keep its loads under this share of the scale-up thresholds. */
 const LOAD_MARGIN = 0.8;
 /** No removal for so many cold starts after a scale-up. */
-const HOLD_COLD_STARTS = 2;
+const HOLD_COLD_STARTS = 1;
 /** By the capacity model, what stays may use this share of what may be late, so that it is not wanted back soon. */
 const SHRINK_MARGIN = 0.7;
 /** A pool that does not optimise cost is calm after so long without an order for more. */
@@ -21,7 +21,7 @@ const SILENT_RPS = 1e-3;
 
 /**
  * Cost optimisation, in the slow loop only: one worker fewer, where everything is known, nothing is in flight, the last
- * scale-up is two cold starts old, and what stays carries the forecast over one cold start and one interval with
+ * scale-up is a cold start old, and what stays carries the forecast over one cold start and one interval with
  * a margin. Without one, why not.
  */
 export function shrink(
@@ -63,7 +63,7 @@ export function shrink(
 /** Without cost optimisation a pool gives a worker up only after a long calm. */
 function holdMs({ policy, coldStartSeconds }: Sight): number {
   const hold = HOLD_COLD_STARTS * coldStartSeconds;
-  return 1000 * (policy.costOptimization ? hold : Math.max(5 * hold, CALM_SECONDS));
+  return 1000 * (policy.costOptimization ? hold : Math.max(10 * hold, CALM_SECONDS));
 }
 
 /** Whether what stays keeps the level, in the mean over all that is likely within one cold start and one interval. */

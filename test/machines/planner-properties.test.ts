@@ -140,6 +140,13 @@ test('whatever happens: within limits, above the floor, generations rise, blind 
   );
 }, 60_000);
 
+test('a floor that fits goes before what else is wanted of a short budget', () => {
+  const world = new World(policy({ disaggregated: true, minPrefill: 1 }));
+  world.feed({ type: 'SET_FLOOR', now: world.now, min: 3 });
+  world.tick({ waiting: 50, waitingTokens: 100_000, arrivals: 20 });
+  expect(world.planner.memory.desired).toEqual({ prefill: 1, decode: 3 });
+});
+
 test('never stuck: from wherever it came to, telemetry, an allocator and an operator lead back to steady', () => {
   fc.assert(
     fc.property(rules, fc.array(happening, { maxLength: 15 }), (p, story) => {

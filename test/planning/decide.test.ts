@@ -181,9 +181,9 @@ describe('cost optimisation', () => {
     expect(plan(calm({ waitingTokens: 500 }), memory(2), rules).fewer).toBeNull();
   });
 
-  test('not within two cold starts of a scale-up', () => {
-    expect(plan(calm(), memory(2, { lastMoreAtMs: T - 19_999 }), rules).fewer).toBeNull();
-    expect(plan(calm(), memory(2, { lastMoreAtMs: T - 20_000 }), rules).fewer).not.toBeNull();
+  test('not within a cold start of a scale-up', () => {
+    expect(plan(calm(), memory(2, { lastMoreAtMs: T - 9_999 }), rules).fewer).toBeNull();
+    expect(plan(calm(), memory(2, { lastMoreAtMs: T - 10_000 }), rules).fewer).not.toBeNull();
   });
 
   test('not below the floor, and to nothing only when nothing runs, waits or is forecast', () => {

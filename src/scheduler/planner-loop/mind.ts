@@ -1,5 +1,6 @@
 import type { PoolConfig } from '../../config/types.js';
 import type { PoolObservation } from '../../contract/observation.js';
+import { scaleFacts } from '../../planning/correction.js';
 import { isSlowDue } from '../../planning/horizon.js';
 import { LoadWatch, type LoadWatchState, type RequestMix } from '../../planning/load-watch.js';
 import type { PlannerMemory } from '../../planning/memory.js';
@@ -14,6 +15,10 @@ export class PlannerMind {
   /** Facts of the lengths of requests that were last seen: they change once in a window. */
   #facts: CapacityFacts | null = null;
   #factsOf: RequestMix | null = null;
+  /** The facts, corrected by what was measured. */
+  #scaled: CapacityFacts | null = null;
+  #scaledFrom: CapacityFacts | null = null;
+  #factor = 1;
 
   /**
    * `profile`: that of the pool's engine, null for an engine without one. `state`: what `save` gave before, unchecked.
@@ -36,7 +41,7 @@ export class PlannerMind {
     now: number,
   ): { facts: CapacityFacts; outlook: Outlook | null } {
     const { pool, policy, profile } = this;
-    if (observation !== null) this.#watch.observe(observation);
+    if (observation !== null) this.#watch.observe(observation, predictedOf(this.#facts));
     const { mix } = this.#watch;
     const facts =
       this.#facts !== null && mix !== null && mix === this.#factsOf
@@ -44,12 +49,26 @@ export class PlannerMind {
         : capacityFacts(pool, policy.tp, profile, observation?.load ?? null, mix);
     this.#facts = facts;
     this.#factsOf = mix;
+    const { correction } = this.#watch;
+    if (correction !== this.#factor || facts !== this.#scaledFrom) {
+      this.#factor = correction;
+      this.#scaledFrom = facts;
+      this.#scaled = scaleFacts(facts, correction);
+    }
     const coldStartSeconds = observation?.coldStartSeconds ?? facts.coldStartSeconds;
     const due = observation !== null && isSlowDue(memory, policy, now);
-    return { facts, outlook: this.#watch.outlook(coldStartSeconds, due) };
+    return { facts: this.#scaled ?? facts, outlook: this.#watch.outlook(coldStartSeconds, due) };
   }
 
   save(): LoadWatchState {
     return this.#watch.save();
   }
+}
+
+/** What the profile says of one worker; 0 requests/s: nothing. */
+function predictedOf(facts: CapacityFacts | null): { rps: number; isl: number } {
+  const decode = facts?.model?.decode;
+  if (decode === undefined) return { rps: 0, isl: 1 };
+  const isl = decode.classes.reduce((sum, { share, tokens }) => sum + share * tokens, 0);
+  return { rps: decode.rps, isl: Math.max(1, isl) };
 }

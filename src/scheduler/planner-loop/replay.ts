@@ -36,6 +36,7 @@ const basisSchema = z.object({
       prefillTokensPerSecond: z.number(),
       coldStartSeconds: z.number(),
       model: z.object({ prefill: workerModelSchema, decode: workerModelSchema }).nullable(),
+      correction: z.number().optional(),
     })
     .nullable(),
   outlook: outlookSchema.nullable().default(null),
