@@ -3,6 +3,7 @@ import { forecast } from './forecast.js';
 import { gatewayText } from './gateway/report.js';
 import { gatewayBench } from './gateway/run.js';
 import { overhead } from './overhead/run.js';
+import { planner } from './planner.js';
 import { simulator } from './simulator.js';
 
 /** `npm run bench -- NAME`: each benchmark prints ratios against a reference measured in the same run. */
@@ -95,6 +96,21 @@ interface GatewayFlags {
   portkey: boolean;
   cpuProf?: string;
 }
+
+program
+  .command('planner')
+  .description('what a plan costs: by replicas, by forecast and by pools in one process, against JSON')
+  .option('--json', 'print JSON')
+  .option('--pools <n>', 'leave out cases of more pools', '1000')
+  .addHelpText('after', '\nExit codes: 0 every figure reached, 1 one was missed.')
+  .action(async (flags: { json?: boolean; pools: string }) => {
+    const { rows, text } = await planner({
+      pools: Number(flags.pools),
+      note: (line) => process.stderr.write(`${line}\n`),
+    });
+    process.stdout.write(`${flags.json === true ? JSON.stringify(rows, null, 2) : text}\n`);
+    process.exitCode = rows.every((row) => row.reached) ? 0 : 1;
+  });
 
 await program.parseAsync();
 process.exit(process.exitCode);

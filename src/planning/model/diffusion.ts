@@ -24,6 +24,13 @@ export interface QueueAnswer {
 }
 
 const POINTS = 64;
+/** By wait, filled anew by every solution and read by none after it. */
+const SCRATCH = {
+  exponent: new Float64Array(POINTS),
+  late: new Float64Array(POINTS),
+  lateWork: new Float64Array(POINTS),
+  drifts: new Float64Array(POINTS),
+};
 
 /**
  * What a pool's queue comes to in the long run when requests that would be late stand aside: a diffusion (Harrison,
@@ -66,45 +73,53 @@ function solve(
   const longest = aimSeconds - shortest;
   const step = longest / POINTS;
   const density = new Float64Array(POINTS);
-  const exponent = new Float64Array(POINTS);
-  const late = new Float64Array(POINTS);
-  const lateWork = new Float64Array(POINTS);
-  const drifts = new Float64Array(POINTS);
+  const { exponent, late, lateWork, drifts } = SCRATCH;
   let height = 0;
   let highest = Number.NEGATIVE_INFINITY;
-  /** Of the last point: what still queues there, and the logarithm of the density at its far edge. */
-  let topShare = 1;
-  let topWork = work;
-  let topVariance = 0;
-  let topExponent = 0;
   let firstVariance = 0;
+  // What queues changes only at the waits at which a class can wait no longer: between them all but the height is the same.
+  let longestOwn = Number.POSITIVE_INFINITY;
+  let admitted = 0;
+  let aside = 0;
+  let drift = 0;
+  let variance = 0;
+  let rise = 0;
+  let logVariance = 0;
   for (let k = 0; k < POINTS; k++) {
     const wait = (k + 0.5) * step;
-    let admitted = 0;
-    let squares = 0;
-    let aside = 0;
-    for (const { share, workSeconds, ownSeconds } of classes) {
-      if (wait + ownSeconds > aimSeconds) {
-        aside += share;
-        continue;
+    if (wait + longestOwn > aimSeconds) {
+      let squares = 0;
+      admitted = 0;
+      aside = 0;
+      longestOwn = Number.NEGATIVE_INFINITY;
+      for (const { share, workSeconds, ownSeconds } of classes) {
+        if (wait + ownSeconds > aimSeconds) {
+          aside += share;
+          continue;
+        }
+        if (ownSeconds > longestOwn) longestOwn = ownSeconds;
+        admitted += share * workSeconds;
+        squares += share * workSeconds * workSeconds;
       }
-      admitted += share * workSeconds;
-      squares += share * workSeconds * workSeconds;
+      drift = (rate * admitted) / workers - pace;
+      variance = (rate * (squares + (dispersion - 1) * admitted * admitted)) / (workers * workers);
+      rise = variance > 0 ? (2 * drift) / variance : -1e6;
+      logVariance = Math.log(Math.max(variance, 1e-12));
     }
-    drifts[k] = (rate * admitted) / workers - pace;
+    drifts[k] = drift;
     late[k] = aside;
     lateWork[k] = 1 - admitted / work;
-    const variance = (rate * (squares + (dispersion - 1) * admitted * admitted)) / (workers * workers);
-    const slope = variance > 0 ? (2 * (drifts[k] ?? 0)) / variance : -1e6;
-    exponent[k] = height + (slope * step) / 2 - Math.log(Math.max(variance, 1e-12));
-    height += slope * step;
-    highest = Math.max(highest, exponent[k] ?? 0);
+    const value = height + (rise * step) / 2 - logVariance;
+    exponent[k] = value;
+    height += rise * step;
+    highest = Math.max(highest, value);
     if (k === 0) firstVariance = variance;
-    topShare = 1 - aside;
-    topWork = admitted;
-    topVariance = variance;
-    topExponent = height - Math.log(Math.max(variance, 1e-12));
   }
+  // Of the last point: what still queues there, and the logarithm of the density at its far edge.
+  const topShare = 1 - aside;
+  const topWork = admitted;
+  const topVariance = variance;
+  const topExponent = height - logVariance;
   let sum = 0;
   for (let k = 0; k < POINTS; k++) {
     const value = Math.exp((exponent[k] ?? 0) - highest);
