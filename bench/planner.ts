@@ -84,7 +84,7 @@ function print(rows: readonly PlannerRow[]): string {
     row.ratio.toFixed(1),
     row.round === null ? '-' : ms(row.round.meanMs),
     row.round === null ? '-' : ms(row.round.p99Ms),
-    row.kilobytesPerPool.toFixed(0),
+    row.kilobytesPerPool?.toFixed(0) ?? '-',
     row.reached ? 'reached' : 'MISSED',
   ]);
   const widths = header.map((_, i) => Math.max(...[header, ...lines].map((line) => line[i]?.length ?? 0)));

@@ -71,7 +71,8 @@ export const plannerSideSchema = z.object({
   json: timing,
   /** All pools looked at once; null: one pool. */
   round: timing.nullable(),
-  kilobytesPerPool: z.number(),
+  /** Null: one pool, whose memory is lost among the rest. */
+  kilobytesPerPool: z.number().nullable(),
 });
 export type PlannerSide = z.output<typeof plannerSideSchema>;
 

@@ -79,7 +79,7 @@ const side: PlannerSide = {
   burst: timingOf(burst),
   json: timingOf(json),
   round: planners.length === 1 ? null : timingOf(rounds),
-  kilobytesPerPool: kept / planners.length / 1024,
+  kilobytesPerPool: planners.length === 1 ? null : kept / planners.length / 1024,
 };
 process.send(side, () => process.exit(0));
 

@@ -8,6 +8,7 @@ import { explainCommand } from './explain/command.js';
 import { forecastCommand } from './forecast.js';
 import { keysCommand } from './keys.js';
 import { configCommand, machinesCliCommand, scaleCliCommand, statusCommand } from './operate.js';
+import { planCommand } from './plan/command.js';
 import { profileCommand } from './profile.js';
 import { replayCommand } from './replay.js';
 import { roleCommands } from './roles.js';
@@ -34,6 +35,7 @@ export async function main(argv: readonly string[], version: string): Promise<vo
     simulateCommand(),
     forecastCommand(),
     compareCommand(),
+    planCommand(),
     profileCommand(),
     engineCommand(),
     machinesCliCommand(),

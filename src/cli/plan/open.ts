@@ -1,0 +1,67 @@
+import { loadConfig } from '../../config/load.js';
+import type { Config } from '../../config/types.js';
+import { SluiceError } from '../../contract/errors.js';
+import { openEngines } from '../../simulator/open/engines.js';
+import { type OpenScenario, openScenario, scenarioOf } from '../../simulator/open/scenario.js';
+import { scenarioSchema } from '../../simulator/open/scenario-schema.js';
+import type { PoolEngine } from '../../simulator/run/options.js';
+import { TRACE_FORMATS } from '../../simulator/traces/read.js';
+import { numberOption, seedOption } from '../report/options.js';
+import { type SloSpec, withSlos } from './slo.js';
+
+export interface OpenFlags {
+  format?: string;
+  mix?: string;
+  speed: string;
+  rateScale: string;
+  seed?: string;
+  config?: string;
+  coldStart?: string;
+  skipBad?: boolean;
+}
+
+export interface OpenedTraffic {
+  opened: OpenScenario;
+  /** With the asked targets. */
+  config: Config;
+  engines: Readonly<Record<string, PoolEngine>>;
+}
+
+/** Opens a trace or a scenario, and the configuration with the asked targets. Errors as `openScenario`, `withSlos`. */
+export function openTraffic(file: string, flags: OpenFlags, slos: readonly SloSpec[]): OpenedTraffic {
+  const given = flags.config === undefined ? {} : { config: loadConfig(flags.config) };
+  const opened = /\.ya?ml$/.test(file)
+    ? openScenario(file, { ...given, ...(flags.seed === undefined ? {} : { seed: seedOption(flags.seed) }) })
+    : scenarioOf(traceFields(file, flags, slos), 'plan', given);
+  const config = withSlos(opened.options.config, slos);
+  return { opened, config, engines: openEngines(config) };
+}
+
+function traceFields(file: string, flags: OpenFlags, slos: readonly SloSpec[]) {
+  const format = TRACE_FORMATS.find((name) => name === flags.format);
+  if (format === undefined) {
+    const got = flags.format === undefined ? 'none' : JSON.stringify(flags.format);
+    const message = `expected --format to be one of ${TRACE_FORMATS.join(', ')} (or a scenario .yaml), got ${got}`;
+    throw new SluiceError('invalid_request', message);
+  }
+  // One level asked for: the traffic is of it.
+  const [only] = slos;
+  const level = flags.mix === undefined && slos.length === 1 ? only?.level : undefined;
+  return scenarioSchema.parse({
+    arrivals: [
+      {
+        trace: file,
+        format,
+        ...(level === undefined ? {} : { level }),
+        ...(flags.mix === undefined ? {} : { mix: flags.mix }),
+        ...(flags.skipBad === true ? { skip_bad: true } : {}),
+        speed: numberOption('--speed', flags.speed),
+        rate_scale: numberOption('--rate-scale', flags.rateScale),
+      },
+    ],
+    seed: flags.seed === undefined ? 1 : seedOption(flags.seed),
+    ...(flags.coldStart === undefined
+      ? {}
+      : { cold_start_seconds: numberOption('--cold-start', flags.coldStart) }),
+  });
+}

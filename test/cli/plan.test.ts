@@ -1,0 +1,144 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
+import { planCommand } from '../../src/cli/plan/command.js';
+import { parseSlo, withSlos } from '../../src/cli/plan/slo.js';
+import { defaultConfig } from '../../src/config/load.js';
+import { busiest, cut, MinuteCounts } from '../../src/simulator/plan/busiest.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'sluice-plan-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterEach(() => {
+  vi.restoreAllMocks();
+  process.exitCode = undefined;
+});
+
+const scenario = join(folder, 'small.yaml');
+writeFileSync(
+  scenario,
+  `title: small
+config: { pools: { medium: { gpu_budget: 2, max_workers: 2 } } }
+cold_start_seconds: 20
+arrivals:
+  - { level: medium, rate: [[0, 12], [120, 20], [240, 12]], isl: { median: 6000 }, osl: { median: 20 } }
+`,
+);
+
+async function plan(...args: string[]) {
+  let out = '';
+  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    out += String(text);
+    return true;
+  });
+  vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+  await planCommand().parseAsync(['node', 'plan', ...args]);
+  return out;
+}
+
+describe('sluice plan', () => {
+  it('finds the fewest workers that keep the level: one fewer does not', async () => {
+    const { pools, gpus, judged } = JSON.parse(await plan(scenario, '--json'));
+    const [{ fixed, scaled, curve, requests }] = pools;
+    expect(judged.whole).toBe(true);
+    expect(requests).toBe(judged.requests);
+    expect(fixed.workers).toBeGreaterThan(1);
+    expect(fixed.kept).toBe(true);
+    const fewer = curve.find(({ workers }: { workers: number }) => workers === fixed.workers - 1);
+    expect(fewer.kept).toBe(false);
+    expect(curve.map(({ attainment }: { attainment: number }) => attainment)).toEqual(
+      curve.map(({ attainment }: { attainment: number }) => attainment).sort(),
+    );
+    expect(scaled.kept).toBe(true);
+    expect(scaled.gpus).toBeGreaterThanOrEqual(fixed.gpus);
+    expect(scaled.gpuHours).toBeLessThanOrEqual((fixed.gpuHours * scaled.gpus) / fixed.gpus);
+    expect(gpus).toMatchObject({ fixed: fixed.gpus, scaled: scaled.gpus, configured: 2, inventory: 8 });
+    expect(process.exitCode).toBe(0);
+  });
+
+  it('says by how much a target fails that no fleet can meet, and what would help', async () => {
+    const out = await plan(scenario, '--slo', 'medium=ttft:20ms');
+    expect(out).toMatch(/medium cannot be kept: 100\.00 % late .*10\.0 % allowed\./);
+    expect(out).toMatch(/More workers no longer help: .* raise the targets or tensor_parallelism/);
+    expect(out).not.toMatch(/NaN|Infinity|undefined/);
+    expect(process.exitCode).toBe(1);
+  });
+
+  it('stops at --max-gpus and says that more may help', async () => {
+    const out = await plan(scenario, '--max-gpus', '1');
+    expect(out).toContain('More GPUs may help: raise --max-gpus.');
+    expect(process.exitCode).toBe(1);
+  });
+
+  it('reads a trace, takes the level that --slo names for its requests, and tells what it left out', async () => {
+    const trace = join(folder, 'trace.csv');
+    const rows = Array.from({ length: 1800 }, (_, k) => {
+      const at = new Date(Date.UTC(2023, 10, 16, 18, 0, 4 * k))
+        .toISOString()
+        .replace('T', ' ')
+        .replace('Z', '');
+      return `${at},${k >= 900 && k < 1200 ? 3000 : 300},20`;
+    });
+    writeFileSync(trace, `TIMESTAMP,ContextTokens,GeneratedTokens\n${rows.join('\n')}\n`);
+    const args = [trace, '--format', 'azure', '--slo', 'high=ttft:500ms,p90', '--hours', '0.25'];
+    const { pools, judged, load } = JSON.parse(await plan(...args, '--json'));
+    expect(load).toEqual({ seconds: 7200, requests: 1800 });
+    // The long prompts come from second 3600 to 4800: a quarter of an hour of them is the busiest.
+    expect(judged).toEqual({ fromSeconds: 3600, toSeconds: 4500, requests: 225, whole: false });
+    expect(pools).toHaveLength(1);
+    expect(pools[0]).toMatchObject({
+      level: 'high',
+      requests: 225,
+      violationsAllowed: 0.1,
+      gpusPerWorker: 2,
+    });
+  });
+
+  it.each([
+    [['--slo', 'high=fast'], /ttft, itl \(with ms or s\) or a percentile/],
+    [['--slo', 'gold=p99'], /name a level of medium, got "gold"/],
+    [['--max-gpus', '0'], /--max-gpus/],
+    [['--format', 'azure'], /expected no --format beside a scenario/],
+  ])('refuses %j with what it expects', async (args, message) => {
+    await expect(plan(scenario, ...args)).rejects.toThrow(message);
+  });
+});
+
+describe('targets of a level', () => {
+  it('are read with their units and set on the pool of the level', () => {
+    expect(parseSlo('high=ttft:300ms,itl:0.03s,p99')).toEqual({
+      level: 'high',
+      ttftSeconds: 0.3,
+      itlSeconds: 0.03,
+      percentile: 99,
+    });
+    const { pools } = withSlos(defaultConfig(), [{ level: 'high', ttftSeconds: 0.5, percentile: 99 }]);
+    expect(pools.high).toMatchObject({
+      targets: { ttftSeconds: 0.5, itlSeconds: 0.03 },
+      latencyPercentile: 99,
+      violationsAllowed: 0.01,
+    });
+  });
+});
+
+describe('the busiest stretch', () => {
+  const load = Array.from({ length: 60 }, (_, minute) => ({
+    atSeconds: minute * 60,
+    isl: minute === 40 ? 5000 : 10,
+    osl: 1,
+  }));
+  const counts = new MinuteCounts();
+  for (const request of load) counts.add(request);
+
+  it('is the one with the most tokens, and shorter where it holds too many requests', () => {
+    expect(busiest(counts, 20, 100)).toEqual({ fromSeconds: 21 * 60, toSeconds: 41 * 60, requests: 20 });
+    expect(busiest(counts, 60, 30)).toEqual({ fromSeconds: 11 * 60, toSeconds: 41 * 60, requests: 30 });
+  });
+
+  it('begins after a lead: what came before, or its own begin where nothing did', () => {
+    const late = cut(load, { fromSeconds: 1200, toSeconds: 1800, requests: 10 }, 600);
+    expect(late.map(({ atSeconds }) => atSeconds)).toEqual(Array.from({ length: 20 }, (_, k) => 60 * k));
+    const first = cut(load, { fromSeconds: 0, toSeconds: 1200, requests: 20 }, 600);
+    expect(first.map(({ atSeconds }) => atSeconds)).toEqual(Array.from({ length: 30 }, (_, k) => 60 * k));
+  });
+});
