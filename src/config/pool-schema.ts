@@ -174,6 +174,17 @@ export const poolSchema = section({
       'A request that stood aside and has waited so long goes before all others; at most one in 100 of those that are taken.',
     ),
   }),
+  admission: section({
+    policy: choice(
+      ['predict', 'queue'],
+      'predict: the HTTP gateway refuses (429, with the time to come again) or relegates a request whose first token is predicted after its target, or its start after its deadline; queue: every request waits in the queue.',
+    ),
+    waiting_room: integer(
+      { min: 0, max: 10_000_000 },
+      'requests',
+      'Most requests that may wait while the pool has no worker ready; further ones are refused by the gateway.',
+    ),
+  }),
   queue_timeout_seconds: described(
     z.union([z.null(), z.number({ error: WAIT }).gt(0, { error: WAIT }).max(WEEK, { error: WAIT })], {
       error: WAIT,

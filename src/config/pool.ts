@@ -69,6 +69,10 @@ export function buildPool(
       policy: fields.overload?.policy ?? base.overload.policy,
       lateBoundSeconds: fields.overload?.late_bound_seconds ?? base.overload.lateBoundSeconds,
     },
+    admission: {
+      policy: fields.admission?.policy ?? base.admission.policy,
+      waitingRoom: fields.admission?.waiting_room ?? base.admission.waitingRoom,
+    },
     queueTimeoutSeconds:
       fields.queue_timeout_seconds === undefined ? base.queueTimeoutSeconds : fields.queue_timeout_seconds,
     idleAfterSeconds: fields.idle_after_seconds ?? base.idleAfterSeconds,

@@ -65,6 +65,7 @@ const PRESETS: Record<Tier, Omit<PoolConfig, 'name' | 'level' | keyof typeof SHA
     loadPredictor: 'arima',
     targets: { ttftSeconds: 0.3, itlSeconds: 0.03 },
     overload: { policy: 'late', lateBoundSeconds: 30 },
+    admission: { policy: 'predict', waitingRoom: 1000 },
     idleAfterSeconds: 300,
   },
   medium: {
@@ -86,6 +87,7 @@ const PRESETS: Record<Tier, Omit<PoolConfig, 'name' | 'level' | keyof typeof SHA
     loadPredictor: 'arima',
     targets: { ttftSeconds: 1, itlSeconds: 0.06 },
     overload: { policy: 'late', lateBoundSeconds: 60 },
+    admission: { policy: 'predict', waitingRoom: 1000 },
     idleAfterSeconds: 180,
   },
   low: {
@@ -107,6 +109,7 @@ const PRESETS: Record<Tier, Omit<PoolConfig, 'name' | 'level' | keyof typeof SHA
     loadPredictor: 'constant',
     targets: { ttftSeconds: 5, itlSeconds: 0.2 },
     overload: { policy: 'late', lateBoundSeconds: 300 },
+    admission: { policy: 'predict', waitingRoom: 1000 },
     idleAfterSeconds: 60,
   },
 };

@@ -112,6 +112,7 @@ function poolFields(pool: PoolConfig): PoolFields {
       prefill_workers: pool.disaggregation.prefillWorkers,
     },
     overload: { policy: pool.overload.policy, late_bound_seconds: pool.overload.lateBoundSeconds },
+    admission: { policy: pool.admission.policy, waiting_room: pool.admission.waitingRoom },
     queue_timeout_seconds: pool.queueTimeoutSeconds,
     idle_after_seconds: pool.idleAfterSeconds,
     burst_calm_seconds: pool.burstCalmSeconds,

@@ -32,6 +32,7 @@ export type Aggressiveness = (typeof AGGRESSIVENESS)[number];
 export const LOOK_AHEADS = ['proactive', 'moderate', 'reactive'] as const;
 export type LookAhead = (typeof LOOK_AHEADS)[number];
 export type OverloadPolicy = 'late' | 'refuse' | 'edf';
+export type AdmissionPolicy = 'predict' | 'queue';
 export const LOAD_PREDICTORS = ['constant', 'linear', 'arima', 'kalman', 'seasonal', 'combined'] as const;
 export type LoadPredictorName = (typeof LOAD_PREDICTORS)[number];
 
@@ -78,6 +79,8 @@ export interface PoolConfig {
   };
   /** What becomes of a request that is predicted to miss its TTFT target. */
   overload: { policy: OverloadPolicy; lateBoundSeconds: number };
+  /** What the gateway does with a request that is predicted to miss its target, and while no worker is ready. */
+  admission: { policy: AdmissionPolicy; waitingRoom: number };
   /** A request that waits longer in the queue ends as expired; null: never. A request's own deadline_ms goes first. */
   queueTimeoutSeconds: number | null;
   /** Without any request for so long, the pool is idle and goes to its floor. */

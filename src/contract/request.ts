@@ -80,6 +80,8 @@ export const routedRequestSchema = z.object({
   /** Absent: it came over Redis, not through a gateway with keys. */
   owner: ownerSchema.optional(),
   share: shareSchema.optional(),
+  /** The level that was asked for, where a lower one serves it because that one could not have in time. */
+  relegatedFrom: z.string().min(1).optional(),
   params: z.record(z.string(), z.unknown()).optional(),
 });
 export type RoutedRequest = z.output<typeof routedRequestSchema>;

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 
-const EXPOSED = 'x-request-id, x-slo-level, retry-after';
+const EXPOSED = 'x-request-id, x-slo-level, x-slo-relegated-from, retry-after';
 const PREFLIGHT_SECONDS = '600';
 
 /** Lets pages of these origins call from a browser; with none, no CORS header is ever sent. */

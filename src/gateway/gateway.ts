@@ -11,7 +11,8 @@ import { assertGuarded, listen } from './listen.js';
 import { findKey } from '../tenants/key-store.js';
 import { KeyCache } from './key-cache.js';
 import { Revocations } from './revocations.js';
-import { Gauges } from './requests/gauge.js';
+import { Admission } from './admission/admission.js';
+import { type CapacityModels, capacityModels } from './admission/capacity.js';
 import { lookAt } from './requests/view.js';
 import type { Found } from '../scheduler/pool-router.js';
 import { Webhooks } from './webhooks/webhooks.js';
@@ -45,6 +46,7 @@ export class Gateway {
   private constructor(
     private readonly options: GatewayOptions,
     private readonly client: SluiceClient,
+    models: CapacityModels,
   ) {
     const { config, log, redisUrl } = options;
     const keys = new Keys(config.namespace);
@@ -54,12 +56,12 @@ export class Gateway {
     this.#revocations = new Revocations(redisUrl, redis, keys, client, known, log);
     const stopping = () => this.#stopping;
     const revocations = this.#revocations;
-    const gauges = new Gauges(redis, keys, config, now);
-    const view = (found: Found) => lookAt({ client, config, gauges, now }, found);
+    const admission = new Admission(config, redis, keys, client, models, now);
+    const view = (found: Found) => lookAt({ client, admission }, found);
     this.#blocking = connect(redisUrl, 'worker');
     this.#webhooks = new Webhooks({ config, redis, keys, client, log, view }, this.#blocking);
     const webhooks = this.#webhooks;
-    const told = { gauges, webhooks, now, stopping };
+    const told = { admission, webhooks, now, stopping };
     this.#app = buildServer({ config, client, redis, keys, known, revocations, log, ...told });
     this.#connections = new Connections(this.#app.server);
     this.#keys = keys;
@@ -71,8 +73,9 @@ export class Gateway {
   static async open(options: GatewayOptions): Promise<Gateway> {
     const { config, redisUrl, dataDir, log } = options;
     assertGuarded(config.gateway);
+    const models = capacityModels(config);
     const client = await SluiceClient.open(config, redisUrl);
-    const gateway = new Gateway(options, client);
+    const gateway = new Gateway(options, client, models);
     try {
       gateway.url = await listen(gateway.#app, config.gateway, dataDir);
       await gateway.#writeBeat();

@@ -5,7 +5,7 @@ import type { Keys } from '../queues/keys.js';
 import type { SluiceClient } from '../scheduler/client.js';
 
 import type { KeyCache } from './key-cache.js';
-import type { Gauges } from './requests/gauge.js';
+import type { Admission } from './admission/admission.js';
 import type { Webhooks } from './webhooks/webhooks.js';
 import type { Revocations } from './revocations.js';
 
@@ -18,7 +18,7 @@ export interface GatewayServices {
   revocations: Revocations;
   log: Logger;
   known: KeyCache;
-  gauges: Gauges;
+  admission: Admission;
   webhooks: Webhooks;
   /** Unix ms. */
   now: () => number;

@@ -15,6 +15,11 @@ const promoteScript = luaScript(new URL('./lua/promote.lua', import.meta.url));
 /** BullMQ orders waiting jobs by priority x 2^32 + a counter. */
 const SCORE = 2 ** 32;
 
+/** Lowest score of the jobs that go after those of a priority. */
+export function scoreAfter(priority: number): number {
+  return (priority + 1) * SCORE;
+}
+
 /** Lowest score of those that stand aside. */
 export const LATE_SCORE = TICKS * SCORE;
 

@@ -41,6 +41,11 @@ export async function readJournal(
   return redis.lrange(keys.journal(pool, id), from + 2, -1);
 }
 
+/** Tokens that a request has emitted. */
+export async function journalLength(redis: Redis, keys: Keys, pool: string, id: string): Promise<number> {
+  return Math.max(0, (await redis.llen(keys.journal(pool, id))) - 2);
+}
+
 /** One request's part of an emission. */
 export interface Emission {
   pool: string;

@@ -5,8 +5,9 @@ import { SluiceError } from '../contract/errors.js';
 import { parseReply } from '../contract/reply.js';
 import type { Outcome, Owner, RoutedRequest, Submission } from '../contract/request.js';
 import { assertRedis, connect, redisError } from '../queues/connection.js';
-import { readJournal } from '../queues/journal.js';
+import { journalLength, readJournal } from '../queues/journal.js';
 import { Keys } from '../queues/keys.js';
+import { correctTurn } from '../tenants/fair-share.js';
 import { settle } from '../tenants/limits.js';
 import { DIRECT, NOTHING, settleEnded, usedBy } from '../tenants/settlement.js';
 import { Recorder } from '../telemetry/recorder.js';
@@ -32,6 +33,8 @@ export interface RequestHandle {
   deadlineMs: number;
   /** Every token that was delivered so far; grows until `done`. */
   tokens: readonly string[];
+  /** The level that was asked for, where a lower one serves it. */
+  relegatedFrom?: string;
   /** The same id was sent before, by this or another client. */
   again?: boolean;
   /** Resolves when the request has ended; rejects only when the client is closed first. */
@@ -107,12 +110,25 @@ export class SluiceClient {
     this.#recorder.rejected(pool);
   }
 
+  /** Counts a request that its pool is too busy for. */
+  turnedAway({ pool, acceptedAtMs, isl }: RoutedRequest): void {
+    this.#recorder.turnedAway(pool, acceptedAtMs, isl);
+  }
+
   /** Gives a request its owner's turn in the pool's fair order. */
   async takeTurn(routed: RoutedRequest, owner: Owner): Promise<void> {
     routed.owner = owner;
     const { isl, maxTokens, acceptedAtMs } = routed;
     const request = { isl, maxTokens, acceptedAtMs, owner };
     routed.share = await this.#router(routed.pool).takeTurn(request, Date.now());
+  }
+
+  /** Gives back the turn of a request that is not sent to its pool after all; its place is kept. */
+  async leaveTurn(routed: RoutedRequest): Promise<void> {
+    const { owner, share, pool } = routed;
+    if (owner === undefined || share === undefined) return;
+    delete routed.share;
+    await correctTurn(this.redis, this.keys, pool, owner, share, NOTHING);
   }
 
   /** Ends the account of a request that was not sent after all. */
@@ -177,6 +193,16 @@ export class SluiceClient {
   /** A request of any client, and where it stands; undefined: there is none, or what is kept of it is gone. */
   async find(id: string): Promise<Found | undefined> {
     return (await this.#find(id))?.find(id);
+  }
+
+  /** Requests of a pool that wait and go before one of this order (admission/fairness.ts), Unix ms. */
+  ahead(pool: string, orderMs: number): Promise<number> {
+    return this.#router(pool).ahead(orderMs, Date.now());
+  }
+
+  /** Tokens that a running request has made, as far as they are durable. */
+  made(id: string, pool: string): Promise<number> {
+    return journalLength(this.redis, this.keys, pool, id);
   }
 
   /** Requests before it in its pool's queue; null: it does not wait. */
@@ -372,9 +398,10 @@ function closedError(): SluiceError {
 }
 
 function handleOf(pending: PendingRequest): RequestHandle {
-  const { id, pool, level, model, acceptedAtMs, deadlineMs } = pending.routed;
+  const { id, pool, level, model, acceptedAtMs, deadlineMs, relegatedFrom } = pending.routed;
   const { delivered: tokens, done } = pending;
-  return { id, pool, level, model, acceptedAtMs, deadlineMs, tokens, done };
+  const handle = { id, pool, level, model, acceptedAtMs, deadlineMs, tokens, done };
+  return relegatedFrom === undefined ? handle : { ...handle, relegatedFrom };
 }
 
 /** Errors: `redis_full` when Redis refuses it, `no_redis` when it does not answer in a minute. */

@@ -22,6 +22,7 @@ import {
   routedRequestSchema,
 } from '../contract/request.js';
 import { heartbeatSchema } from '../contract/worker.js';
+import { scoreAfter } from '../queues/aside.js';
 import { EndPublisher } from '../queues/emitter.js';
 import type { Keys } from '../queues/keys.js';
 import { PoolQueues } from '../queues/pool-queues.js';
@@ -93,6 +94,16 @@ export class PoolRouter {
     }
     const end = await this.#readEnd(id);
     return end === undefined ? undefined : { request: end.request, lookup: endedWaiting(end) };
+  }
+
+  /** Requests that wait and go before one of this order (admission/fairness.ts), Unix ms. */
+  async ahead(orderMs: number, nowMs: number): Promise<number> {
+    const most = scoreAfter(priorityOf(orderMs, await this.#currentScale(nowMs)));
+    const { decode, prefill } = this.queues;
+    const counts = await Promise.all(
+      [decode, prefill].map((queue) => this.redis.zcount(queue.toKey('prioritized'), '-inf', `(${most}`)),
+    );
+    return counts.reduce((sum, count) => sum + count, 0);
   }
 
   /** Requests before it in its queue; null: it does not wait there. */

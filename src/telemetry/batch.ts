@@ -49,6 +49,11 @@ export class PoolBatch {
 
   arrival(atMs: number, isl: number): void {
     this.#routed++;
+    this.demand(atMs, isl);
+  }
+
+  /** A request that came, whether or not it was taken: what a pool is sized for. */
+  demand(atMs: number, isl: number): void {
     const minute = slotStart(atMs, ARRIVAL_SLOT_SECONDS);
     const prompts = this.#prompts.get(minute) ?? new Map<number, number>();
     this.#prompts.set(minute, prompts);

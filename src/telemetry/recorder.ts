@@ -63,6 +63,12 @@ export class Recorder {
     this.#state(pool).current.arrival(atMs, isl);
   }
 
+  /** A request of `isl` prompt tokens was refused because the pool is too busy; its planner sizes for it all the same. */
+  turnedAway(pool: string, atMs: number, isl: number): void {
+    this.#state(pool).current.demand(atMs, isl);
+    this.#state(pool).current.rejected();
+  }
+
   /** A request was refused; null: before a pool was chosen. */
   rejected(pool: string | null): void {
     this.#state(pool ?? NO_POOL).current.rejected();

@@ -156,6 +156,7 @@ describe('createEngine', () => {
     disaggregation: { enabled: false, minPromptTokens: 512, prefillWorkers: 1 },
     queueTimeoutSeconds: null,
     overload: { policy: 'late', lateBoundSeconds: 60 },
+    admission: { policy: 'predict', waitingRoom: 1000 },
     idleAfterSeconds: 60,
     burstCalmSeconds: 30,
     engine,

@@ -7,7 +7,10 @@ import { HandEngine, startPoolWorker, type TestWorker, until } from '../support/
 import { startTestRedis, type TestRedis } from '../support/redis.js';
 import { gatewayConfig, openGateway } from './support.js';
 
-const config = gatewayConfig();
+const config = gatewayConfig(({ pools }) => {
+  // Its requests wait in vain.
+  pools.low!.admission.policy = 'queue';
+});
 let redis: TestRedis;
 let gateway: Gateway;
 let openai: OpenAI;

@@ -10,7 +10,7 @@ import type { Config } from '../../src/config/types.js';
 import { SluiceError } from '../../src/contract/errors.js';
 import { Gateway } from '../../src/gateway/gateway.js';
 import { HandEngine, startPoolWorker, until } from '../support/pool.js';
-import { type Knob, knob, type Room } from './knob.js';
+import { type Knob, knob, poolKnob, type Room } from './knob.js';
 import { closing, emptyRedis } from './redis.js';
 
 /** A self-signed certificate for this test run. */
@@ -116,6 +116,22 @@ export const GATEWAY: Knob[] = [
     see: (config, room) => webhookStatus(config, room, 'https://127.0.0.1:1/hook'),
     show: (before, after) => expect([before, after]).toEqual([400, 202]),
   }),
+  poolKnob('admission.policy', {
+    says: 'what cannot start before its deadline is refused, or waits in the queue all the same',
+    to: 'queue',
+    see: (config, room) => handedIn(config, room, { deadline_ms: 500 }),
+    show: (before, after) => expect([before, after]).toEqual([[429], [202]]),
+  }),
+  poolKnob('admission.waiting_room', {
+    says: 'with no worker ready so many requests may wait',
+    to: 1,
+    see: (config, room) => handedIn(config, room, {}, {}),
+    show: (before, after) =>
+      expect([before, after]).toEqual([
+        [202, 202],
+        [202, 429],
+      ]),
+  }),
   knob('gateway.log_prompts', {
     says: 'the prompt is in the log, or nowhere in it',
     to: true,
@@ -153,11 +169,20 @@ async function serving(config: Config, room: Room) {
   return opened;
 }
 
-async function webhookStatus(config: Config, room: Room, url: string): Promise<number> {
-  const { url: base } = await open(config, room);
+async function webhookStatus(config: Config, room: Room, url: string): Promise<number | undefined> {
+  return (await handedIn(config, room, { webhook: { url } }))[0];
+}
+
+/** Statuses of asynchronous requests, one after the other, with no worker there. */
+async function handedIn(config: Config, room: Room, ...more: object[]): Promise<number[]> {
+  const { url } = await open(config, room);
   const headers = { 'content-type': 'application/json' };
-  const body = JSON.stringify({ ...ask, webhook: { url } });
-  return (await fetch(`${base}/v1/requests`, { method: 'POST', headers, body })).status;
+  const statuses: number[] = [];
+  for (const fields of more) {
+    const body = JSON.stringify({ ...ask, ...fields });
+    statuses.push((await fetch(`${url}/v1/requests`, { method: 'POST', headers, body })).status);
+  }
+  return statuses;
 }
 
 function chat(url: string, body: object): Promise<Response> {

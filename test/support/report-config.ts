@@ -26,6 +26,7 @@ const pool = (name: string, ceiling: number, violationsAllowed: number): PoolCon
   disaggregation: { enabled: false, minPromptTokens: 1, prefillWorkers: 0 },
   queueTimeoutSeconds: null,
   overload: { policy: 'late', lateBoundSeconds: 60 },
+  admission: { policy: 'predict', waitingRoom: 1000 },
   idleAfterSeconds: 10,
   burstCalmSeconds: 10,
   engine: { kind: 'noop' },

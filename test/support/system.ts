@@ -6,6 +6,7 @@ import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Redis } from 'ioredis';
 import { expect } from 'vitest';
+import { z } from 'zod';
 import { loadConfig } from '../../src/config/load.js';
 import type { Config } from '../../src/config/types.js';
 import type { PoolStatus, RoleStatus, SystemStatus } from '../../src/contract/status.js';
@@ -21,6 +22,8 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const SLUICE = join(ROOT, 'bin', 'sluice.js');
 /** Set for `sluice up` and so for all that descends from it: how its processes are told from all others. */
 const MARK = 'SLUICE_TEST_SYSTEM';
+
+const gatewayBeat = z.object({ role: z.literal('gateway'), pid: z.number(), url: z.string() });
 
 export interface CliResult {
   code: number | null;
@@ -161,6 +164,14 @@ export class TestSystem {
     const role = (await this.status()).roles.find((each) => each.role === name && each.state === 'alive');
     if (role?.pid == null) throw new Error(`status shows no living ${name}`);
     return { ...role, pid: role.pid };
+  }
+
+  /** Gateways whose process lives, and where each listens. */
+  async gateways(): Promise<{ pid: number; url: string }[]> {
+    const beats = await this.redis.hvals(this.keys.roles());
+    return beats
+      .flatMap((text) => gatewayBeat.safeParse(JSON.parse(text)).data ?? [])
+      .filter(({ pid }) => processAlive(pid));
   }
 
   /** Kills a role and waits until `status` shows its successor. */

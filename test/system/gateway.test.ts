@@ -3,8 +3,6 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { z } from 'zod';
-import { processAlive } from '../../src/gpu/process.js';
 import { eventsOf, post } from '../gateway/support.js';
 import { until } from '../support/pool.js';
 import { expectedTokens } from '../support/requests.js';
@@ -40,22 +38,13 @@ beforeAll(async () => {
     env: { ...process.env, REDIS_URL: system.redisUrl },
     stdio: 'ignore',
   });
-  await until(async () => (await gateways()).length === 2, 'two gateways', 30_000);
+  await until(async () => (await system.gateways()).length === 2, 'two gateways', 30_000);
 });
 afterAll(async () => {
   other.kill('SIGKILL');
   receiver.close();
   await system.close();
 });
-
-const beatSchema = z.object({ role: z.literal('gateway'), pid: z.number(), url: z.string() });
-
-async function gateways(): Promise<{ pid: number; url: string }[]> {
-  const beats = await system.redis.hvals(system.keys.roles());
-  return beats
-    .flatMap((text) => beatSchema.safeParse(JSON.parse(text)).data ?? [])
-    .filter(({ pid }) => processAlive(pid));
-}
 
 /** Text of the events of a stream as they come, and how far the last one went; an error where it was cut off. */
 class Reader {
@@ -92,7 +81,7 @@ const asked = { prompt: 'why is the sky blue', max_tokens: TOKENS, slo_level: 'h
 const wholeText = (id: string) => expectedTokens(id, TOKENS).join('');
 
 it("kill -9 of the worker mid-stream: the HTTP client's stream goes on, no token lost or doubled", async () => {
-  const [gateway] = await gateways();
+  const [gateway] = await system.gateways();
   const [victim] = await system.ready('high', 1);
   const response = await post(`${gateway!.url}/v1/completions`, { ...asked, stream: true });
   const reader = new Reader(response);
@@ -105,8 +94,8 @@ it("kill -9 of the worker mid-stream: the HTTP client's stream goes on, no token
 
 it('kill -9 of the gateway: the asynchronous request completes, and another gateway gives the rest and the webhook', async () => {
   await system.ready('high', 1);
-  const own = (await gateways()).find(({ pid }) => pid !== other.pid)!;
-  const rest = (await gateways()).find(({ pid }) => pid === other.pid)!;
+  const own = (await system.gateways()).find(({ pid }) => pid !== other.pid)!;
+  const rest = (await system.gateways()).find(({ pid }) => pid === other.pid)!;
   const { port } = receiver.address() as AddressInfo;
   const webhook = { url: `http://127.0.0.1:${port}/` };
   const { id } = (await (await post(`${own.url}/v1/requests`, { ...asked, webhook })).json()) as {

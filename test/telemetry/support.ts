@@ -28,6 +28,7 @@ export const pool: PoolConfig = {
   disaggregation: { enabled: false, minPromptTokens: 500, prefillWorkers: 1 },
   queueTimeoutSeconds: null,
   overload: { policy: 'late', lateBoundSeconds: 60 },
+  admission: { policy: 'predict', waitingRoom: 1000 },
   idleAfterSeconds: 30,
   burstCalmSeconds: 10,
   engine: { kind: 'noop' },

@@ -36,6 +36,10 @@ const shared = {
     .strictObject({ ttft_ms: targetMs.optional(), itl_ms: targetMs.optional() })
     .optional()
     .describe("Targets of this request in place of its level's."),
+  relegate: z
+    .boolean()
+    .optional()
+    .describe('May be served at a lower level where its own could not be in time; the answer says so.'),
   deadline_ms: z
     .int()
     .min(1)

@@ -16,6 +16,7 @@ const OURS = new Set([
   'service_tier',
   'slo',
   'deadline_ms',
+  'relegate',
 ]);
 
 /**

@@ -7,7 +7,6 @@ import { FORMATS } from '../openai/endpoints.js';
 import { tierOf } from '../openai/format.js';
 import { headOf } from '../serve/serve.js';
 import type { GatewayServices } from '../services.js';
-import type { PoolGauge } from './gauge.js';
 
 /** A request as the asynchronous API shows it. Times are Unix seconds. */
 export interface RequestView {
@@ -16,11 +15,13 @@ export interface RequestView {
   status: 'queued' | 'running' | Outcome['kind'];
   model: string;
   slo_level: string;
+  /** The level that was asked for, where a lower one serves it. */
+  relegated_from: string | null;
   service_tier: string;
   created: number;
   /** Requests before it in its pool's queue; null: it does not wait. */
   place: number | null;
-  /** Estimates from what the pool completed in the last minute; null: nothing to estimate by, or past. */
+  /** By the prediction that admits requests too; null: past, or no time that can be told. */
   estimated_start: number | null;
   estimated_finish: number | null;
   /** The answer as its endpoint gives it. */
@@ -28,53 +29,43 @@ export interface RequestView {
   error: object | null;
 }
 
+const PAST = { startMs: null, finishMs: null };
+
 /** A found request as it stands now. */
 export async function lookAt(
-  { client, config, gauges, now }: Pick<GatewayServices, 'client' | 'config' | 'gauges' | 'now'>,
+  { client, admission }: Pick<GatewayServices, 'client' | 'admission'>,
   found: Found,
 ): Promise<RequestView> {
   const { id, pool } = found.request;
-  const settings = config.pools[pool];
-  if (settings === undefined) throw new SluiceError('internal', `no pool named ${pool}`);
-  const place = found.lookup.state === 'open' ? await client.place(id, pool) : null;
-  return requestView(found, place, await gauges.of(settings), now());
+  if (found.lookup.state !== 'open') return requestView(found, null, PAST);
+  const place = await client.place(id, pool);
+  const made = place === null ? await client.made(id, pool) : 0;
+  return requestView(found, place, await admission.estimate(found.request, place, made));
 }
 
 /** @param place of a waiting request in its queue, 0 first; null: it does not wait. */
 function requestView(
   { request, lookup }: Found,
   place: number | null,
-  gauge: PoolGauge,
-  nowMs: number,
+  { startMs, finishMs }: { startMs: number | null; finishMs: number | null },
 ): RequestView {
   const open = lookup.state === 'open';
   const outcome = open ? null : lookup.outcome;
-  const startMs = open && place !== null ? startEstimate(place, gauge, nowMs) : null;
-  const finishMs =
-    open && (startMs !== null || place === null) ? finishEstimate(startMs ?? nowMs, gauge) : null;
   return {
     id: request.id,
     object: 'request',
     status: outcome !== null ? outcome.kind : place !== null ? 'queued' : 'running',
     model: request.model,
     slo_level: request.level,
+    relegated_from: request.relegatedFrom ?? null,
     service_tier: tierOf(request.level),
     created: Math.floor(request.acceptedAtMs / 1000),
-    place: open ? place : null,
+    place,
     estimated_start: seconds(startMs),
     estimated_finish: seconds(finishMs),
     response: outcome?.kind === 'completed' ? answerOf(request, outcome) : null,
     error: outcome === null || outcome.kind === 'completed' ? null : errorOf(outcome),
   };
-}
-
-/** Those before it leave at the rate of the last minute. */
-function startEstimate(place: number, { perSecond }: PoolGauge, nowMs: number): number | null {
-  return perSecond === null ? null : nowMs + (place / perSecond) * 1000;
-}
-
-function finishEstimate(startMs: number, { decodeSeconds }: PoolGauge): number | null {
-  return decodeSeconds === null ? null : startMs + decodeSeconds * 1000;
 }
 
 function answerOf(request: Found['request'], { result }: Extract<Outcome, { kind: 'completed' }>): object {

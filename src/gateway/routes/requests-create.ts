@@ -19,7 +19,7 @@ export function requestsCreate(app: FastifyInstance, services: GatewayServices):
     if (webhook !== undefined) assertWebhook(webhook.url, config.gateway.webhooks);
     const asked = readEither(body);
     const caller = callerOf(request);
-    const { handle } = await submit(services, caller, request.headers, asked, 'req', {});
+    const { handle } = await submit(services, caller, request.headers, asked, 'req', {}, { patient: true });
     const { id, level, done } = handle;
     if (caller.key !== null) {
       const release = revocations.hold(caller.key.id);

@@ -1,22 +1,35 @@
 import { levelFor } from '../../admission/levels.js';
-import type { RoutedRequest, Submission } from '../../contract/request.js';
+import { SluiceError } from '../../contract/errors.js';
+import type { Owner, RoutedRequest, Submission } from '../../contract/request.js';
 import { take } from '../../tenants/limits.js';
+import type { AdmissionRequest, Prospect } from '../admission/admission.js';
 import type { Caller } from '../caller.js';
 import type { GatewayServices } from '../services.js';
 
+/** What a client allows, and by what it is known when it comes again. */
+export interface AdmitTerms {
+  /** Nobody holds a connection for it: it may wait beyond its target. */
+  patient: boolean;
+  /** It may be served at a lower level. */
+  relegate: boolean;
+  digest: () => string;
+}
+
 /**
  * Everything that is decided of a request before it is sent: its pool, whether its key may use that level, its key's
- * limits, and its turn. Errors: of routing, `forbidden`, `rate_limited`, `budget_spent`, `unauthorized`.
+ * limits, its turn, and whether it can be in time, there or at a lower level.
+ * Errors: of routing, `forbidden`, `rate_limited`, `budget_spent`, `unauthorized`; `overloaded`, with the time to come again.
  */
 export async function admit(
   services: GatewayServices,
   { tenant, key }: Caller,
   submission: Submission,
   id: string,
+  terms: AdmitTerms,
 ): Promise<RoutedRequest> {
   const { client } = services;
   const routed = client.route(submission, id);
-  if (key === null) return routed;
+  if (key === null) return place(services, routed, { ...terms, tenant, owner: undefined, submission });
   const level = levelFor(routed.level, key, client.scheduler.rankOf);
   const served = level === routed.level ? routed : client.route(atLevel(submission, level), id);
   const owner = { tenant, key: key.id };
@@ -26,12 +39,44 @@ export async function admit(
   });
   served.owner = owner;
   try {
-    await client.takeTurn(served, owner);
+    return await place(services, served, { ...terms, tenant, owner, submission });
   } catch (error) {
     await client.giveTurnBack(served).catch(() => {});
     throw error;
   }
-  return served;
+}
+
+/** The request at its pool, or at the first one below that takes it. Errors: `overloaded`. */
+async function place(
+  { client, admission }: GatewayServices,
+  asked: RoutedRequest,
+  {
+    owner,
+    submission,
+    relegate,
+    ...terms
+  }: AdmitTerms & { tenant: string; owner?: Owner | undefined; submission: Submission },
+): Promise<RoutedRequest> {
+  const lower = relegate ? admission.below(asked.pool) : [];
+  let refused: { request: AdmissionRequest; prospect: Prospect } | undefined;
+  for (const level of [null, ...lower.map((pool) => pool.level)]) {
+    const routed =
+      level === null ? asked : relegated(client.route(atLevel(submission, level), asked.id), asked);
+    if (owner !== undefined) await client.takeTurn(routed, owner);
+    if (!admission.predicts(routed.pool)) return routed;
+    const request = { ...terms, routed };
+    const prospect = await admission.consider(request);
+    if (prospect.verdict.kind === 'admit') return routed;
+    if (owner !== undefined) await client.leaveTurn(routed);
+    refused ??= { request, prospect };
+  }
+  if (refused === undefined) throw new SluiceError('internal', 'no pool was considered');
+  client.turnedAway(asked);
+  throw await admission.refuse(refused.request, refused.prospect);
+}
+
+function relegated(lower: RoutedRequest, { level }: RoutedRequest): RoutedRequest {
+  return { ...lower, relegatedFrom: level };
 }
 
 async function takePlace(

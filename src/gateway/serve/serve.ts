@@ -100,8 +100,9 @@ export function headOf({
   return { id, model, level, created: Math.floor(acceptedAtMs / 1000) };
 }
 
-export function headersOf({ id, level }: RequestHandle): Record<string, string> {
-  return { 'x-request-id': id, 'x-slo-level': level };
+export function headersOf({ id, level, relegatedFrom }: RequestHandle): Record<string, string> {
+  const headers = { 'x-request-id': id, 'x-slo-level': level };
+  return relegatedFrom === undefined ? headers : { ...headers, 'x-slo-relegated-from': relegatedFrom };
 }
 
 /** Headers that hooks have set, for a response that is written without Fastify. */

@@ -23,7 +23,7 @@ export interface Submitted {
 
 /**
  * Admits and sends what a client asks for. With the header `idempotency-key` the same request is sent once, and asked
- * again it is found. @param prefix of the id that it gets.
+ * again it is found. @param prefix of the id that it gets; @param patient nobody holds a connection for it.
  * Errors: those of `admit`; `conflict` where the key came with another body before.
  */
 export async function submit(
@@ -33,32 +33,42 @@ export async function submit(
   asked: Asked,
   prefix: string,
   handlers: TokenHandlers,
+  { patient = false }: { patient?: boolean } = {},
 ): Promise<Submitted> {
   if (services.stopping()) throw stoppingError();
   const { client, config } = services;
   const { endpoint, body, prompt } = asked;
   const submission = submissionOf(endpoint, body, prompt, headers, config.gateway.defaultMaxTokens);
   const key = idempotencyKey(headers);
+  const terms = {
+    patient,
+    relegate: body.relegate ?? headers['x-slo-relegate'] === 'true',
+    digest: () => digest(key ?? `${endpoint}\0${JSON.stringify(body)}`).slice(0, 22),
+  };
   if (key === undefined) {
-    const routed = await admit(services, caller, submission, `${prefix}-${randomUUID()}`);
+    const routed = await admit(services, caller, submission, `${prefix}-${randomUUID()}`, terms);
     return { handle: await sent(services, routed, () => client.send(routed, handlers)), idempotent: false };
   }
   const id = await idFor(services, caller, key, asked, prefix);
   const known = (await client.follow(id, handlers)) ?? endedHandle(await client.find(id));
   if (known !== undefined) return { handle: known, idempotent: true };
-  const routed = await admit(services, caller, submission, id);
+  const routed = await admit(services, caller, submission, id, terms);
   return { handle: await sent(services, routed, () => client.sendOnce(routed, handlers)), idempotent: true };
 }
 
 /** Sends an admitted request. One that Redis does not take gives its place and turn back. */
 async function sent(
-  { client }: GatewayServices,
+  { client, admission }: GatewayServices,
   routed: RoutedRequest,
   send: () => Promise<RequestHandle>,
 ): Promise<RequestHandle> {
+  const held = admission.hold(routed);
   try {
-    return await send();
+    const handle = await send();
+    held.durable();
+    return handle;
   } catch (error) {
+    held.dropped();
     await client.giveTurnBack(routed).catch(() => {});
     throw error;
   }

@@ -1,0 +1,265 @@
+import type { Redis } from 'ioredis';
+import { type Prediction, predict, type PoolSight } from '../../admission/prediction.js';
+import { orderOf } from '../../admission/fairness.js';
+import { judge, type Terms, type Verdict } from '../../admission/verdict.js';
+import type { Config, PoolConfig } from '../../config/types.js';
+import { SluiceError } from '../../contract/errors.js';
+import type { RoutedRequest } from '../../contract/request.js';
+import { normalQuantile } from '../../forecast/bands/largest.js';
+import type { Keys } from '../../queues/keys.js';
+import type { SluiceClient } from '../../scheduler/client.js';
+import { promise, redeem, type Redeemed } from '../../tenants/promises.js';
+import type { Capacity, CapacityModels } from './capacity.js';
+import { type Held, InHand } from './in-hand.js';
+import { type Reading, Readings, readyOf, type Slow } from './readings.js';
+
+/** A planner that has no worker orders one within so long. */
+const ORDER_SECONDS = 2;
+/** A deadline this close to the pool's own target is that of a usual request. */
+const USUAL_MS = 20;
+const NO_PROMISES: Redeemed = { promised: false, dueSoon: 0, outstanding: 0, share: 1 };
+
+/** How a request would fare at one pool. */
+export interface Prospect {
+  verdict: Verdict;
+  prediction: Prediction;
+  capacity: Capacity;
+  /** Requests/s of the pool's workers. */
+  perSecond: number;
+  outstanding: number;
+}
+
+export interface AdmissionRequest {
+  routed: RoutedRequest;
+  tenant: string;
+  /** Of what is asked for: by it a client that comes back is known. */
+  digest: () => string;
+  /** It may wait beyond its target: nobody holds a connection for it. */
+  patient: boolean;
+}
+
+/**
+ * Admission by prediction: what the queue, the workers and their profile make of a request, now. All of it is told by
+ * Redis, so gateways side by side decide alike; what this one has just admitted is counted on top.
+ */
+export class Admission {
+  readonly #inHand = new Map<string, InHand>();
+  readonly #readings: Readings;
+
+  constructor(
+    private readonly config: Config,
+    private readonly redis: Redis,
+    private readonly keys: Keys,
+    private readonly client: SluiceClient,
+    private readonly models: CapacityModels,
+    private readonly now: () => number,
+  ) {
+    for (const pool of Object.values(config.pools)) {
+      this.#inHand.set(pool.name, new InHand());
+    }
+    this.#readings = new Readings(redis, keys, config, client, models, now);
+  }
+
+  /** Whether requests of a pool are judged at all. */
+  predicts(pool: string): boolean {
+    return this.#pool(pool).admission.policy === 'predict';
+  }
+
+  /** Counts an admitted request until readings of the queue have it. */
+  hold({ pool, isl }: RoutedRequest): { durable: () => void; dropped: () => void } {
+    const inHand = this.#inHand.get(pool);
+    const held: Held | undefined = inHand?.add(isl);
+    return {
+      durable: () => {
+        if (held !== undefined) held.durableAtMs = this.now();
+      },
+      dropped: () => {
+        if (held !== undefined) inHand?.remove(held);
+      },
+    };
+  }
+
+  /** How the request would fare now. A client that comes back as it was told uses its promise up, unless `only` looked at. */
+  async consider(request: AdmissionRequest, only = false): Promise<Prospect> {
+    const { routed, patient } = request;
+    const pool = this.#pool(routed.pool);
+    const [reading, slow] = await Promise.all([this.#readings.of(pool), this.#readings.slow(pool)]);
+    const capacity = this.#capacity(pool, routed, slow);
+    const order = orderOf(routed);
+    const usual = routed.acceptedAtMs + pool.targets.ttftSeconds * 1000;
+    const ahead =
+      reading.waiting > 0 && Math.abs(order - usual) > USUAL_MS
+        ? await this.client.ahead(pool.name, order)
+        : reading.ahead;
+    const terms = this.#terms(pool, routed, patient);
+    const promises =
+      reading.promises === 0 || patient || only
+        ? NO_PROMISES
+        : await redeem(
+            this.redis,
+            this.keys,
+            { pool: pool.name, tenant: request.tenant, digest: request.digest() },
+            this.now(),
+            (terms.aimSeconds ?? 0) * 1000,
+          );
+    // Who comes on a promise has the time that was kept for others like it.
+    const promised = promises.promised ? 0 : promises.dueSoon;
+    const sight = this.#sight(pool, reading, slow, capacity, ahead, promised);
+    const z = promises.promised ? 0 : normalQuantile(pool.latencyPercentile / 100);
+    const prediction = predict(sight, capacity.own, z);
+    const verdict = judge(prediction, capacity.own.firstTokenSeconds, relaxed(terms, promises, pool), {
+      ready: sight.requests.ready,
+      waiting: reading.waiting + this.#notRead(pool.name, reading.atMs).requests,
+      waitingRoom: pool.admission.waitingRoom,
+    });
+    const perSecond = Math.max(1, sight.requests.ready) * sight.requests.rate;
+    return { verdict, prediction, capacity, perSecond, outstanding: promises.outstanding };
+  }
+
+  /**
+   * When an accepted request starts and ends, Unix ms. @param place of a request that waits, 0 first; null: it runs
+   * @param made tokens that it has made. null: past, or no time that can be told.
+   */
+  async estimate(
+    { pool: name, isl, maxTokens }: Pick<RoutedRequest, 'pool' | 'isl' | 'maxTokens'>,
+    place: number | null,
+    made: number,
+  ): Promise<{ startMs: number | null; finishMs: number | null }> {
+    const pool = this.#pool(name);
+    const [reading, slow] = await Promise.all([this.#readings.of(pool), this.#readings.slow(pool)]);
+    const capacity = this.#capacity(pool, { isl, maxTokens }, slow);
+    const nowMs = this.now();
+    if (place === null) {
+      const left = Math.max(0, Math.min(maxTokens, slow.lengths.osl) - made);
+      const perToken = capacity.own.decodeSeconds / Math.max(1, Math.min(maxTokens, slow.lengths.osl) - 1);
+      return { startMs: null, finishMs: nowMs + left * perToken * 1000 };
+    }
+    const sight = this.#sight(pool, { ...reading, atMs: nowMs }, slow, capacity, place, 0);
+    const { startSeconds, finishSeconds } = predict(sight, capacity.own, 0);
+    const at = (seconds: number) => (Number.isFinite(seconds) ? nowMs + seconds * 1000 : null);
+    return { startMs: at(startSeconds), finishMs: at(finishSeconds) };
+  }
+
+  /** What a refused client is told: an error with the time at which it will be taken. */
+  async refuse(request: AdmissionRequest, prospect: Prospect): Promise<SluiceError> {
+    const { routed, tenant, digest, patient } = request;
+    const { verdict, perSecond, outstanding } = prospect;
+    if (verdict.kind === 'admit') throw new SluiceError('internal', 'refused what is admitted');
+    const { why, waitSeconds } = verdict;
+    const pool = this.#pool(routed.pool);
+    const booked = Number.isFinite(perSecond) ? outstanding / perSecond : 0;
+    const earliest = waitSeconds + booked;
+    const retryAfterSeconds =
+      why === 'late' && !patient && Number.isFinite(earliest)
+        ? await promise(
+            this.redis,
+            this.keys,
+            { pool: pool.name, tenant, digest: digest() },
+            this.now(),
+            earliest,
+            perSecond,
+          )
+        : earliest;
+    const text = messageOf(why, pool, prospect.prediction);
+    return new SluiceError(
+      'overloaded',
+      text,
+      Number.isFinite(retryAfterSeconds) ? { retryAfterSeconds } : {},
+    );
+  }
+
+  /** Pools that may serve a request of this one at a lower level, the highest of them first. */
+  below(name: string): PoolConfig[] {
+    const { model, priority } = this.#pool(name);
+    return Object.values(this.config.pools)
+      .filter((pool) => pool.model === model && pool.priority > priority)
+      .toSorted((a, b) => a.priority - b.priority);
+  }
+
+  #terms(
+    pool: PoolConfig,
+    { acceptedAtMs, deadlineMs, expiresAtMs }: RoutedRequest,
+    patient: boolean,
+  ): Terms {
+    return {
+      aimSeconds: patient ? null : ((deadlineMs - acceptedAtMs) / 1000) * pool.performanceBuffer,
+      deadlineSeconds: expiresAtMs === undefined ? null : (expiresAtMs - this.now()) / 1000,
+    };
+  }
+
+  #sight(
+    pool: PoolConfig,
+    reading: Reading,
+    slow: Slow,
+    { sequences, rps, promptTokensPerSecond }: Capacity,
+    ahead: number,
+    promised: number,
+  ): PoolSight {
+    const { workers, running, engineTokens, atMs } = reading;
+    const inHand = this.#notRead(pool.name, atMs);
+    const starting = (role: 'vllm' | 'prefill') =>
+      workers
+        .filter((worker) => worker.role === role && worker.state === 'starting')
+        .map(({ startedAtMs }) => Math.max(0.5, slow.coldStartSeconds - (atMs - startedAtMs) / 1000));
+    const ready = readyOf(workers, 'vllm').length;
+    const soon = starting('vllm');
+    const readyInSeconds = ready + soon.length > 0 ? soon : [slow.coldStartSeconds + ORDER_SECONDS];
+    const prefillReady = readyOf(workers, 'prefill').length;
+    const split = pool.disaggregation.enabled && prefillReady > 0;
+    return {
+      requests: { ready, readyInSeconds, head: sequences, rate: rps * slow.pace },
+      prompts: {
+        ready: split ? prefillReady : ready,
+        readyInSeconds: split ? starting('prefill') : readyInSeconds,
+        head: 0,
+        rate: promptTokensPerSecond * slow.pace,
+      },
+      running,
+      ahead: ahead + inHand.requests + promised,
+      tokensAhead: engineTokens + inHand.tokens + (ahead + promised) * slow.lengths.isl,
+    };
+  }
+
+  #capacity(pool: PoolConfig, request: Pick<RoutedRequest, 'isl' | 'maxTokens'>, slow: Slow): Capacity {
+    const model = this.models.get(pool.name);
+    if (model === undefined) throw new SluiceError('internal', `no pool named ${pool.name}`);
+    return model.of(request, slow.lengths);
+  }
+
+  /** What was admitted here and a reading does not have. */
+  #notRead(pool: string, atMs: number): { requests: number; tokens: number } {
+    return this.#inHand.get(pool)?.since(atMs) ?? { requests: 0, tokens: 0 };
+  }
+
+  #pool(name: string): PoolConfig {
+    const pool = this.config.pools[name];
+    if (pool === undefined) throw new SluiceError('internal', `no pool named ${name}`);
+    return pool;
+  }
+}
+
+/** A promise is kept while the target itself can be; the buffer is for those who come anew. */
+function relaxed(terms: Terms, { promised }: Redeemed, { performanceBuffer }: PoolConfig): Terms {
+  if (!promised || terms.aimSeconds === null) return terms;
+  return { ...terms, aimSeconds: terms.aimSeconds / performanceBuffer };
+}
+
+function messageOf(
+  why: 'late' | 'deadline' | 'full',
+  pool: PoolConfig,
+  { startSeconds, ttftSeconds }: Prediction,
+): string {
+  const { name, targets } = pool;
+  switch (why) {
+    case 'late':
+      return `pool ${name} is busy: the first token is predicted in ${shown(ttftSeconds)}, promised within ${targets.ttftSeconds} s; come again after retry-after, allow a lower level (relegate: true), or ask for one`;
+    case 'deadline':
+      return `deadline_ms: the request would start in ${shown(startSeconds)} and expire before; give it more time, or come again after retry-after`;
+    case 'full':
+      return `pool ${name} has no worker ready and its waiting room is full (admission.waiting_room ${pool.admission.waitingRoom}); come again after retry-after`;
+  }
+}
+
+function shown(seconds: number): string {
+  return Number.isFinite(seconds) ? `${seconds.toFixed(seconds < 10 ? 1 : 0)} s` : 'no time that can be told';
+}

@@ -1,0 +1,110 @@
+import type { OwnTimes } from '../../admission/prediction.js';
+import type { Config, PoolConfig } from '../../config/types.js';
+import type { RoutedRequest } from '../../contract/request.js';
+import { workerSizes } from '../../gpu/worker-size.js';
+import { prefillTokensPerSecond } from '../../profile/law.js';
+import { loadProfile } from '../../profile/load.js';
+import type { Profile } from '../../profile/types.js';
+import { type WorkerModel, workerModel } from '../../profile/worker-model.js';
+
+/** Mean lengths of recent requests, tokens. */
+export interface Lengths {
+  isl: number;
+  osl: number;
+}
+
+/** What one worker of a pool does with its requests. */
+export interface Capacity {
+  /** Requests that it runs at once with mean ITL within target x buffer, and completes a second then. */
+  sequences: number;
+  rps: number;
+  /** Prompt tokens/s of a worker that computes prompts, in an aggregated pool one that also decodes. */
+  promptTokensPerSecond: number;
+  /** Of one request, on a worker as busy as that. */
+  own: OwnTimes;
+  /** GPU-seconds that the request takes up. */
+  gpuSeconds: number;
+}
+
+/** An engine without a profile is taken to be as fast as is asked, until it shows what it does. */
+const UNKNOWN: Capacity = {
+  sequences: Number.POSITIVE_INFINITY,
+  rps: Number.POSITIVE_INFINITY,
+  promptTokensPerSecond: Number.POSITIVE_INFINITY,
+  own: { firstTokenSeconds: 0, decodeSeconds: 0 },
+  gpuSeconds: 0,
+};
+
+export type CapacityModels = ReadonlyMap<string, CapacityModel>;
+
+/** By pool. Errors: `invalid_config` where a profile cannot be read or has no law for its pool's tensor parallelism. */
+export function capacityModels({ pools }: Config): CapacityModels {
+  return new Map(Object.values(pools).map((pool) => [pool.name, new CapacityModel(pool)]));
+}
+
+/** What each worker of a pool can do, from the profile of its engine; the planner sizes by the same model. */
+export class CapacityModel {
+  readonly #profile: Profile | null;
+  readonly #tp: { prefill: number; decode: number };
+
+  constructor(private readonly pool: PoolConfig) {
+    const { engine } = pool;
+    this.#profile = engine.kind === 'noop' ? null : loadProfile(engine.profile);
+    const sizes = workerSizes(pool);
+    this.#tp = { prefill: sizes.prefill.tp, decode: sizes.vllm.tp };
+  }
+
+  of({ isl, maxTokens }: Pick<RoutedRequest, 'isl' | 'maxTokens'>, lengths: Lengths): Capacity {
+    const profile = this.#profile;
+    const { engine, disaggregation } = this.pool;
+    if (profile === null || engine.kind === 'noop') return UNKNOWN;
+    const model = this.#model(profile, engine, isl, lengths);
+    const class_ = model.classes.at(-1);
+    if (class_ === undefined || !(model.rps > 0)) return UNKNOWN;
+    const tp = disaggregation.enabled ? this.#tp.prefill : this.#tp.decode;
+    const osl = Math.min(maxTokens, lengths.osl);
+    return {
+      sequences: model.sequences,
+      rps: model.rps,
+      promptTokensPerSecond: prefillTokensPerSecond(profile, tp, Math.max(1, lengths.isl)),
+      own: {
+        firstTokenSeconds: class_.ownSeconds,
+        decodeSeconds: Math.max(0, osl - 1) * model.itlSeconds,
+      },
+      // The mean request decodes `lengths.osl` tokens; this one so many.
+      gpuSeconds:
+        (class_.workSeconds - this.#decodeWork(model, lengths) * (1 - osl / lengths.osl)) * this.#tp.decode,
+    };
+  }
+
+  /** The last class is of this request and no share of the load. */
+  #model(
+    profile: Profile,
+    engine: { maxSequences: number; maxBatchedTokens: number },
+    isl: number,
+    lengths: Lengths,
+  ): WorkerModel {
+    const { targets, performanceBuffer, gpuMemoryUtilization } = this.pool;
+    const target = {
+      prompts: [
+        { share: 1, tokens: Math.max(1, lengths.isl) },
+        { share: 0, tokens: isl },
+      ],
+      osl: Math.max(1, lengths.osl),
+      gpuMemoryUtilization,
+      maxSequences: engine.maxSequences,
+      maxBatchedTokens: engine.maxBatchedTokens,
+    };
+    const itlSeconds = targets.itlSeconds * performanceBuffer;
+    const within = workerModel(profile, this.#tp.decode, { ...target, itlSeconds });
+    // An ITL that no batch keeps limits nothing.
+    return within.rps > 0
+      ? within
+      : workerModel(profile, this.#tp.decode, { ...target, itlSeconds: Number.POSITIVE_INFINITY });
+  }
+
+  /** Worker seconds that decoding takes of the mean request: its share of each step that it is in. */
+  #decodeWork(model: WorkerModel, { osl }: Lengths): number {
+    return model.sequences > 0 ? (Math.max(0, osl - 1) * model.itlSeconds) / model.sequences : 0;
+  }
+}

@@ -1,0 +1,144 @@
+import type { Redis } from 'ioredis';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import type { Heartbeat } from '../../src/contract/worker.js';
+import type { Gateway } from '../../src/gateway/gateway.js';
+import { connect } from '../../src/queues/connection.js';
+import { Keys } from '../../src/queues/keys.js';
+import { HandEngine, startPoolWorker, type TestWorker, until } from '../support/pool.js';
+import { startTestRedis, type TestRedis } from '../support/redis.js';
+import { gatewayConfig, openGateway, post } from './support.js';
+
+/** Requests that the engine of `high` runs at once. */
+const SLOTS = 2;
+const config = gatewayConfig(({ pools }) => {
+  const { engine, admission } = pools.high!;
+  if (engine.kind === 'sim') engine.maxSequences = SLOTS;
+  admission.waitingRoom = 1;
+});
+const keys = new Keys(config.namespace);
+let server: TestRedis;
+let redis: Redis;
+let gateway: Gateway;
+const engine = new HandEngine(SLOTS);
+const workers: TestWorker[] = [];
+
+beforeAll(async () => {
+  server = await startTestRedis();
+  redis = connect(server.url, 'plain');
+  gateway = await openGateway(server.url, config);
+  workers.push(await startPoolWorker(server.url, config, 'high', engine, 'w-high'));
+  workers.push(await startPoolWorker(server.url, config, 'medium', new HandEngine(100, true), 'w-medium'));
+});
+afterAll(async () => {
+  await Promise.all(workers.map((worker) => worker.stop()));
+  await gateway.close();
+  redis.disconnect();
+  await server.stop();
+});
+
+async function beat(pool: string, state: Heartbeat['state']): Promise<void> {
+  const at = Date.now();
+  const worker: Heartbeat = {
+    workerId: `w-${pool}`,
+    pool,
+    role: 'vllm',
+    state,
+    leaseId: 'l',
+    host: 'h',
+    pid: 1,
+    gpus: [],
+    tp: 1,
+    load: null,
+    activeRequests: 0,
+    startedAtMs: at,
+    readyAtMs: at,
+    atMs: at,
+  };
+  await redis.hset(keys.heartbeats(pool), worker.workerId, JSON.stringify(worker));
+}
+
+beforeEach(async () => {
+  await beat('high', 'ready');
+  await beat('medium', 'ready');
+  await pause();
+});
+
+/** Until what was read of the queues is read anew. */
+const pause = () => new Promise((resolve) => setTimeout(resolve, 150));
+
+const ask = (path: string, body: object = {}) =>
+  post(`${gateway.url}${path}`, {
+    prompt: `one ${Math.random()}`,
+    max_tokens: 4,
+    slo_level: 'high',
+    ...body,
+  });
+
+/** Fills `high`: as many run as it takes, one waits. @returns lets them end. */
+async function fill(): Promise<() => Promise<void>> {
+  const ids: string[] = [];
+  for (let k = 0; k <= SLOTS; k++) {
+    const answer = await ask('/v1/requests');
+    ids.push(((await answer.json()) as { id: string }).id);
+  }
+  await until(
+    () => ids.slice(0, SLOTS).every((id) => engine.seen.some((seen) => seen.id === id)),
+    'they run',
+  );
+  await pause();
+  return async () => {
+    for (const id of ids) engine.allow(id, 4);
+    await until(
+      async () => (await redis.llen(`${keys.poolPrefix('high')}:high.decode:active`)) === 0,
+      'all end',
+    );
+    await until(
+      async () => (await redis.zcard(`${keys.poolPrefix('high')}:high.decode:prioritized`)) === 0,
+      'none',
+    );
+    await pause();
+  };
+}
+
+it('refuses what would be late with 429 and the time to come again, and takes it when it comes then', async () => {
+  const end = await fill();
+  const body = { prompt: 'the same again', max_tokens: 4 };
+  const refused = await ask('/v1/completions', body);
+  expect(refused.status).toBe(429);
+  const seconds = Number(refused.headers.get('retry-after'));
+  expect(seconds).toBeGreaterThanOrEqual(1);
+  expect(await refused.json()).toMatchObject({ error: { code: 'overloaded', type: 'rate_limit_error' } });
+  await end();
+  const before = engine.seen.length;
+  const again = ask('/v1/completions', body);
+  await until(() => engine.seen.length > before, 'it runs');
+  engine.allow(engine.seen.at(-1)!.id, 4);
+  expect((await again).status).toBe(200);
+});
+
+it('serves it at a lower level where the client allows it, and says so', async () => {
+  const end = await fill();
+  const answer = await ask('/v1/completions', { relegate: true });
+  expect(answer.status).toBe(200);
+  expect(answer.headers.get('x-slo-level')).toBe('medium');
+  expect(answer.headers.get('x-slo-relegated-from')).toBe('high');
+  expect(await answer.json()).toMatchObject({ slo_level: 'medium', service_tier: 'default' });
+  await end();
+});
+
+it('refuses early what cannot start before its deadline, asynchronous requests too', async () => {
+  await beat('high', 'starting');
+  await pause();
+  const refused = await ask('/v1/requests', { deadline_ms: 1000 });
+  expect(refused.status).toBe(429);
+  expect(await refused.json()).toMatchObject({ error: { message: expect.stringContaining('deadline_ms') } });
+});
+
+it('is a waiting room with its own limit while no worker is ready', async () => {
+  const end = await fill();
+  await beat('high', 'starting');
+  await pause();
+  // One waits already.
+  expect((await ask('/v1/completions')).status).toBe(429);
+  await end();
+});
