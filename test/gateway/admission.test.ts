@@ -1,12 +1,11 @@
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import type { Heartbeat } from '../../src/contract/worker.js';
 import type { Gateway } from '../../src/gateway/gateway.js';
 import { connect } from '../../src/queues/connection.js';
 import { Keys } from '../../src/queues/keys.js';
 import { HandEngine, startPoolWorker, type TestWorker, until } from '../support/pool.js';
 import { startTestRedis, type TestRedis } from '../support/redis.js';
-import { gatewayConfig, openGateway, post } from './support.js';
+import { beat, gatewayConfig, openGateway, post } from './support.js';
 
 /** Requests that the engine of `high` runs at once. */
 const SLOTS = 2;
@@ -36,30 +35,9 @@ afterAll(async () => {
   await server.stop();
 });
 
-async function beat(pool: string, state: Heartbeat['state']): Promise<void> {
-  const at = Date.now();
-  const worker: Heartbeat = {
-    workerId: `w-${pool}`,
-    pool,
-    role: 'vllm',
-    state,
-    leaseId: 'l',
-    host: 'h',
-    pid: 1,
-    gpus: [],
-    tp: 1,
-    load: null,
-    activeRequests: 0,
-    startedAtMs: at,
-    readyAtMs: at,
-    atMs: at,
-  };
-  await redis.hset(keys.heartbeats(pool), worker.workerId, JSON.stringify(worker));
-}
-
 beforeEach(async () => {
-  await beat('high', 'ready');
-  await beat('medium', 'ready');
+  await beat(redis, keys, 'high', 'ready');
+  await beat(redis, keys, 'medium', 'ready');
   await pause();
 });
 
@@ -127,7 +105,7 @@ it('serves it at a lower level where the client allows it, and says so', async (
 });
 
 it('refuses early what cannot start before its deadline, asynchronous requests too', async () => {
-  await beat('high', 'starting');
+  await beat(redis, keys, 'high', 'starting');
   await pause();
   const refused = await ask('/v1/requests', { deadline_ms: 1000 });
   expect(refused.status).toBe(429);
@@ -136,7 +114,7 @@ it('refuses early what cannot start before its deadline, asynchronous requests t
 
 it('is a waiting room with its own limit while no worker is ready', async () => {
   const end = await fill();
-  await beat('high', 'starting');
+  await beat(redis, keys, 'high', 'starting');
   await pause();
   // One waits already.
   expect((await ask('/v1/completions')).status).toBe(429);

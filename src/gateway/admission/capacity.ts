@@ -2,7 +2,7 @@ import type { OwnTimes } from '../../admission/prediction.js';
 import type { Config, PoolConfig } from '../../config/types.js';
 import type { RoutedRequest } from '../../contract/request.js';
 import { workerSizes } from '../../gpu/worker-size.js';
-import { prefillTokensPerSecond } from '../../profile/law.js';
+import { chunkSeconds, lawFor, prefillTokensPerSecond } from '../../profile/law.js';
 import { loadProfile } from '../../profile/load.js';
 import type { Profile } from '../../profile/types.js';
 import { type WorkerModel, workerModel } from '../../profile/worker-model.js';
@@ -63,6 +63,7 @@ export class CapacityModel {
     if (class_ === undefined || !(model.rps > 0)) return UNKNOWN;
     const tp = disaggregation.enabled ? this.#tp.prefill : this.#tp.decode;
     const osl = Math.min(maxTokens, lengths.osl);
+    const prompt = chunkSeconds(lawFor(profile, this.#tp.decode), 0, Math.max(1, lengths.isl));
     return {
       sequences: model.sequences,
       rps: model.rps,
@@ -71,9 +72,8 @@ export class CapacityModel {
         firstTokenSeconds: class_.ownSeconds,
         decodeSeconds: Math.max(0, osl - 1) * model.itlSeconds,
       },
-      // The mean request decodes `lengths.osl` tokens; this one so many.
-      gpuSeconds:
-        (class_.workSeconds - this.#decodeWork(model, lengths) * (1 - osl / lengths.osl)) * this.#tp.decode,
+      // What decoding takes of the mean request, for as many tokens as this one makes.
+      gpuSeconds: (class_.workSeconds - (1 / model.rps - prompt) * (1 - osl / lengths.osl)) * this.#tp.decode,
     };
   }
 
@@ -101,10 +101,5 @@ export class CapacityModel {
     return within.rps > 0
       ? within
       : workerModel(profile, this.#tp.decode, { ...target, itlSeconds: Number.POSITIVE_INFINITY });
-  }
-
-  /** Worker seconds that decoding takes of the mean request: its share of each step that it is in. */
-  #decodeWork(model: WorkerModel, { osl }: Lengths): number {
-    return model.sequences > 0 ? (Math.max(0, osl - 1) * model.itlSeconds) / model.sequences : 0;
   }
 }

@@ -6,6 +6,7 @@ import { healthLive } from './health-live.js';
 import { healthReady } from './health-ready.js';
 import { models } from './models.js';
 import { openapi } from './openapi.js';
+import { quote } from './quote.js';
 import { requestsCancel } from './requests-cancel.js';
 import { requestsCreate } from './requests-create.js';
 import { requestsGet } from './requests-get.js';
@@ -18,6 +19,7 @@ export function routes(app: FastifyInstance, services: GatewayServices): void {
     chatCompletions,
     completions,
     models,
+    quote,
     requestsCreate,
     requestsGet,
     requestsStream,

@@ -96,6 +96,6 @@ async function takePlace(
 }
 
 /** The same request at another level. */
-function atLevel({ service_tier: _, ...submission }: Submission, level: string): Submission {
+export function atLevel({ service_tier: _, ...submission }: Submission, level: string): Submission {
   return { ...submission, slo_level: level };
 }

@@ -9,7 +9,7 @@ import type { Caller } from '../caller.js';
 import type { Asked } from '../openai/endpoints.js';
 import { submissionOf } from '../openai/submission.js';
 import type { GatewayServices } from '../services.js';
-import { admit } from './admit.js';
+import { type AdmitTerms, admit } from './admit.js';
 
 /** A key is remembered so long. */
 const IDEMPOTENCY_SECONDS = 86_400;
@@ -40,11 +40,7 @@ export async function submit(
   const { endpoint, body, prompt } = asked;
   const submission = submissionOf(endpoint, body, prompt, headers, config.gateway.defaultMaxTokens);
   const key = idempotencyKey(headers);
-  const terms = {
-    patient,
-    relegate: body.relegate ?? headers['x-slo-relegate'] === 'true',
-    digest: () => digest(key ?? `${endpoint}\0${JSON.stringify(body)}`).slice(0, 22),
-  };
+  const terms = { ...termsOf(headers, asked), patient };
   if (key === undefined) {
     const routed = await admit(services, caller, submission, `${prefix}-${randomUUID()}`, terms);
     return { handle: await sent(services, routed, () => client.send(routed, handlers)), idempotent: false };
@@ -54,6 +50,18 @@ export async function submit(
   if (known !== undefined) return { handle: known, idempotent: true };
   const routed = await admit(services, caller, submission, id, terms);
   return { handle: await sent(services, routed, () => client.sendOnce(routed, handlers)), idempotent: true };
+}
+
+/** What the client allows, and by what it is known when it comes again. */
+export function termsOf(
+  headers: IncomingHttpHeaders,
+  { endpoint, body }: Asked,
+): Omit<AdmitTerms, 'patient'> {
+  const key = idempotencyKey(headers);
+  return {
+    relegate: body.relegate ?? headers['x-slo-relegate'] === 'true',
+    digest: () => digest(key ?? `${endpoint}\0${JSON.stringify(body)}`).slice(0, 22),
+  };
 }
 
 /** Sends an admitted request. One that Redis does not take gives its place and turn back. */
