@@ -9,6 +9,10 @@ import { SluiceClient } from '../scheduler/client.js';
 import { Connections } from './connections.js';
 import { assertGuarded, listen } from './listen.js';
 import { findKey } from '../tenants/key-store.js';
+import { Files } from './batches/files.js';
+import { BatchRunner } from './batches/runner.js';
+import { sendLine } from './batches/send.js';
+import { BatchStore } from './batches/store.js';
 import { KeyCache } from './key-cache.js';
 import { Revocations } from './revocations.js';
 import { Admission } from './admission/admission.js';
@@ -35,6 +39,7 @@ export class Gateway {
   #beat: NodeJS.Timeout | undefined;
   readonly #app: FastifyInstance;
   readonly #webhooks: Webhooks;
+  readonly #batches: BatchRunner;
   /** Connection of the workers of its own queues. */
   readonly #blocking: Redis;
   readonly #revocations: Revocations;
@@ -61,8 +66,19 @@ export class Gateway {
     this.#blocking = connect(redisUrl, 'worker');
     this.#webhooks = new Webhooks({ config, redis, keys, client, log, view }, this.#blocking);
     const webhooks = this.#webhooks;
-    const told = { admission, webhooks, now, stopping };
-    this.#app = buildServer({ config, client, redis, keys, known, revocations, log, ...told });
+    const files = new Files(redis, keys, now);
+    const batchStore = new BatchStore(redis, keys);
+    const told = { admission, webhooks, files, batchStore, now, stopping };
+    const services = { config, client, redis, keys, known, revocations, log, ...told };
+    this.#batches = new BatchRunner(
+      {
+        ...{ config, redis, keys, log, files, now, store: batchStore },
+        send: (batch, line, id) => sendLine(services, batch, line, id),
+        cancel: (id) => client.cancel(id),
+      },
+      this.#blocking,
+    );
+    this.#app = buildServer({ ...services, batchRunner: this.#batches });
     this.#connections = new Connections(this.#app.server);
     this.#keys = keys;
     this.#redis = redis;
@@ -101,6 +117,7 @@ export class Gateway {
     clearTimeout(limit);
     clearInterval(this.#beat);
     this.#revocations.close();
+    await this.#batches.close();
     await this.#webhooks.close();
     this.#blocking.disconnect();
     await this.client.close();

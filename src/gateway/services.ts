@@ -4,6 +4,9 @@ import type { Config } from '../config/types.js';
 import type { Keys } from '../queues/keys.js';
 import type { SluiceClient } from '../scheduler/client.js';
 
+import type { Files } from './batches/files.js';
+import type { BatchRunner } from './batches/runner.js';
+import type { BatchStore } from './batches/store.js';
 import type { KeyCache } from './key-cache.js';
 import type { Admission } from './admission/admission.js';
 import type { Webhooks } from './webhooks/webhooks.js';
@@ -20,8 +23,14 @@ export interface GatewayServices {
   known: KeyCache;
   admission: Admission;
   webhooks: Webhooks;
+  files: Files;
+  batchStore: BatchStore;
+  batchRunner: BatchRunner;
   /** Unix ms. */
   now: () => number;
   /** The gateway is shutting down: it takes no new request. */
   stopping: () => boolean;
 }
+
+/** What sending a request takes. */
+export type SendServices = Omit<GatewayServices, 'batchRunner'>;

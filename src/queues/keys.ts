@@ -111,6 +111,8 @@ export class Keys {
   }
   /** Queue of webhooks that wait for the end of their request; under `tenants()` as prefix. */
   readonly webhooksQueue = 'webhooks';
+  /** Queue of batches, likewise. */
+  readonly batchesQueue = 'batches';
 
   // Roles (ingress, planner, allocator, supervisor): hash role id -> heartbeat JSON.
   roles(): string {

@@ -1,7 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import type { GatewayServices } from '../services.js';
+import { batches } from './batches.js';
 import { chatCompletions } from './chat-completions.js';
 import { completions } from './completions.js';
+import { files } from './files.js';
 import { healthLive } from './health-live.js';
 import { healthReady } from './health-ready.js';
 import { models } from './models.js';
@@ -19,6 +21,8 @@ export function routes(app: FastifyInstance, services: GatewayServices): void {
     chatCompletions,
     completions,
     models,
+    files,
+    batches,
     quote,
     requestsCreate,
     requestsGet,

@@ -4,7 +4,7 @@ import type { Owner, RoutedRequest, Submission } from '../../contract/request.js
 import { take } from '../../tenants/limits.js';
 import type { AdmissionRequest, Prospect } from '../admission/admission.js';
 import type { Caller } from '../caller.js';
-import type { GatewayServices } from '../services.js';
+import type { SendServices } from '../services.js';
 
 /** What a client allows, and by what it is known when it comes again. */
 export interface AdmitTerms {
@@ -21,7 +21,7 @@ export interface AdmitTerms {
  * Errors: of routing, `forbidden`, `rate_limited`, `budget_spent`, `unauthorized`; `overloaded`, with the time to come again.
  */
 export async function admit(
-  services: GatewayServices,
+  services: SendServices,
   { tenant, key }: Caller,
   submission: Submission,
   id: string,
@@ -48,7 +48,7 @@ export async function admit(
 
 /** The request at its pool, or at the first one below that takes it. Errors: `overloaded`. */
 async function place(
-  { client, admission }: GatewayServices,
+  { client, admission }: SendServices,
   asked: RoutedRequest,
   {
     owner,
@@ -80,7 +80,7 @@ function relegated(lower: RoutedRequest, { level }: RoutedRequest): RoutedReques
 }
 
 async function takePlace(
-  { redis, keys, client }: GatewayServices,
+  { redis, keys, client }: SendServices,
   parts: { id: string; hash: string },
   { id, isl, maxTokens }: RoutedRequest,
 ): Promise<void> {

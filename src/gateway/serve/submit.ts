@@ -1,14 +1,14 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { SluiceError } from '../../contract/errors.js';
-import type { RoutedRequest } from '../../contract/request.js';
+import type { RoutedRequest, Submission } from '../../contract/request.js';
 import type { RequestHandle } from '../../scheduler/client.js';
 import type { TokenHandlers } from '../../scheduler/pending.js';
 import type { Found } from '../../scheduler/pool-router.js';
 import type { Caller } from '../caller.js';
 import type { Asked } from '../openai/endpoints.js';
 import { submissionOf } from '../openai/submission.js';
-import type { GatewayServices } from '../services.js';
+import type { GatewayServices, SendServices } from '../services.js';
 import { type AdmitTerms, admit } from './admit.js';
 
 /** A key is remembered so long. */
@@ -46,10 +46,23 @@ export async function submit(
     return { handle: await sent(services, routed, () => client.send(routed, handlers)), idempotent: false };
   }
   const id = await idFor(services, caller, key, asked, prefix);
+  return { handle: await sendAs(services, caller, submission, id, terms, handlers), idempotent: true };
+}
+
+/** Admits and sends a request under an id that stands for it: sent before, it is found. Errors: those of `admit`. */
+export async function sendAs(
+  services: SendServices,
+  caller: Caller,
+  submission: Submission,
+  id: string,
+  terms: AdmitTerms,
+  handlers: TokenHandlers,
+): Promise<RequestHandle> {
+  const { client } = services;
   const known = (await client.follow(id, handlers)) ?? endedHandle(await client.find(id));
-  if (known !== undefined) return { handle: known, idempotent: true };
+  if (known !== undefined) return known;
   const routed = await admit(services, caller, submission, id, terms);
-  return { handle: await sent(services, routed, () => client.sendOnce(routed, handlers)), idempotent: true };
+  return sent(services, routed, () => client.sendOnce(routed, handlers));
 }
 
 /** What the client allows, and by what it is known when it comes again. */
@@ -66,7 +79,7 @@ export function termsOf(
 
 /** Sends an admitted request. One that Redis does not take gives its place and turn back. */
 async function sent(
-  { client, admission }: GatewayServices,
+  { client, admission }: SendServices,
   routed: RoutedRequest,
   send: () => Promise<RequestHandle>,
 ): Promise<RequestHandle> {

@@ -1,0 +1,104 @@
+import type { Redis } from 'ioredis';
+import { SluiceError } from '../../contract/errors.js';
+import { parseJson } from '../../contract/reply.js';
+import type { Keys } from '../../queues/keys.js';
+import { type Batch, batchObject, batchSchema } from './batch.js';
+
+/** A batch and its results are kept so long after their last change. */
+const KEEP_SECONDS = 7 * 86_400;
+
+/** Results of a batch's lines, by line, each the JSON text of a line of its file. */
+export type Results = Map<number, string>;
+
+/** Batches in Redis: the record, and the results line by line, so that any gateway goes on where another one died. */
+export class BatchStore {
+  constructor(
+    private readonly redis: Redis,
+    private readonly keys: Keys,
+  ) {}
+
+  async save(batch: Batch): Promise<void> {
+    const list = this.keys.tenants('batches', batch.tenant);
+    await this.redis
+      .multi()
+      .set(this.#key(batch.id), JSON.stringify(batch), 'EX', KEEP_SECONDS)
+      .zadd(list, batch.createdAt, batch.id)
+      .zremrangebyscore(list, '-inf', batch.createdAt - KEEP_SECONDS)
+      .expire(list, KEEP_SECONDS)
+      .exec();
+  }
+
+  async find(id: string): Promise<Batch | undefined> {
+    const text = await this.redis.get(this.#key(id));
+    return text === null ? undefined : batchSchema.safeParse(parseJson(text)).data;
+  }
+
+  /** Errors: `not_found`, the same for another tenant's batch as for one that never was. */
+  async own(tenant: string, id: string): Promise<Batch> {
+    const batch = await this.find(id);
+    if (batch !== undefined && batch.tenant === tenant) return batch;
+    throw new SluiceError(
+      'not_found',
+      `batch: no batch ${JSON.stringify(id.slice(0, 128))}, or it is no longer kept`,
+    );
+  }
+
+  /** Newest first. */
+  async list(tenant: string): Promise<Batch[]> {
+    const ids = await this.redis.zrevrange(this.keys.tenants('batches', tenant), 0, 99);
+    const found = await Promise.all(ids.map((id) => this.find(id)));
+    return found.filter((batch) => batch !== undefined);
+  }
+
+  /** Asks for its end; who runs it looks once a second. */
+  async askCancel(id: string): Promise<void> {
+    await this.redis.set(`${this.#key(id)}:cancel`, '1', 'EX', KEEP_SECONDS);
+  }
+
+  async isCancelled(id: string): Promise<boolean> {
+    return (await this.redis.exists(`${this.#key(id)}:cancel`)) === 1;
+  }
+
+  async addResult(id: string, kind: 'output' | 'error', line: number, text: string): Promise<void> {
+    const key = this.#results(id, kind);
+    await this.redis.multi().hset(key, line, text).expire(key, KEEP_SECONDS).exec();
+  }
+
+  async results(id: string, kind: 'output' | 'error'): Promise<Results> {
+    const stored = await this.redis.hgetall(this.#results(id, kind));
+    return new Map(Object.entries(stored).map(([line, text]) => [Number(line), text]));
+  }
+
+  /** The results are in files now. */
+  async dropResults(id: string): Promise<void> {
+    const [completed, failed] = await this.#counts(id);
+    await this.redis.set(`${this.#key(id)}:counts`, `${completed} ${failed}`, 'EX', KEEP_SECONDS);
+    await this.redis.del(this.#results(id, 'output'), this.#results(id, 'error'));
+  }
+
+  /** As OpenAI's API shows it. */
+  async show(batch: Batch): Promise<object> {
+    const [completed, failed] = await this.#counts(batch.id);
+    return batchObject(batch, { completed, failed });
+  }
+
+  async #counts(id: string): Promise<[number, number]> {
+    const kept = await this.redis.get(`${this.#key(id)}:counts`);
+    if (kept !== null) {
+      const [completed = 0, failed = 0] = kept.split(' ').map(Number);
+      return [completed, failed];
+    }
+    return Promise.all([
+      this.redis.hlen(this.#results(id, 'output')),
+      this.redis.hlen(this.#results(id, 'error')),
+    ]);
+  }
+
+  #key(id: string): string {
+    return this.keys.tenants('batch', id);
+  }
+
+  #results(id: string, kind: 'output' | 'error'): string {
+    return this.keys.tenants('batch', id, kind);
+  }
+}

@@ -1,0 +1,79 @@
+import { randomUUID } from 'node:crypto';
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { SluiceError } from '../../contract/errors.js';
+import { type Batch, isEnded, WINDOWS } from '../batches/batch.js';
+import { callerOf } from '../caller.js';
+import { PATHS } from '../openai/endpoints.js';
+import { parseBody } from '../openai/schemas.js';
+import type { GatewayServices } from '../services.js';
+import { list } from './files.js';
+
+type ById = { Params: { id: string } };
+
+const bodySchema = z.object({
+  input_file_id: z.string().max(128),
+  endpoint: z.enum([PATHS.chat, PATHS.completions], `expected ${PATHS.chat} or ${PATHS.completions}`),
+  completion_window: z.enum(['1h', '4h', '24h'], 'expected 1h, 4h or 24h'),
+  metadata: z.record(z.string().max(64), z.string().max(512)).nullish(),
+});
+
+/** `/v1/batches`: files of requests on the lowest level, due by the end of their window. */
+export function batches(app: FastifyInstance, services: GatewayServices): void {
+  const { files, batchStore: store, batchRunner: runner, config, client, now } = services;
+  app.post('/v1/batches', async (request) => {
+    const asked = parseBody(bodySchema, request.body);
+    const caller = callerOf(request);
+    const { purpose } = await files.get(caller.tenant, asked.input_file_id);
+    if (purpose !== 'batch') {
+      throw new SluiceError(
+        'invalid_request',
+        `input_file_id: expected a file of purpose batch, got ${purpose}`,
+      );
+    }
+    const pool = Object.values(config.pools).toSorted((a, b) => b.priority - a.priority)[0];
+    const level = client.scheduler.rankOf('low') === undefined ? (pool?.level ?? 'low') : 'low';
+    const createdAt = Math.floor(now() / 1000);
+    const batch: Batch = {
+      id: `batch_${randomUUID()}`,
+      tenant: caller.tenant,
+      keyId: caller.key?.id ?? null,
+      endpoint: asked.endpoint === PATHS.chat ? 'chat' : 'completions',
+      level,
+      model: Object.values(config.pools).find((each) => each.level === level)?.model ?? '',
+      window: asked.completion_window,
+      inputFile: asked.input_file_id,
+      outputFile: null,
+      errorFile: null,
+      status: 'validating',
+      errors: [],
+      total: 0,
+      metadata: asked.metadata ?? null,
+      createdAt,
+      expiresAt: createdAt + WINDOWS[asked.completion_window],
+      inProgressAt: null,
+      finalizingAt: null,
+      completedAt: null,
+      failedAt: null,
+      expiredAt: null,
+      cancellingAt: null,
+      cancelledAt: null,
+    };
+    await store.save(batch);
+    await runner.add(batch);
+    return store.show(batch);
+  });
+  app.get('/v1/batches', async (request) => {
+    const found = await store.list(callerOf(request).tenant);
+    return list(await Promise.all(found.map((batch) => store.show(batch))));
+  });
+  app.get<ById>('/v1/batches/:id', async (request) =>
+    store.show(await store.own(callerOf(request).tenant, request.params.id)),
+  );
+  app.post<ById>('/v1/batches/:id/cancel', async (request) => {
+    const batch = await store.own(callerOf(request).tenant, request.params.id);
+    if (isEnded(batch)) return store.show(batch);
+    await store.askCancel(batch.id);
+    return store.show({ ...batch, status: 'cancelling', cancellingAt: Math.floor(now() / 1000) });
+  });
+}

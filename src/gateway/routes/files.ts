@@ -1,0 +1,73 @@
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { SluiceError } from '../../contract/errors.js';
+import { callerOf } from '../caller.js';
+import { parseBody } from '../openai/schemas.js';
+import type { GatewayServices } from '../services.js';
+
+type ById = { Params: { id: string } };
+
+const fieldsSchema = z.object({
+  purpose: z.literal('batch', 'expected batch'),
+  file: z.instanceof(File, { error: 'expected a file' }),
+});
+
+/** `POST /v1/files` (multipart, as OpenAI's clients send it), and what is read of files: the input and output of batches. */
+export function files(app: FastifyInstance, { files: kept }: GatewayServices): void {
+  app.register(async (scope) => {
+    scope.addContentTypeParser<Buffer>(
+      'multipart/form-data',
+      { parseAs: 'buffer' },
+      (request, body, done) => {
+        const headers = { 'content-type': request.headers['content-type'] ?? '' };
+        new Response(body, { headers }).formData().then(
+          (form) => done(null, Object.fromEntries(form)),
+          () =>
+            done(
+              new SluiceError('invalid_request', 'body: expected multipart/form-data, got what is not'),
+              undefined,
+            ),
+        );
+      },
+    );
+    scope.post('/v1/files', async (request) => {
+      const { file, purpose } = parseBody(fieldsSchema, request.body);
+      const { tenant } = callerOf(request);
+      return kept.create({ tenant, filename: file.name.slice(0, 255), purpose, content: await textOf(file) });
+    });
+  });
+  app.get('/v1/files', async (request) => list(await kept.list(callerOf(request).tenant)));
+  app.get<ById>('/v1/files/:id', (request) => kept.get(callerOf(request).tenant, request.params.id));
+  app.get<ById>('/v1/files/:id/content', async (request, reply) => {
+    const content = await kept.content(callerOf(request).tenant, request.params.id);
+    return reply.type('application/octet-stream').send(content);
+  });
+  app.delete<ById>('/v1/files/:id', async (request) => {
+    const { id } = request.params;
+    await kept.delete(callerOf(request).tenant, id);
+    return { id, object: 'file', deleted: true };
+  });
+}
+
+/** Errors: `invalid_request`. */
+async function textOf(file: File): Promise<string> {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(await file.arrayBuffer());
+  } catch {
+    throw new SluiceError(
+      'invalid_request',
+      'file: expected JSON lines in UTF-8, got bytes that are not UTF-8',
+    );
+  }
+}
+
+/** A whole list, as OpenAI's clients page through it. */
+export function list<T>(data: readonly (T & { id?: string })[]): object {
+  return {
+    object: 'list',
+    data,
+    first_id: data[0]?.id ?? null,
+    last_id: data.at(-1)?.id ?? null,
+    has_more: false,
+  };
+}

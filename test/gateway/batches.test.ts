@@ -1,0 +1,208 @@
+import { Queue } from 'bullmq';
+import type { Redis } from 'ioredis';
+import OpenAI, { toFile } from 'openai';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { Gateway } from '../../src/gateway/gateway.js';
+import { connect } from '../../src/queues/connection.js';
+import { Keys } from '../../src/queues/keys.js';
+import { createKey } from '../../src/tenants/key-store.js';
+import { HandEngine, startPoolWorker, type TestWorker, until } from '../support/pool.js';
+import { startTestRedis, type TestRedis } from '../support/redis.js';
+import { beat, gatewayConfig, openGateway } from './support.js';
+
+const config = gatewayConfig(({ gateway }) => {
+  gateway.auth = 'keys';
+});
+const keys = new Keys(config.namespace);
+let server: TestRedis;
+let redis: Redis;
+let first: Gateway;
+let second: Gateway;
+let acme: OpenAI;
+let rival: OpenAI;
+let worker: TestWorker;
+const engine = new HandEngine(100);
+/** A batch of five lines. */
+let five = '';
+
+beforeAll(async () => {
+  server = await startTestRedis();
+  redis = connect(server.url, 'plain');
+  await beat(redis, keys, 'low', 'ready');
+  first = await openGateway(server.url, config);
+  second = await openGateway(server.url, config);
+  worker = await startPoolWorker(server.url, config, 'low', engine, 'w');
+  const client = async (tenant: string) => {
+    const limits = { requestsPerMinute: null, tokensPerMinute: null, concurrent: null, budget: null };
+    const fields = {
+      tenant,
+      name: '',
+      operator: false,
+      maxLevel: null,
+      beyond: 'refuse' as const,
+      ...limits,
+    };
+    const { text } = await createKey(redis, keys, fields, Date.now());
+    return new OpenAI({ baseURL: `${second.url}/v1`, apiKey: text, maxRetries: 0 });
+  };
+  acme = await client('acme');
+  rival = await client('rival');
+});
+afterAll(async () => {
+  await worker.stop();
+  await first.close();
+  redis.disconnect();
+  await server.stop();
+});
+
+const url = '/v1/chat/completions';
+const line = (name: string, body: object = {}) =>
+  JSON.stringify({
+    custom_id: name,
+    method: 'POST',
+    url,
+    body: { messages: [{ role: 'user', content: `about ${name}` }], max_tokens: 3, ...body },
+  });
+
+async function make(lines: string[], window = '24h'): Promise<OpenAI.Batch> {
+  const file = await acme.files.create({
+    file: await toFile(Buffer.from(lines.join('\n')), 'in.jsonl'),
+    purpose: 'batch',
+  });
+  return acme.batches.create({ input_file_id: file.id, endpoint: url, completion_window: window as '24h' });
+}
+
+async function ended(id: string): Promise<OpenAI.Batch> {
+  const over = ['completed', 'failed', 'expired', 'cancelled'];
+  await until(async () => over.includes((await acme.batches.retrieve(id)).status), 'its end');
+  return acme.batches.retrieve(id);
+}
+
+const linesOf = async (id: string | undefined) =>
+  (await (await acme.files.content(id!)).text())
+    .trim()
+    .split('\n')
+    .map((text) => JSON.parse(text));
+
+/** Lets what comes to the engine run to its end. */
+function answering(): () => void {
+  const timer = setInterval(() => {
+    for (const { id } of engine.seen) engine.allow(id, 1000);
+  }, 5);
+  return () => clearInterval(timer);
+}
+
+it('runs a file of requests by the official client, at `low` and due by the end of the window', async () => {
+  const made = await make([line('a'), line('b', { slo_level: 'high' })], '4h');
+  expect(made).toMatchObject({ object: 'batch', endpoint: url, completion_window: '4h' });
+  expect(made.expires_at! - made.created_at).toBe(4 * 3600);
+  await until(() => engine.seen.length === 2, 'they run');
+  const job = JSON.parse((await redis.hget(`${keys.poolPrefix('low')}:low.decode:${made.id}-0`, 'data'))!);
+  expect(Math.abs(job.deadlineMs - made.expires_at! * 1000)).toBeLessThan(2_000);
+  expect(job.expiresAtMs).toBe(job.deadlineMs);
+  const stop = answering();
+  const batch = await ended(made.id);
+  stop();
+  expect(batch).toMatchObject({ status: 'completed', request_counts: { total: 2, completed: 2, failed: 0 } });
+  expect(batch.error_file_id ?? null).toBeNull();
+  expect(await linesOf(batch.output_file_id)).toMatchObject([
+    {
+      custom_id: 'a',
+      error: null,
+      response: { status_code: 200, body: { object: 'chat.completion', slo_level: 'low' } },
+    },
+    { custom_id: 'b', error: null, response: { status_code: 200, body: { slo_level: 'low' } } },
+  ]);
+});
+
+it('fails a batch with a file that is wrong, and says where', async () => {
+  const batch = await ended(
+    (await make([line('a'), 'nonsense', line('a'), line('b', { max_tokens: -1 })])).id,
+  );
+  expect(batch.status).toBe('failed');
+  expect(batch.errors!.data!.map(({ line: at }) => at)).toEqual([2, 3, 4]);
+  expect(batch.errors!.data![2]!.message).toContain('max_tokens');
+});
+
+it('goes on at another gateway, sends nothing twice, and keeps each result', async () => {
+  engine.seen.length = 0;
+  await first.close();
+  const made = await make(Array.from({ length: 5 }, (_, k) => line(`n${k}`)));
+  five = made.id;
+  await until(() => engine.seen.length === 5, 'they run');
+  engine.allow(`${made.id}-0`, 3);
+  first = await openGateway(server.url, config);
+  await second.close();
+  acme.baseURL = `${first.url}/v1`;
+  const stop = answering();
+  const batch = await ended(made.id);
+  stop();
+  expect(batch.request_counts).toEqual({ total: 5, completed: 5, failed: 0 });
+  const lines = await linesOf(batch.output_file_id);
+  expect(lines.map(({ custom_id }) => custom_id)).toEqual(['n0', 'n1', 'n2', 'n3', 'n4']);
+  expect(engine.seen.map(({ id }) => id).sort()).toEqual(
+    Array.from({ length: 5 }, (_, k) => `${made.id}-${k}`),
+  );
+});
+
+it('ends as expired with its window, and says so of each line that was not answered', async () => {
+  const before = JSON.parse(
+    (await redis.get(keys.tenants('batch', (await acme.batches.list()).data[0]!.id)))!,
+  );
+  const past = { ...before, id: `${before.id}-x`, status: 'validating', expiresAt: before.createdAt - 1 };
+  await redis.set(keys.tenants('batch', past.id), JSON.stringify(past));
+  const queue = new Queue(keys.batchesQueue, { connection: redis, prefix: keys.tenants() });
+  await queue.add('batch', { batch: past.id });
+  await queue.close();
+  const batch = await ended(past.id);
+  expect(batch).toMatchObject({ status: 'expired', request_counts: { total: 5, completed: 0, failed: 5 } });
+  expect((await linesOf(batch.error_file_id!))[0]).toMatchObject({
+    custom_id: 'n0',
+    response: null,
+    error: { code: 'batch_expired' },
+  });
+});
+
+it('cancels what waits and runs, and keeps what was done', async () => {
+  engine.seen.length = 0;
+  const made = await make([line('done'), line('cut')]);
+  await until(() => engine.seen.length === 2, 'they run');
+  engine.allow(`${made.id}-0`, 3);
+  await until(
+    async () => (await acme.batches.retrieve(made.id)).request_counts!.completed === 1,
+    'one is done',
+  );
+  expect((await acme.batches.cancel(made.id)).status).toBe('cancelling');
+  const batch = await ended(made.id);
+  expect(batch).toMatchObject({ status: 'cancelled', request_counts: { total: 2, completed: 1 } });
+  expect(engine.aborted).toContain(`${made.id}-1`);
+  expect(await linesOf(batch.output_file_id)).toMatchObject([{ custom_id: 'done' }]);
+});
+
+it("shows nothing of another tenant's, and lists and deletes one's own", async () => {
+  const [newest] = (await acme.batches.list()).data;
+  rival.baseURL = acme.baseURL;
+  await expect(rival.batches.retrieve(newest!.id)).rejects.toMatchObject({ status: 404 });
+  await expect(rival.batches.cancel(newest!.id)).rejects.toMatchObject({ status: 404 });
+  await expect(rival.files.content(newest!.input_file_id)).rejects.toMatchObject({ status: 404 });
+  expect((await rival.files.list()).data).toEqual([]);
+  await acme.files.delete(newest!.input_file_id);
+  await expect(acme.files.retrieve(newest!.input_file_id)).rejects.toMatchObject({ status: 404 });
+});
+
+it('refuses windows, endpoints and files that there are not', async () => {
+  const wrong = {
+    input_file_id: 'file-x',
+    endpoint: url,
+    completion_window: '2h',
+  } as unknown as OpenAI.BatchCreateParams;
+  await expect(acme.batches.create(wrong)).rejects.toMatchObject({ status: 400 });
+  const missing = { ...wrong, completion_window: '24h' } as OpenAI.BatchCreateParams;
+  await expect(acme.batches.create(missing)).rejects.toMatchObject({ status: 404 });
+  const headers = {
+    authorization: `Bearer ${acme.apiKey}`,
+    'content-type': 'multipart/form-data; boundary=x',
+  };
+  const broken = await fetch(`${first.url}/v1/files`, { method: 'POST', headers, body: '--x nonsense' });
+  expect(broken.status).toBe(400);
+});
