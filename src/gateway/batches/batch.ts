@@ -1,7 +1,16 @@
 import { z } from 'zod';
+import { PATHS } from '../openai/endpoints.js';
 
 /** Lengths of the windows that a batch may ask for, seconds. */
 export const WINDOWS = { '1h': 3_600, '4h': 14_400, '24h': 86_400 } as const;
+
+/** Body of `POST /v1/batches`. */
+export const batchBodySchema = z.object({
+  input_file_id: z.string().max(128),
+  endpoint: z.enum([PATHS.chat, PATHS.completions], `expected ${PATHS.chat} or ${PATHS.completions}`),
+  completion_window: z.enum(['1h', '4h', '24h'], 'expected 1h, 4h or 24h'),
+  metadata: z.record(z.string().max(64), z.string().max(512)).nullish(),
+});
 
 const status = z.enum([
   'validating',

@@ -72,6 +72,7 @@ export const requestAnswer = z.object({
   ...shared,
   object: z.literal('request'),
   status: z.enum(['queued', 'running', 'completed', 'failed', 'expired', 'cancelled']),
+  relegated_from: z.string().nullable().describe('The level asked for, where a lower one serves it.'),
   place: z.int().min(0).nullable().describe('Requests before it in the queue; null: it does not wait.'),
   estimated_start: z.int().nullable().describe('Unix seconds.'),
   estimated_finish: z.int().nullable().describe('Unix seconds.'),

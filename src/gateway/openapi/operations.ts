@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { batchBodySchema } from '../batches/batch.js';
 import { asyncBodySchema } from '../requests/schemas.js';
 import { chatBodySchema, completionBodySchema } from '../openai/schemas.js';
 import {
@@ -51,6 +52,22 @@ export const OPERATIONS: Record<string, Operation> = {
     summary: 'The models, with the levels that serve each.',
     answer: { Models: modelsAnswer },
   },
+  'POST /v1/quote': {
+    summary: 'What would become of a chat or a completion now, by level, and its price; nothing is sent.',
+    body: { AsyncBody: asyncBodySchema },
+  },
+  'POST /v1/files': { summary: 'Keeps a file of requests (multipart: file, and purpose batch).' },
+  'GET /v1/files': { summary: "The tenant's files." },
+  'GET /v1/files/:id': { summary: 'What is known of a file.' },
+  'GET /v1/files/:id/content': { summary: 'The content of a file.' },
+  'DELETE /v1/files/:id': { summary: 'Deletes a file.' },
+  'POST /v1/batches': {
+    summary: 'Runs a file of requests at the lowest level, due by the end of a window.',
+    body: { BatchBody: batchBodySchema },
+  },
+  'GET /v1/batches': { summary: "The tenant's batches, the newest first." },
+  'GET /v1/batches/:id': { summary: 'Where a batch stands.' },
+  'POST /v1/batches/:id/cancel': { summary: 'Ends a batch; what is done is kept.' },
   'POST /v1/requests': {
     summary: 'Accepts the body of a chat or a completion and answers at once with its id.',
     body: { AsyncBody: asyncBodySchema },

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
-import { z } from 'zod';
 import { SluiceError } from '../../contract/errors.js';
-import { type Batch, isEnded, WINDOWS } from '../batches/batch.js';
+import { type Batch, batchBodySchema, isEnded, WINDOWS } from '../batches/batch.js';
 import { callerOf } from '../caller.js';
 import { PATHS } from '../openai/endpoints.js';
 import { parseBody } from '../openai/schemas.js';
@@ -11,18 +10,11 @@ import { list } from './files.js';
 
 type ById = { Params: { id: string } };
 
-const bodySchema = z.object({
-  input_file_id: z.string().max(128),
-  endpoint: z.enum([PATHS.chat, PATHS.completions], `expected ${PATHS.chat} or ${PATHS.completions}`),
-  completion_window: z.enum(['1h', '4h', '24h'], 'expected 1h, 4h or 24h'),
-  metadata: z.record(z.string().max(64), z.string().max(512)).nullish(),
-});
-
 /** `/v1/batches`: files of requests on the lowest level, due by the end of their window. */
 export function batches(app: FastifyInstance, services: GatewayServices): void {
   const { files, batchStore: store, batchRunner: runner, config, client, now } = services;
   app.post('/v1/batches', async (request) => {
-    const asked = parseBody(bodySchema, request.body);
+    const asked = parseBody(batchBodySchema, request.body);
     const caller = callerOf(request);
     const { purpose } = await files.get(caller.tenant, asked.input_file_id);
     if (purpose !== 'batch') {

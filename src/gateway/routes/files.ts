@@ -14,27 +14,27 @@ const fieldsSchema = z.object({
 
 /** `POST /v1/files` (multipart, as OpenAI's clients send it), and what is read of files: the input and output of batches. */
 export function files(app: FastifyInstance, { files: kept }: GatewayServices): void {
-  app.register(async (scope) => {
-    scope.addContentTypeParser<Buffer>(
-      'multipart/form-data',
-      { parseAs: 'buffer' },
-      (request, body, done) => {
-        const headers = { 'content-type': request.headers['content-type'] ?? '' };
-        new Response(body, { headers }).formData().then(
-          (form) => done(null, Object.fromEntries(form)),
-          () =>
-            done(
-              new SluiceError('invalid_request', 'body: expected multipart/form-data, got what is not'),
-              undefined,
-            ),
-        );
-      },
+  app.addContentTypeParser<Buffer>('multipart/form-data', { parseAs: 'buffer' }, (request, body, done) => {
+    if (request.routeOptions.url !== '/v1/files') {
+      return done(
+        new SluiceError('unsupported_media_type', 'content-type: expected application/json'),
+        undefined,
+      );
+    }
+    const headers = { 'content-type': request.headers['content-type'] ?? '' };
+    new Response(body, { headers }).formData().then(
+      (form) => done(null, Object.fromEntries(form)),
+      () =>
+        done(
+          new SluiceError('invalid_request', 'body: expected multipart/form-data, got what is not'),
+          undefined,
+        ),
     );
-    scope.post('/v1/files', async (request) => {
-      const { file, purpose } = parseBody(fieldsSchema, request.body);
-      const { tenant } = callerOf(request);
-      return kept.create({ tenant, filename: file.name.slice(0, 255), purpose, content: await textOf(file) });
-    });
+  });
+  app.post('/v1/files', async (request) => {
+    const { file, purpose } = parseBody(fieldsSchema, request.body);
+    const { tenant } = callerOf(request);
+    return kept.create({ tenant, filename: file.name.slice(0, 255), purpose, content: await textOf(file) });
   });
   app.get('/v1/files', async (request) => list(await kept.list(callerOf(request).tenant)));
   app.get<ById>('/v1/files/:id', (request) => kept.get(callerOf(request).tenant, request.params.id));
