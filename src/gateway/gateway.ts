@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { Config } from '../config/types.js';
+import { Dashboard } from '../dashboard/dashboard.js';
 import { connect } from '../queues/connection.js';
 import { Keys } from '../queues/keys.js';
 import { SluiceClient } from '../scheduler/client.js';
@@ -43,6 +44,7 @@ export class Gateway {
   /** Connection of the workers of its own queues. */
   readonly #blocking: Redis;
   readonly #revocations: Revocations;
+  readonly #dashboard: Dashboard;
   readonly #connections: Connections;
   readonly #redis: Redis;
   readonly #keys: Keys;
@@ -68,7 +70,9 @@ export class Gateway {
     const webhooks = this.#webhooks;
     const files = new Files(redis, keys, now);
     const batchStore = new BatchStore(redis, keys);
-    const told = { admission, webhooks, files, batchStore, now, stopping };
+    this.#dashboard = new Dashboard(redis, keys, config, now);
+    const dashboard = this.#dashboard;
+    const told = { admission, webhooks, files, batchStore, dashboard, now, stopping };
     const services = { config, client, redis, keys, known, revocations, log, ...told };
     this.#batches = new BatchRunner(
       {
@@ -99,6 +103,7 @@ export class Gateway {
       await gateway.close();
       throw error;
     }
+    gateway.#dashboard.start();
     gateway.#beat = setInterval(() => void gateway.#writeBeat().catch(() => {}), BEAT_MS);
     log.info({ url: gateway.url, auth: config.gateway.auth }, 'gateway ready');
     return gateway;
@@ -111,6 +116,7 @@ export class Gateway {
       () => this.#app.server.closeAllConnections(),
       this.options.config.worker.drainSeconds * 1000,
     );
+    await this.#dashboard.close();
     const closed = this.#app.close();
     this.#connections.endAsIdle();
     await closed;

@@ -68,6 +68,10 @@ export class Keys {
   }
 
   // Planner.
+  /** The newest forecast that it planned by. */
+  plannerOutlook(pool: string): string {
+    return `${this.poolPrefix(pool)}:planner:outlook`;
+  }
   plannerSnapshot(pool: string): string {
     return `${this.poolPrefix(pool)}:planner:snapshot`;
   }
@@ -113,6 +117,11 @@ export class Keys {
   readonly webhooksQueue = 'webhooks';
   /** Queue of batches, likewise. */
   readonly batchesQueue = 'batches';
+
+  // The dashboard's own: time lines, audit log.
+  dashboard(...parts: string[]): string {
+    return [`{${this.namespace}:dashboard}`, ...parts].join(':');
+  }
 
   // Roles (ingress, planner, allocator, supervisor): hash role id -> heartbeat JSON.
   roles(): string {

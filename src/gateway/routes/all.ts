@@ -4,6 +4,9 @@ import { batches } from './batches.js';
 import { chatCompletions } from './chat-completions.js';
 import { completions } from './completions.js';
 import { files } from './files.js';
+import { history } from './dashboard/history.js';
+import { page } from './dashboard/page.js';
+import { stream } from './dashboard/stream.js';
 import { healthLive } from './health-live.js';
 import { healthReady } from './health-ready.js';
 import { models } from './models.js';
@@ -32,4 +35,5 @@ export function routes(app: FastifyInstance, services: GatewayServices): void {
     healthReady,
   ];
   for (const route of all) route(app, services);
+  for (const route of [page, stream, history]) route(app, services);
 }
