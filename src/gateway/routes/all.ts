@@ -5,7 +5,9 @@ import { chatCompletions } from './chat-completions.js';
 import { completions } from './completions.js';
 import { files } from './files.js';
 import { history } from './dashboard/history.js';
+import { operateRoute } from './dashboard/operate.js';
 import { page } from './dashboard/page.js';
+import { requestsRoutes } from './dashboard/requests.js';
 import { stream } from './dashboard/stream.js';
 import { healthLive } from './health-live.js';
 import { healthReady } from './health-ready.js';
@@ -35,5 +37,5 @@ export function routes(app: FastifyInstance, services: GatewayServices): void {
     healthReady,
   ];
   for (const route of all) route(app, services);
-  for (const route of [page, stream, history]) route(app, services);
+  for (const route of [page, stream, history, operateRoute, requestsRoutes]) route(app, services);
 }
