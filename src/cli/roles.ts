@@ -20,7 +20,7 @@ export function roleCommands(): Command[] {
       .option('--host <address>', 'address to listen on, in place of the configured one')
       .option('--auth <mode>', 'none or keys, in place of the configured one')
       .action((_flags, command: Command) =>
-        roleMain('gateway', argvOf(command), startGateway, { drains: true }),
+        roleMain('gateway', argvOf(command), startGateway, { drains: true, ownMetrics: true }),
       ),
     role('planner', 'plan for one pool')
       .argument('<pool>', 'pool name')
@@ -52,6 +52,10 @@ function role(name: string, description: string): Command {
     .description(`${description} (role; Redis from REDIS_URL)`)
     .option('-c, --config <file>', 'configuration file; without one the presets')
     .option('--data <dir>', 'folder of logs')
+    .option(
+      '--metrics <host:port>',
+      'where to show metrics (default SLUICE_METRICS, else a free port of this machine); off',
+    )
     .option('--owner <pid>', 'end when this process is gone');
 }
 

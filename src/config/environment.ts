@@ -1,5 +1,6 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { SluiceError } from '../contract/errors.js';
 
 /** What the process environment says, parsed. Empty variables count as absent. */
 export interface Environment {
@@ -13,11 +14,19 @@ export interface Environment {
   dataDir: string | null;
   /** SLUICE_LOG: log level of the roles (pino's names). */
   logLevel: string;
+  /** SLUICE_METRICS: where roles show their metrics, host:port or :port; null: `off`. Default: a free port of loopback. */
+  metrics: MetricsAddress | null;
   /** False when NO_COLOR is set or TERM is "dumb". */
   color: boolean;
 }
 
-/** The one reader of the process environment. */
+export interface MetricsAddress {
+  host: string;
+  /** 0: a free one. */
+  port: number;
+}
+
+/** The one reader of the process environment. Errors: `invalid_config`. */
 export function readEnvironment(source: NodeJS.ProcessEnv = process.env): Environment {
   const cache = text(source.XDG_CACHE_HOME);
   return {
@@ -28,6 +37,7 @@ export function readEnvironment(source: NodeJS.ProcessEnv = process.env): Enviro
       (cache === null ? join(text(source.HOME) ?? homedir(), '.cache', 'sluice') : join(cache, 'sluice')),
     dataDir: text(source.SLUICE_DATA),
     logLevel: text(source.SLUICE_LOG) ?? 'info',
+    metrics: metricsAddress(text(source.SLUICE_METRICS) ?? '127.0.0.1:0'),
     color: text(source.NO_COLOR) === null && source.TERM !== 'dumb',
   };
 }
@@ -40,6 +50,19 @@ export function readSecret(name: string, source: NodeJS.ProcessEnv = process.env
 /** Environment of a child process: this process's own, with `extra` on top; undefined removes a variable. */
 export function childEnvironment(extra: Record<string, string | undefined>): NodeJS.ProcessEnv {
   return { ...process.env, ...extra };
+}
+
+/** `host:port`, `:port` (loopback) or `off`. Errors: `invalid_config`. */
+export function metricsAddress(given: string): MetricsAddress | null {
+  if (given === 'off') return null;
+  const [, host = '', port = ''] = /^(\[?[\w.:-]*?\]?):(\d{1,5})$/.exec(given) ?? [];
+  if (port === '' || Number(port) > 65_535) {
+    throw new SluiceError(
+      'invalid_config',
+      `metrics: expected host:port such as 0.0.0.0:9464, :port for this machine only, or off; got ${JSON.stringify(given)}`,
+    );
+  }
+  return { host: host === '' ? '127.0.0.1' : host.replace(/^\[|\]$/g, ''), port: Number(port) };
 }
 
 function text(value: string | undefined): string | null {

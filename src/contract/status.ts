@@ -104,6 +104,10 @@ export interface PoolStatus {
     /** The newest last. */
     transitions: { atMs: number; from: PlannerState; to: PlannerState; event: string; reason: string }[];
     statesVisited: PlannerState[];
+    /** Transitions on record, orders within a state left out. */
+    transitionCounts: { from: PlannerState; to: PlannerState; count: number }[];
+    /** null: its planner never told. */
+    forecast: ForecastStatus | null;
   };
   workers: {
     /** Of the newest order; null: no order yet. */
@@ -117,6 +121,7 @@ export interface PoolStatus {
     each: WorkerStatus[];
     failures: WorkerFailure[];
   };
+  engine: EngineStatus;
   /** GPU ids that it leases, and the most that it may. */
   gpus: string[];
   gpuCeiling: number;
@@ -174,6 +179,33 @@ export interface PoolStatus {
     /** Tokens per second per GPU at this degree against TP 1, by the profile at the present batch; null: no profile. */
     efficiency: number | null;
   };
+}
+
+/** What a planner reckons with. Rates are requests/s; null: too little is known. */
+export interface ForecastStatus {
+  /** Highest rate expected within the horizon, and how unsure it is. */
+  requestsPerSecond: number | null;
+  standardDeviation: number | null;
+  horizonSeconds: number | null;
+  /** Of the last seconds. */
+  recentRequestsPerSecond: number | null;
+  /** What the ready workers serve at most. */
+  capacityRequestsPerSecond: number | null;
+  /** Seconds since the planner told. */
+  ageSeconds: number;
+}
+
+/** What the engines of a pool's living workers told of themselves, added up. */
+export interface EngineStatus {
+  runningSequences: number;
+  waitingSequences: number;
+  maxSequences: number;
+  waitingPrefillTokens: number;
+  /** 0..1 of KV blocks in use; null: none told. */
+  kvUsage: number | null;
+  /** 0..1 of prompt tokens found in prefix caches, mean over workers; null: none told. */
+  prefixHitRate: number | null;
+  preemptions: number;
 }
 
 export interface WorkerStatus {

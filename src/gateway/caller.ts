@@ -36,12 +36,37 @@ export function assertOperator(request: FastifyRequest): void {
 /** Paths that need no key. */
 const OPEN = /^\/((health\/(live|ready)|openapi\.json|assets\/[\w.-]+)?(\?|$))/;
 
+/** Paths that guard themselves, since a browser is to ask for the key. */
+const BROWSED = /^\/queues([/?]|$)/;
+
+/** The key that came with a request: as bearer, or as the password of Basic authentication, which browsers ask for. */
+function givenKey({ headers }: FastifyRequest): KeyParts | undefined {
+  const [, scheme = '', text = ''] = /^(Bearer|Basic) (\S+)$/i.exec(headers.authorization ?? '') ?? [];
+  if (scheme.toLowerCase() !== 'basic') return readKey(text);
+  return readKey(
+    Buffer.from(text, 'base64')
+      .toString('utf8')
+      .replace(/^[^:]*:/, ''),
+  );
+}
+
+/** Whether the key that came with a request is a working one of an operator; `none` came, or it is another's. */
+export async function operatorGiven(
+  request: FastifyRequest,
+  known: KeyCache,
+): Promise<'operator' | 'other' | 'none'> {
+  const parts = givenKey(request);
+  const key = parts === undefined ? undefined : await known.find(parts);
+  if (key === undefined || key.revokedAtMs !== null) return 'none';
+  return key.operator ? 'operator' : 'other';
+}
+
 /** Puts its caller on each request. Errors: `unauthorized`, where keys are asked for and none that works is given. */
 export function knowCallers(app: FastifyInstance, { auth }: GatewayConfig, known: KeyCache): void {
   if (auth === 'none') return;
   app.addHook('onRequest', async (request) => {
-    if (OPEN.test(request.url)) return;
-    const parts = readKey(/^Bearer (\S+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? '');
+    if (OPEN.test(request.url) || BROWSED.test(request.url)) return;
+    const parts = givenKey(request);
     const key = parts === undefined ? undefined : await known.find(parts);
     if (parts === undefined || key === undefined) throw unauthorized();
     if (key.revokedAtMs !== null)

@@ -15,6 +15,8 @@ import { BatchRunner } from './batches/runner.js';
 import { sendLine } from './batches/send.js';
 import { BatchStore } from './batches/store.js';
 import { KeyCache } from './key-cache.js';
+import { announceMetrics, reachable } from '../telemetry/metrics/targets.js';
+import { Monitor } from './monitor/monitor.js';
 import { Revocations } from './revocations.js';
 import { Admission } from './admission/admission.js';
 import { type CapacityModels, capacityModels } from './admission/capacity.js';
@@ -41,6 +43,8 @@ export class Gateway {
   readonly #app: FastifyInstance;
   readonly #webhooks: Webhooks;
   readonly #batches: BatchRunner;
+  readonly #monitor: Monitor;
+  #withdraw: (() => Promise<void>) | undefined;
   /** Connection of the workers of its own queues. */
   readonly #blocking: Redis;
   readonly #revocations: Revocations;
@@ -72,7 +76,9 @@ export class Gateway {
     const batchStore = new BatchStore(redis, keys);
     this.#dashboard = new Dashboard(redis, keys, config, now);
     const dashboard = this.#dashboard;
-    const told = { admission, webhooks, files, batchStore, dashboard, now, stopping };
+    const monitor = new Monitor(redis, keys, config, now);
+    this.#monitor = monitor;
+    const told = { admission, webhooks, files, batchStore, dashboard, monitor, now, stopping };
     const services = { config, client, redis, keys, known, revocations, log, ...told };
     this.#batches = new BatchRunner(
       {
@@ -104,6 +110,7 @@ export class Gateway {
       throw error;
     }
     gateway.#dashboard.start();
+    gateway.#announce();
     gateway.#beat = setInterval(() => void gateway.#writeBeat().catch(() => {}), BEAT_MS);
     log.info({ url: gateway.url, auth: config.gateway.auth }, 'gateway ready');
     return gateway;
@@ -127,8 +134,16 @@ export class Gateway {
     await this.#webhooks.close();
     this.#blocking.disconnect();
     await this.client.close();
+    await this.#monitor.close();
+    await this.#withdraw?.();
     await this.#redis.hdel(this.#keys.roles(), this.#roleId);
     this.#redis.disconnect();
+  }
+
+  /** Tells where its metrics are, as every role does. */
+  #announce(): void {
+    const told = { role: 'gateway', url: `${reachable(this.url)}/metrics` };
+    this.#withdraw = announceMetrics(this.#redis, this.#keys, this.#roleId, told);
   }
 
   async #writeBeat(): Promise<void> {

@@ -10,6 +10,7 @@ import { knowCallers } from './caller.js';
 import { allowOrigins } from './cors.js';
 import { errorBody, knownError, sendError } from './errors.js';
 import { answerNotFound } from './not-found.js';
+import { measureHttp } from './monitor/http-metrics.js';
 import { routes } from './routes/all.js';
 import type { GatewayServices } from './services.js';
 
@@ -56,6 +57,7 @@ export function buildServer(services: GatewayServices): FastifyInstance {
   });
   answerNotFound(app);
   allowOrigins(app, gateway.corsOrigins);
+  measureHttp(app, services.monitor.registry);
   knowCallers(app, gateway, services.known);
   routes(app, services);
   return app;

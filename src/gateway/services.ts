@@ -10,6 +10,7 @@ import type { BatchRunner } from './batches/runner.js';
 import type { BatchStore } from './batches/store.js';
 import type { KeyCache } from './key-cache.js';
 import type { Admission } from './admission/admission.js';
+import type { Monitor } from './monitor/monitor.js';
 import type { Webhooks } from './webhooks/webhooks.js';
 import type { Revocations } from './revocations.js';
 
@@ -24,6 +25,7 @@ export interface GatewayServices {
   log: Logger;
   known: KeyCache;
   admission: Admission;
+  monitor: Monitor;
   webhooks: Webhooks;
   files: Files;
   batchStore: BatchStore;

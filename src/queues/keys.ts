@@ -117,6 +117,10 @@ export class Keys {
   readonly webhooksQueue = 'webhooks';
   /** Queue of batches, likewise. */
   readonly batchesQueue = 'batches';
+  /** Where processes show their metrics: hash of process -> JSON. */
+  metricsTargets(): string {
+    return `${this.namespace}:metrics`;
+  }
 
   // The dashboard's own: time lines, audit log.
   dashboard(...parts: string[]): string {

@@ -1,12 +1,15 @@
 import { parseArgs } from 'node:util';
 import type { Logger } from 'pino';
-import { readEnvironment } from '../config/environment.js';
+import type { Registry } from 'prom-client';
+import { type MetricsAddress, metricsAddress, readEnvironment } from '../config/environment.js';
 import { defaultConfig, loadConfig } from '../config/load.js';
 import type { Config, GatewayConfig } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
 import { watchOwner } from '../gpu/process.js';
-import { assertRedis } from '../queues/connection.js';
+import { assertRedis, connect } from '../queues/connection.js';
+import { Keys } from '../queues/keys.js';
 import { createLogger } from '../telemetry/log.js';
+import { exposeMetrics } from '../telemetry/metrics/expose.js';
 
 /** What every role process knows when it starts. */
 export interface RoleContext {
@@ -22,6 +25,10 @@ export interface RoleContext {
   args: string[];
   /** The allocator's: stop the workers too when it is told to stop. */
   stopWorkers: boolean;
+  /** Where this process shows its metrics; null: nowhere. */
+  metrics: MetricsAddress | null;
+  /** This process's own metrics, where a role adds its own; absent: none are shown, or they have their own place. */
+  registry?: Registry | undefined;
   log: Logger;
 }
 
@@ -41,11 +48,13 @@ export async function roleMain(
   argv: readonly string[],
   start: (context: RoleContext) => Promise<StopRole>,
   /** It finishes requests before it ends, and may take as long as a worker may. */
-  { drains = false }: { drains?: boolean } = {},
+  { drains = false, ownMetrics = false }: { drains?: boolean; ownMetrics?: boolean } = {},
 ): Promise<void> {
   try {
     const context = contextOf(argv);
     await assertRedis(context.redisUrl);
+    const metrics = ownMetrics ? null : await showMetrics(name, context);
+    if (metrics !== null) context.registry = metrics.registry;
     const stop = await start(context);
     let stopping = false;
     const end = (why: string) => {
@@ -55,7 +64,7 @@ export async function roleMain(
       const drainMs = waits ? context.config.worker.drainSeconds * 1000 + 2 * STOP_LIMIT_MS : 0;
       setTimeout(() => process.exit(1), drainMs + STOP_LIMIT_MS);
       context.log.info({ role: name, why }, 'stopping');
-      stop().then(
+      Promise.all([stop(), metrics?.close()]).then(
         () => process.exit(0),
         (error: unknown) => {
           context.log.error({ role: name, err: error }, 'stop failed');
@@ -73,6 +82,25 @@ export async function roleMain(
   }
 }
 
+/** Shows the metrics of this process, on a connection of their own. */
+async function showMetrics(
+  role: string,
+  { config, redisUrl, metrics, args, log }: RoleContext,
+): Promise<{ registry: Registry; close(): Promise<void> } | null> {
+  if (metrics === null) return null;
+  const redis = connect(redisUrl, 'plain');
+  const pool = role === 'planner' ? args[0] : undefined;
+  const shown = await exposeMetrics(redis, new Keys(config.namespace), { role, pool }, metrics);
+  log.debug({ role, url: shown.url }, 'metrics');
+  return {
+    registry: shown.registry,
+    async close() {
+      await Promise.race([shown.close(), new Promise((resolve) => setTimeout(resolve, 1_000))]);
+      redis.disconnect();
+    },
+  };
+}
+
 function contextOf(argv: readonly string[]): RoleContext {
   const { values, positionals } = parseArgs({
     args: [...argv.slice(2)],
@@ -85,6 +113,7 @@ function contextOf(argv: readonly string[]): RoleContext {
       port: { type: 'string' },
       host: { type: 'string' },
       auth: { type: 'string' },
+      metrics: { type: 'string' },
     },
   });
   const environment = readEnvironment();
@@ -106,7 +135,8 @@ function contextOf(argv: readonly string[]): RoleContext {
     ownerPid: values.owner === undefined ? null : Number(values.owner),
     args: positionals,
     stopWorkers: values['stop-workers'] === true,
-    log: createLogger(),
+    metrics: values.metrics === undefined ? environment.metrics : metricsAddress(values.metrics),
+    log: createLogger({ content: config.gateway.logPrompts }),
   };
 }
 

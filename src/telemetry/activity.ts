@@ -63,6 +63,20 @@ export function plannerActivity(
   return { scaleUps, scaleDowns, reversals, statesVisited };
 }
 
+/** How often each change of state is on record; orders within a state are none. */
+export function transitionCounts(
+  steps: readonly Pick<PlannerStep, 'from' | 'to'>[],
+): { from: PlannerState; to: PlannerState; count: number }[] {
+  const counts = new Map<string, { from: PlannerState; to: PlannerState; count: number }>();
+  for (const { from, to } of steps) {
+    if (from === to) continue;
+    const known = counts.get(`${from} ${to}`);
+    if (known === undefined) counts.set(`${from} ${to}`, { from, to, count: 1 });
+    else known.count++;
+  }
+  return [...counts.values()];
+}
+
 /** Time within which an action that turns the last one around counts as a reversal: no capacity came of the first. */
 export function reversalSeconds(config: Config, pool: PoolConfig): number {
   const coldStart = pool.engine.kind === 'noop' ? 0 : pool.engine.coldStartSeconds;

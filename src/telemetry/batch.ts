@@ -5,6 +5,7 @@ import {
   type Counter,
   LATENCY_SLOT_SECONDS,
   SKETCH_FIELDS,
+  SUM_FIELDS,
   slotStart,
 } from './slots.js';
 
@@ -15,6 +16,10 @@ export interface EndSample {
   ttftSeconds?: number | null | undefined;
   /** Mean inter-token latency, seconds; absent or null: fewer than two tokens. */
   itlSeconds?: number | null | undefined;
+  /** From acceptance to when a worker took it, seconds; absent: no worker did. */
+  queueSeconds?: number | undefined;
+  /** From acceptance to the end, seconds; absent: not known. */
+  wholeSeconds?: number | undefined;
   /** TTFT and mean ITL both within target. */
   attained: boolean;
   /** Tokens. */
@@ -44,6 +49,7 @@ export class PoolBatch {
   /** Prompts by minute and bucket of length. */
   readonly #prompts = new Map<number, Map<number, number>>();
   readonly #ended = new Map<number, EndedSlot>();
+  readonly #times = { queue: new TimeCounts(), whole: new TimeCounts() };
   #routed = 0;
   #rejected = 0;
 
@@ -79,6 +85,8 @@ export class PoolBatch {
       bump(counters, 'isl', Math.round(sample.isl));
       bump(counters, 'osl', Math.round(sample.osl));
     }
+    if (isTime(sample.queueSeconds)) this.#times.queue.add(sample.queueSeconds);
+    if (isTime(sample.wholeSeconds)) this.#times.whole.add(sample.wholeSeconds);
     if (isTime(sample.ttftSeconds)) {
       bump(slot.ttft, bucketOf(sample.ttftSeconds), 1);
       bump(counters, 'ttftUs', Math.round(sample.ttftSeconds * 1e6));
@@ -115,10 +123,25 @@ export class PoolBatch {
       for (const [field, amount] of increments) bump(totals, field, amount);
       writes.push({ target: 'ended', startSecond, increments });
     }
+    for (const name of ['queue', 'whole'] as const) {
+      const { buckets, microseconds } = this.#times[name];
+      for (const [bucket, times] of buckets) totals.set(`${SKETCH_FIELDS[name]}${bucket}`, times);
+      if (buckets.size > 0) totals.set(SUM_FIELDS[name], microseconds);
+    }
     if (this.#routed > 0) totals.set('routed', this.#routed);
     if (this.#rejected > 0) totals.set('rejected', this.#rejected);
     if (totals.size > 0) writes.push({ target: 'totals', startSecond: 0, increments: totals });
     return writes;
+  }
+}
+
+class TimeCounts {
+  readonly buckets = new Map<number, number>();
+  microseconds = 0;
+
+  add(seconds: number): void {
+    bump(this.buckets, bucketOf(seconds), 1);
+    this.microseconds += Math.round(seconds * 1e6);
   }
 }
 

@@ -6,11 +6,12 @@ import type { TransitionRecord } from '../contract/transition.js';
 import type { Heartbeat } from '../contract/worker.js';
 import { tensorParallelEfficiency } from '../profile/law.js';
 import type { Profile } from '../profile/types.js';
-import { type PlannerStep, plannerActivity, reversalSeconds } from './activity.js';
+import { type PlannerStep, plannerActivity, reversalSeconds, transitionCounts } from './activity.js';
 import { budgetStatus, type EndMark, endsOf } from './budget.js';
 import type { QueueDepth } from './depth.js';
 import { attainment, type EndFigures, endedCount, endFigures, latencyFigures } from './figures.js';
-import { gpuUse, kvUsage, livingWorkers, roleCounts } from './workers.js';
+import { forecastStatus } from './roles.js';
+import { engineStatus, gpuUse, kvUsage, livingWorkers, roleCounts } from './workers.js';
 
 /** What was read from Redis of one pool for its status. */
 export interface PoolReadings {
@@ -36,6 +37,8 @@ export interface PoolReadings {
   records: readonly TransitionRecord[];
   /** All records, in short. */
   steps: readonly PlannerStep[];
+  /** The planner's own beat; absent: none. */
+  plannerBeat?: string | undefined;
   /** null: the engine has none. */
   profile: Profile | null;
 }
@@ -56,7 +59,12 @@ export function poolStatus(pool: PoolConfig, config: Config, read: PoolReadings)
     level: pool.level,
     priority: pool.priority,
     description: pool.description,
-    planner: plannerStatus(read.records, activity.statesVisited),
+    planner: {
+      ...plannerStatus(read.records, activity.statesVisited),
+      transitionCounts: transitionCounts(read.steps),
+      forecast: forecastStatus(read.plannerBeat, read.nowMs),
+    },
+    engine: engineStatus(workers),
     workers: {
       desired: desiredReplicas(read),
       granted: read.grant?.granted ?? null,
@@ -130,7 +138,7 @@ function windowStatus(figures: EndFigures): WindowStatus {
 function plannerStatus(
   records: readonly TransitionRecord[],
   statesVisited: PoolStatus['planner']['statesVisited'],
-): PoolStatus['planner'] {
+): Omit<PoolStatus['planner'], 'transitionCounts' | 'forecast'> {
   const last = records.at(-1);
   // An order within a state is recorded too: the state began at the last record that changed it.
   const entered = records.findLast((record) => record.from !== record.to) ?? records.at(0);

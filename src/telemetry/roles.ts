@@ -1,6 +1,16 @@
 import { z } from 'zod';
-import type { RoleStatus } from '../contract/status.js';
+import type { ForecastStatus, RoleStatus } from '../contract/status.js';
 import { parseStored } from '../gpu/stored.js';
+
+const figure = z.number().nullable().optional();
+/** What a planner reckons with: requests/s, over the seconds ahead that it plans for. */
+const planSchema = z.object({
+  rps: figure,
+  capacityRps: figure,
+  forecastRps: figure,
+  forecastSd: figure,
+  horizonSeconds: figure,
+});
 
 /** What each role writes of itself; a supervisor also tells of the processes it keeps. */
 const roleBeatSchema = z.object({
@@ -9,6 +19,7 @@ const roleBeatSchema = z.object({
   atMs: z.number(),
   pool: z.string().optional(),
   url: z.string().optional(),
+  plan: planSchema.optional(),
   roles: z
     .array(z.object({ name: z.string(), pid: z.number().int().nullable(), restarts: z.number().int() }))
     .optional(),
@@ -62,6 +73,21 @@ export function roleUrls(stored: readonly string[]): { pid: number; url: string 
     const beat = parseStored(roleBeatSchema, text);
     return beat?.url === undefined ? [] : [{ pid: beat.pid, url: beat.url }];
   });
+}
+
+/** The forecast that a pool's planner last told; null: it never did. @param stored its field in the hash of roles. */
+export function forecastStatus(stored: string | null | undefined, nowMs: number): ForecastStatus | null {
+  const beat = parseStored(roleBeatSchema, stored ?? null);
+  if (beat?.plan === undefined) return null;
+  const { rps, capacityRps, forecastRps, forecastSd, horizonSeconds } = beat.plan;
+  return {
+    requestsPerSecond: forecastRps ?? null,
+    standardDeviation: forecastSd ?? null,
+    horizonSeconds: horizonSeconds ?? null,
+    recentRequestsPerSecond: rps ?? null,
+    capacityRequestsPerSecond: capacityRps ?? null,
+    ageSeconds: Math.max(0, nowMs - beat.atMs) / 1000,
+  };
 }
 
 function compare(a: string, b: string): number {

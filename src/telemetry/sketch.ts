@@ -12,6 +12,11 @@ export function bucketOf(value: number): number {
   return Math.ceil(Math.log(Math.min(LARGEST, Math.max(SMALLEST, value))) / LOG_GAMMA);
 }
 
+/** Largest value of a bucket, seconds. */
+export function bucketCeiling(bucket: number): number {
+  return Math.exp(bucket * LOG_GAMMA);
+}
+
 /** The value that stands for a bucket: 2 gamma^i / (gamma + 1), within the accuracy of each value in it. */
 export function bucketValue(bucket: number): number {
   return (2 * Math.exp(bucket * LOG_GAMMA)) / (GAMMA + 1);

@@ -26,8 +26,13 @@ export const COUNTERS = [
 ] as const;
 export type Counter = (typeof COUNTERS)[number];
 
-/** Field prefixes of the sketches: `t-12` is bucket -12 of TTFT; prompt lengths lie beside the arrivals. */
-export const SKETCH_FIELDS = { ttft: 't', itl: 'i', prompt: 'n' } as const;
+/**
+ * Field prefixes of the sketches: `t-12` is bucket -12 of TTFT; prompt lengths lie beside the arrivals, time in the queue
+ * and from acceptance to the end only in the totals.
+ */
+export const SKETCH_FIELDS = { ttft: 't', itl: 'i', prompt: 'n', queue: 'q', whole: 'e' } as const;
+/** Sums of the last two, microseconds. */
+export const SUM_FIELDS = { queue: 'queueUs', whole: 'wholeUs' } as const;
 
 export function slotStart(atMs: number, slotSeconds: number): number {
   return Math.floor(atMs / 1000 / slotSeconds) * slotSeconds;

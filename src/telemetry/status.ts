@@ -68,7 +68,12 @@ export class StatusCollector {
     ]);
     const collected = await Promise.all(
       this.#sources.map((source) =>
-        this.#collectPool(source, nowMs, leases, failures, gpuSeconds[source.pool.name] ?? 0),
+        this.#collectPool(source, nowMs, {
+          leases,
+          failures,
+          gpuSeconds: gpuSeconds[source.pool.name] ?? 0,
+          plannerBeat: roles[`planner-${source.pool.name}`],
+        }),
       ),
     );
     const starts = collected.flatMap(({ startedMs }) => (startedMs === undefined ? [] : [Number(startedMs)]));
@@ -100,9 +105,12 @@ export class StatusCollector {
   async #collectPool(
     { pool, queues, log, profile }: PoolSource,
     nowMs: number,
-    leases: readonly Lease[],
-    failures: readonly WorkerFailure[],
-    gpuSeconds: number,
+    shared: {
+      leases: readonly Lease[];
+      failures: readonly WorkerFailure[];
+      gpuSeconds: number;
+      plannerBeat: string | undefined;
+    },
   ): Promise<{ status: PoolStatus; startedMs: string | undefined }> {
     const { redis, keys, config } = this;
     const { first, last } = arrivalRange(nowMs, RATE_SECONDS);
@@ -147,9 +155,7 @@ export class StatusCollector {
       totals,
       grant,
       desired,
-      leases,
-      failures,
-      gpuSeconds,
+      ...shared,
       records,
       steps,
       profile,

@@ -1,4 +1,5 @@
-import { type Heartbeat, heartbeatSchema, type WorkerRole } from '../contract/worker.js';
+import type { EngineStatus } from '../contract/status.js';
+import { type EngineLoad, type Heartbeat, heartbeatSchema, type WorkerRole } from '../contract/worker.js';
 import { parseStored } from '../gpu/stored.js';
 
 export interface RoleCounts {
@@ -52,6 +53,23 @@ export function kvUsage(workers: readonly Heartbeat[], queuedTokens: number): nu
     total += totalKvBlocks * blockTokens;
   }
   return total === 0 ? null : used / total;
+}
+
+/** What the engines told, added up. */
+export function engineStatus(workers: readonly Heartbeat[]): EngineStatus {
+  const loads = workers.flatMap(({ load }) => load ?? []);
+  const sum = (of: (load: EngineLoad) => number) => loads.reduce((total, load) => total + of(load), 0);
+  const hits = loads.flatMap(({ prefixHitRate }) => prefixHitRate ?? []);
+  const blocks = sum((load) => load.totalKvBlocks);
+  return {
+    runningSequences: sum((load) => load.runningSequences),
+    waitingSequences: sum((load) => load.waitingSequences),
+    maxSequences: sum((load) => load.maxSequences),
+    waitingPrefillTokens: sum((load) => load.waitingPrefillTokens),
+    kvUsage: blocks === 0 ? null : Math.min(1, sum((load) => load.usedKvBlocks) / blocks),
+    prefixHitRate: hits.length === 0 ? null : hits.reduce((total, rate) => total + rate, 0) / hits.length,
+    preemptions: sum((load) => load.preemptions),
+  };
 }
 
 /** 0..1: how much of a worker's capacity is in use, by sequences or by KV blocks, whichever is scarcer. */

@@ -110,6 +110,8 @@ test('the text shows pools, states with their time, GPUs by name and why the pla
         { atMs: T, from: 'steady', to: 'scaleUp', event: 'TICK', reason: 'KV load 0.71 over 0.5' },
       ],
       statesVisited: ['steady', 'scaleUp'],
+      transitionCounts: [],
+      forecast: null,
     };
     pool.minute.attainment = 0.934;
     made.gpus[0] = { id: 'host:0', pool: 'high', workerId: 'w', state: 'starting', lease: null };

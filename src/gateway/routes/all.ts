@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { queueBoards } from '../boards/boards.js';
 import type { GatewayServices } from '../services.js';
 import { batches } from './batches.js';
 import { chatCompletions } from './chat-completions.js';
@@ -11,6 +12,7 @@ import { requestsRoutes } from './dashboard/requests.js';
 import { stream } from './dashboard/stream.js';
 import { healthLive } from './health-live.js';
 import { healthReady } from './health-ready.js';
+import { metrics } from './metrics.js';
 import { models } from './models.js';
 import { openapi } from './openapi.js';
 import { quote } from './quote.js';
@@ -35,6 +37,8 @@ export function routes(app: FastifyInstance, services: GatewayServices): void {
     requestsCancel,
     healthLive,
     healthReady,
+    metrics,
+    queueBoards,
   ];
   for (const route of all) route(app, services);
   for (const route of [page, stream, history, operateRoute, requestsRoutes]) route(app, services);

@@ -4,6 +4,7 @@ import { unreachable } from '../../contract/errors.js';
 import type { PoolObservation } from '../../contract/observation.js';
 import type { OperatorCommand, PlannerState, TransitionRecord } from '../../contract/transition.js';
 import type { Outlook } from '../../planning/outlook.js';
+import type { PlanNumbers } from '../../planning/plan.js';
 import type { PoolPolicy } from '../../planning/policy.js';
 import type { PlannerMind } from './mind.js';
 import type { Outbox } from './outbox.js';
@@ -25,8 +26,8 @@ export interface LoopParts {
   observe(nowMs: number): Promise<PoolObservation>;
   /** Where to begin, asked for once the right to act is held. */
   restore(nowMs: number): Promise<{ snapshot: PlannerSnapshot; restored: boolean; mind: Mind }>;
-  /** Shows that the planner lives. */
-  beat(state: PlannerState, nowMs: number): Promise<void>;
+  /** Shows that the planner lives, with the numbers of its last plan. */
+  beat(state: PlannerState, nowMs: number, numbers: PlanNumbers): Promise<void>;
   clock(): number;
   log: Logger;
 }
@@ -39,6 +40,7 @@ export interface LoopParts {
 export class PlannerLoop {
   #snapshot: PlannerSnapshot | null = null;
   #mind: Mind | null = null;
+  #numbers: PlanNumbers = {};
   #mindSavedAtMs = 0;
   /** A forecast that was made and not shown yet. */
   #outlook: Outlook | null = null;
@@ -155,7 +157,7 @@ export class PlannerLoop {
     this.#decisions = this.#decisions.slice(decisions.length);
     const { order } = snapshot.memory;
     if (order !== null) await parts.outbox.send(order);
-    await parts.beat(snapshot.state, parts.clock());
+    await parts.beat(snapshot.state, parts.clock(), this.#numbers);
   }
 
   #obey(command: OperatorCommand | null, now: number): void {
@@ -175,8 +177,9 @@ export class PlannerLoop {
 
   #take(next: (before: PlannerSnapshot) => Step): void {
     if (this.#snapshot === null) return;
-    const { snapshot, record, decision } = next(this.#snapshot);
+    const { snapshot, record, decision, numbers } = next(this.#snapshot);
     this.#snapshot = snapshot;
+    if (numbers !== undefined) this.#numbers = numbers;
     if (decision !== null) this.#decisions.push(decision);
     if (record === null) return;
     this.#unpublished.push(record);

@@ -73,8 +73,9 @@ export function startPlanner(
       const begin = await restorePlanner(pool.name, { redis, keys, store, outbox, log }, nowMs);
       return { ...begin, mind: new PlannerMind(pool, policy, profile, await store.loadMind()) };
     },
-    beat: async (state, atMs) => {
-      const role = { role: 'planner', id, pool: pool.name, pid: process.pid, host: hostname(), state };
+    beat: async (state, atMs, { rps, capacityRps, forecastRps, forecastSd, horizonSeconds }) => {
+      const plan = { rps, capacityRps, forecastRps, forecastSd, horizonSeconds };
+      const role = { role: 'planner', id, pool: pool.name, pid: process.pid, host: hostname(), state, plan };
       await redis.hset(keys.roles(), `planner-${pool.name}`, JSON.stringify({ ...role, startedAtMs, atMs }));
     },
     clock: Date.now,

@@ -6,6 +6,7 @@ import type { PlannerState, TransitionRecord } from '../../contract/transition.j
 import { decide } from '../../planning/decide.js';
 import type { PlannerMemory } from '../../planning/memory.js';
 import type { Outlook } from '../../planning/outlook.js';
+import type { PlanNumbers } from '../../planning/plan.js';
 import type { CapacityFacts, PoolPolicy } from '../../planning/policy.js';
 import { type Replicas, same, show } from '../../planning/replicas.js';
 import { type PlannerSnapshot, stateOf, toMachine } from './snapshot.js';
@@ -17,6 +18,8 @@ export interface Step {
   record: TransitionRecord | null;
   /** To keep: the same where something changed, and every plan of the slow loop; null: neither. */
   decision: TransitionRecord | null;
+  /** Of the plan, where one was made. */
+  numbers?: PlanNumbers;
 }
 
 export interface Look {
@@ -34,7 +37,8 @@ export interface Look {
 export function tick(before: PlannerSnapshot, look: Look): Step {
   const { observation, policy, facts, outlook = null, now } = look;
   const plan = decide({ observation, policy, facts, outlook, memory: before.memory, now });
-  return step(before, { type: 'TICK', now, observation, plan }, { policy, facts, outlook });
+  const taken = step(before, { type: 'TICK', now, observation, plan }, { policy, facts, outlook });
+  return { ...taken, numbers: plan.numbers };
 }
 
 /**

@@ -246,13 +246,15 @@ export class PoolWorker {
     if (run === undefined || result === undefined) return;
     this.#forget(run);
     this.#ends.publish(run.channels, run.id, { kind: 'completed', result });
-    const { ttftSeconds, itlSeconds, attained, usage, finishedAtMs } = result;
+    const { ttftSeconds, itlSeconds, attained, usage, acceptedAtMs, startedAtMs, finishedAtMs } = result;
     const { promptTokens: isl, completionTokens: osl } = usage;
     this.#settle(run, { isl, osl, gpuSeconds: result.gpuSeconds ?? 0 });
     this.options.recorder.ended(run.pool, {
       kind: 'completed',
       ttftSeconds,
       itlSeconds,
+      queueSeconds: Math.max(0, startedAtMs - acceptedAtMs) / 1000,
+      wholeSeconds: Math.max(0, finishedAtMs - acceptedAtMs) / 1000,
       attained,
       isl,
       osl,
@@ -279,11 +281,14 @@ export class PoolWorker {
     });
     this.#ends.publish(run.channels, run.id, outcome);
     if (outcome.kind === 'completed') return;
+    const atMs = this.options.now();
     const sample = {
       attained: false,
+      queueSeconds: Math.max(0, run.startedAtMs - run.request.acceptedAtMs) / 1000,
+      wholeSeconds: Math.max(0, atMs - run.request.acceptedAtMs) / 1000,
       isl: run.request.isl,
       osl: run.tokens.length,
-      atMs: this.options.now(),
+      atMs,
     };
     this.options.recorder.ended(run.pool, { kind: outcome.kind, ...sample });
   }

@@ -15,7 +15,9 @@ import { watchOwner } from '../../gpu/process.js';
 import { connect } from '../../queues/connection.js';
 import { Keys } from '../../queues/keys.js';
 import { createLogger } from '../../telemetry/log.js';
+import { type ExposedMetrics, exposeMetrics } from '../../telemetry/metrics/expose.js';
 import { Recorder } from '../../telemetry/recorder.js';
+import { engineGauges } from './engine-gauges.js';
 import { PoolWorker } from './pool-worker.js';
 
 /** Of an engine's output, in the heartbeats of a worker that starts. */
@@ -54,6 +56,7 @@ export class WorkerProcess {
   readonly #engine: Engine;
   readonly #recorder: Recorder;
   readonly #worker: PoolWorker;
+  #metrics: ExposedMetrics | undefined;
   readonly #stopping = new AbortController();
   #life = initialTransition(workerLifecycle, { now: Date.now() })[0];
   #beatTimer: NodeJS.Timeout | undefined;
@@ -115,6 +118,19 @@ export class WorkerProcess {
       );
     }, config.worker.heartbeatSeconds * 1000);
     this.#recorder.start();
+    const { metrics } = readEnvironment();
+    if (metrics !== null) {
+      this.#metrics = await exposeMetrics(
+        this.#redis,
+        this.#keys,
+        { role: 'worker', pool: spec.pool },
+        metrics,
+      );
+      engineGauges(this.#metrics.registry, spec, () => ({
+        load: this.#life.context.readyAtMs === null ? null : this.#engine.load(),
+        active: this.#worker.active,
+      }));
+    }
     this.#log.info({ worker: spec.workerId, pool: spec.pool, gpus: spec.gpus, tp: spec.tp }, 'engine starts');
     try {
       await this.#engine.start(this.#stopping.signal);
@@ -212,6 +228,7 @@ export class WorkerProcess {
     await this.#engine.stop();
     const goodbye = async () => {
       await this.#recorder.close();
+      await this.#metrics?.close();
       await this.#redis.hdel(this.#keys.heartbeats(this.spec.pool), this.spec.workerId);
       if (!failed) await releaseLease(this.#redis, this.#keys, this.spec.leaseId);
     };
