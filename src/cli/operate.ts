@@ -2,7 +2,8 @@ import { Command, Option } from 'commander';
 import { readEnvironment } from '../config/environment.js';
 import { SluiceError } from '../contract/errors.js';
 import { configCheck, configShow } from './config.js';
-import { machinesCommand } from './machines.js';
+import { liveMachines } from './machines/live.js';
+import { machinesCommand } from './machines/print.js';
 import { scaleCommand } from './scale.js';
 import { runStatus } from './status.js';
 import { findSystem } from './system.js';
@@ -99,13 +100,17 @@ export function scaleCliCommand(): Command {
     });
 }
 
-/** `sluice machines`: the state machines, drawn from their definitions. */
+/** `sluice machines`: the state machines, drawn from their definitions, or as they are now. */
 export function machinesCliCommand(): Command {
-  return new Command('machines')
-    .description('print each state machine')
+  return onSystem(new Command('machines'))
+    .description('print each state machine, or watch those of a pool')
     .addOption(new Option('--format <format>', 'how').choices(['mermaid', 'json']).default('mermaid'))
-    .option('--json', 'the same as --format json')
-    .action((flags: { format: 'mermaid' | 'json'; json?: boolean }) => {
-      machinesCommand({ format: flags.json === true ? 'json' : flags.format });
+    .option('--json', 'the same as --format json; with --live each transition as a line')
+    .option('--live <pool>', "watch a pool's planner and workers: state, and each transition with its reason")
+    .action(async (flags: SystemFlags & { format: 'mermaid' | 'json'; live?: string }) => {
+      const json = flags.json === true;
+      if (flags.live === undefined) return machinesCommand({ format: json ? 'json' : flags.format });
+      const { config, redisUrl } = await findSystem({ configFile: flags.config, dataDir: flags.data });
+      await liveMachines({ config, redisUrl, pool: flags.live, json, color: readEnvironment().color });
     });
 }

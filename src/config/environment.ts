@@ -16,9 +16,13 @@ export interface Environment {
   logLevel: string;
   /** SLUICE_METRICS: where roles show their metrics, host:port or :port; null: `off`. Default: a free port of loopback. */
   metrics: MetricsAddress | null;
+  /** By the standard OTEL_ variables; null: no traces, as long as no exporter or endpoint is named. */
+  tracing: { protocol: TracingProtocol; serviceName: string | null } | null;
   /** False when NO_COLOR is set or TERM is "dumb". */
   color: boolean;
 }
+
+export type TracingProtocol = 'http/protobuf' | 'http/json';
 
 export interface MetricsAddress {
   host: string;
@@ -38,6 +42,7 @@ export function readEnvironment(source: NodeJS.ProcessEnv = process.env): Enviro
     dataDir: text(source.SLUICE_DATA),
     logLevel: text(source.SLUICE_LOG) ?? 'info',
     metrics: metricsAddress(text(source.SLUICE_METRICS) ?? '127.0.0.1:0'),
+    tracing: tracingAsked(source),
     color: text(source.NO_COLOR) === null && source.TERM !== 'dumb',
   };
 }
@@ -50,6 +55,30 @@ export function readSecret(name: string, source: NodeJS.ProcessEnv = process.env
 /** Environment of a child process: this process's own, with `extra` on top; undefined removes a variable. */
 export function childEnvironment(extra: Record<string, string | undefined>): NodeJS.ProcessEnv {
   return { ...process.env, ...extra };
+}
+
+/**
+ * Source: OpenTelemetry's specification of environment variables. Errors: `invalid_config` for a protocol or exporter that
+ * is not there.
+ */
+function tracingAsked(source: NodeJS.ProcessEnv): Environment['tracing'] {
+  const exporter = text(source.OTEL_TRACES_EXPORTER);
+  const endpoint =
+    text(source.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT) ?? text(source.OTEL_EXPORTER_OTLP_ENDPOINT);
+  if (text(source.OTEL_SDK_DISABLED)?.toLowerCase() === 'true' || exporter === 'none') return null;
+  if (exporter === null && endpoint === null) return null;
+  if (exporter !== null && exporter !== 'otlp') {
+    throw new SluiceError('invalid_config', `OTEL_TRACES_EXPORTER: expected otlp or none, got ${exporter}`);
+  }
+  const protocol =
+    text(source.OTEL_EXPORTER_OTLP_TRACES_PROTOCOL) ??
+    text(source.OTEL_EXPORTER_OTLP_PROTOCOL) ??
+    'http/protobuf';
+  if (protocol !== 'http/protobuf' && protocol !== 'http/json') {
+    const message = `OTEL_EXPORTER_OTLP_PROTOCOL: expected http/protobuf or http/json, got ${protocol}`;
+    throw new SluiceError('invalid_config', message);
+  }
+  return { protocol, serviceName: text(source.OTEL_SERVICE_NAME) };
 }
 
 /** `host:port`, `:port` (loopback) or `off`. Errors: `invalid_config`. */

@@ -11,6 +11,7 @@ import { allowOrigins } from './cors.js';
 import { errorBody, knownError, sendError } from './errors.js';
 import { answerNotFound } from './not-found.js';
 import { measureHttp } from './monitor/http-metrics.js';
+import { traceHttp } from './monitor/trace-http.js';
 import { routes } from './routes/all.js';
 import type { GatewayServices } from './services.js';
 
@@ -57,6 +58,7 @@ export function buildServer(services: GatewayServices): FastifyInstance {
   });
   answerNotFound(app);
   allowOrigins(app, gateway.corsOrigins);
+  traceHttp(app);
   measureHttp(app, services.monitor.registry);
   knowCallers(app, gateway, services.known);
   routes(app, services);

@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import type { Config } from '../config/types.js';
 import { parseJson } from '../contract/reply.js';
 import type { RoutedRequest } from '../contract/request.js';
+import { bullTelemetry } from '../tracing/tracing.js';
 import { LATE_SCORE } from './aside.js';
 import type { Keys } from './keys.js';
 
@@ -23,7 +24,12 @@ export class PoolQueues {
     keys: Keys,
     private readonly connection: Redis,
   ) {
-    const options = { connection, prefix: keys.poolPrefix(pool), skipVersionCheck: true };
+    const options = {
+      connection,
+      prefix: keys.poolPrefix(pool),
+      skipVersionCheck: true,
+      ...bullTelemetry(),
+    };
     this.decode = new Queue(keys.decodeQueue(pool), options);
     this.prefill = new Queue(keys.prefillQueue(pool), options);
     this.#flows = new FlowProducer(options);

@@ -8,6 +8,7 @@ import type { RequestResult, Submission } from '../contract/request.js';
 import { connect, workerOptions } from '../queues/connection.js';
 import { Keys } from '../queues/keys.js';
 import { retention } from '../queues/pool-queues.js';
+import { bullTelemetry } from '../tracing/tracing.js';
 import { finalFailure, PullWorker, putBack } from '../queues/pull-worker.js';
 import { SluiceClient } from './client.js';
 
@@ -37,6 +38,7 @@ export class Ingress {
     this.#bull = new PullWorker(this.#keys.requestsQueue, (job, token) => this.#process(job, token), {
       ...workerOptions(config.queues),
       ...retention(config),
+      ...bullTelemetry(),
       connection: this.#connection,
       prefix: config.queues.requestsPrefix,
       concurrency: config.queues.ingressConcurrency,

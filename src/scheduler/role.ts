@@ -9,6 +9,7 @@ import { watchOwner } from '../gpu/process.js';
 import { assertRedis, connect } from '../queues/connection.js';
 import { Keys } from '../queues/keys.js';
 import { createLogger } from '../telemetry/log.js';
+import { startTracing, stopTracing } from '../tracing/tracing.js';
 import { exposeMetrics } from '../telemetry/metrics/expose.js';
 
 /** What every role process knows when it starts. */
@@ -53,6 +54,7 @@ export async function roleMain(
   try {
     const context = contextOf(argv);
     await assertRedis(context.redisUrl);
+    await startTracing(name);
     const metrics = ownMetrics ? null : await showMetrics(name, context);
     if (metrics !== null) context.registry = metrics.registry;
     const stop = await start(context);
@@ -64,13 +66,15 @@ export async function roleMain(
       const drainMs = waits ? context.config.worker.drainSeconds * 1000 + 2 * STOP_LIMIT_MS : 0;
       setTimeout(() => process.exit(1), drainMs + STOP_LIMIT_MS);
       context.log.info({ role: name, why }, 'stopping');
-      Promise.all([stop(), metrics?.close()]).then(
-        () => process.exit(0),
-        (error: unknown) => {
-          context.log.error({ role: name, err: error }, 'stop failed');
-          process.exit(1);
-        },
-      );
+      Promise.all([stop(), metrics?.close()])
+        .finally(stopTracing)
+        .then(
+          () => process.exit(0),
+          (error: unknown) => {
+            context.log.error({ role: name, err: error }, 'stop failed');
+            process.exit(1);
+          },
+        );
     };
     process.on('SIGTERM', () => end('SIGTERM'));
     process.on('SIGINT', () => end('SIGINT'));

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { machinesCommand } from '../../src/cli/machines.js';
+import { machinesCommand } from '../../src/cli/machines/print.js';
 import { PLANNER_STATES } from '../../src/contract/transition.js';
 
 function printed(format: 'mermaid' | 'json'): string {

@@ -1,6 +1,7 @@
-import type { LatencyFigures } from '../../contract/report.js';
 import type { PoolStatus, ReplicaStatus, RoleStatus, SystemStatus } from '../../contract/status.js';
 import type { PlannerState } from '../../contract/transition.js';
+import { sparkline, type Trends } from './trends.js';
+import { watched } from './watched.js';
 import { type Cell, type Colour, cell, duration, type Line, paint, percent, table } from './text.js';
 
 const STATE_COLOURS: Record<PlannerState, Colour> = {
@@ -16,8 +17,15 @@ const POOL_COLOURS: readonly Colour[] = ['magenta', 'cyan', 'green', 'yellow', '
 const TRANSITIONS_SHOWN = 6;
 const LOG_LINES_SHOWN = 3;
 
-/** The status as text for a terminal `width` characters wide, without a line break at its end. */
-export function renderStatus(status: SystemStatus, options: { color: boolean; width: number }): string {
+/**
+ * The status as text for a terminal `width` characters wide, without a line break at its end.
+ * @param trends what a watch has seen so far; absent: a single look has no past
+ */
+export function renderStatus(
+  status: SystemStatus,
+  options: { color: boolean; width: number },
+  trends?: Trends,
+): string {
   const lines: Line[] = [
     header(status),
     rolesLine(status.roles),
@@ -28,6 +36,7 @@ export function renderStatus(status: SystemStatus, options: { color: boolean; wi
     [],
     ...requestTable(status),
     [],
+    ...(trends === undefined ? [] : trendTable(status, trends)),
     ...costTable(status),
     ...startingLines(status),
     ...failureLines(status),
@@ -126,6 +135,23 @@ function poolTable({ pools, atMs }: SystemStatus): Line[] {
     ];
   });
   return table(heading, rows, [0, 1, 3]);
+}
+
+/** The last minute: arrivals against the forecast, and latency against its target, which is the top of its bars or below. */
+function trendTable({ pools }: SystemStatus, trends: Trends): Line[] {
+  const rows = pools.map((pool): Line => {
+    const { load, ttft } = trends.of(pool);
+    const forecast = pool.planner.forecast?.requestsPerSecond ?? null;
+    const late = (ttft.at(-1) ?? 0) > pool.targets.ttftSeconds;
+    return [
+      cell(pool.name, 'bold'),
+      cell(pool.arrivalsPerSecond?.toFixed(1) ?? '-'),
+      cell(forecast?.toFixed(1) ?? '-', 'dim'),
+      cell(sparkline(load), 'cyan'),
+      cell(sparkline(ttft, pool.targets.ttftSeconds), late ? 'red' : 'green'),
+    ];
+  });
+  return [...table(['POOL', 'IN/S', 'FORECAST', 'LOAD 1m', 'TTFT 1m'], rows, [0, 3, 4]), []];
 }
 
 function requestTable({ pools }: SystemStatus): Line[] {
@@ -255,15 +281,6 @@ function workersText({ workers }: PoolStatus): string {
   if (workers.desired !== null) parts.push(`of ${sum(workers.desired)}`);
   if (workers.shortage !== null && workers.shortage !== 'none') parts.push(`(${workers.shortage})`);
   return parts.join(' ');
-}
-
-/** The figure nearest to the watched percentile, from above. */
-function watched(pool: PoolStatus, figures: LatencyFigures): number | null {
-  const percentile = pool.latencyPercentile;
-  if (percentile <= 50) return figures.p50;
-  if (percentile <= 80) return figures.p80;
-  if (percentile <= 90) return figures.p90;
-  return percentile <= 95 ? figures.p95 : figures.p99;
 }
 
 /** A watched figure of the last minute, against its target. */

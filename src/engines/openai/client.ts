@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import { Agent } from 'undici';
 import { SluiceError } from '../../contract/errors.js';
 import { parseJson } from '../../contract/reply.js';
+import { outgoingHeaders } from '../../tracing/tracing.js';
 
 export interface ClientOptions {
   /** Without a slash at its end. */
@@ -52,7 +53,13 @@ export class EngineClient {
       origin: this.#origin,
       path: this.#path + path,
       method: 'POST',
-      headers: { ...this.#headers(), 'content-type': 'application/json', 'x-request-id': name, accept: type },
+      headers: {
+        ...this.#headers(),
+        ...outgoingHeaders(),
+        'content-type': 'application/json',
+        'x-request-id': name,
+        accept: type,
+      },
       body: JSON.stringify(body),
       signal,
     });

@@ -183,8 +183,10 @@ export class PlannerLoop {
     if (decision !== null) this.#decisions.push(decision);
     if (record === null) return;
     this.#unpublished.push(record);
-    const { pool, from, to, event, order } = record;
-    this.parts.log.info({ pool, from, to, event, generation: order?.generation }, record.reason);
+    const { pool, sequence, from, to, event, order, observation } = record;
+    // The decision's id is that of its record: `sluice explain` and the page find it by that.
+    const ids = { decision: `${pool}:${sequence}`, observation: observation?.id };
+    this.parts.log.info({ pool, ...ids, from, to, event, generation: order?.generation }, record.reason);
   }
 
   #goBlind(now: number, error?: unknown): void {

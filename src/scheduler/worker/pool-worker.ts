@@ -14,6 +14,7 @@ import { retireJournal } from '../../queues/journal.js';
 import type { Keys } from '../../queues/keys.js';
 import { retention } from '../../queues/pool-queues.js';
 import { finalFailure, PullWorker, putBack } from '../../queues/pull-worker.js';
+import { bullTelemetry } from '../../tracing/tracing.js';
 import type { Recorder } from '../../telemetry/recorder.js';
 import { settleEnded, type Used } from '../../tenants/settlement.js';
 import { failureOf } from '../pool-router.js';
@@ -80,6 +81,7 @@ export class PoolWorker {
     this.#bull = new PullWorker(name, (job, token) => this.#process(job, token), {
       ...workerOptions(config.queues),
       ...retention(config),
+      ...bullTelemetry(),
       connection: redis,
       prefix: keys.poolPrefix(pool.name),
       name: options.workerId,

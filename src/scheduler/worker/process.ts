@@ -16,6 +16,7 @@ import { connect } from '../../queues/connection.js';
 import { Keys } from '../../queues/keys.js';
 import { createLogger } from '../../telemetry/log.js';
 import { type ExposedMetrics, exposeMetrics } from '../../telemetry/metrics/expose.js';
+import { startTracing, stopTracing } from '../../tracing/tracing.js';
 import { Recorder } from '../../telemetry/recorder.js';
 import { engineGauges } from './engine-gauges.js';
 import { PoolWorker } from './pool-worker.js';
@@ -287,7 +288,10 @@ export async function workerMain(role: WorkerRole, argv: readonly string[]): Pro
     const { redisUrl } = readEnvironment();
     if (redisUrl === null) throw new SluiceError('no_redis', 'expected REDIS_URL in the environment');
     const config = spec.configFile === null ? defaultConfig() : loadConfig(spec.configFile);
-    process.exit(await new WorkerProcess(spec, config, redisUrl).run());
+    await startTracing(`${role}-worker`);
+    const code = await new WorkerProcess(spec, config, redisUrl).run();
+    await stopTracing();
+    process.exit(code);
   } catch (error) {
     const known = SluiceError.from(error);
     process.stderr.write(`${role}-worker: ${known.message}\n`);

@@ -18,6 +18,7 @@ import type { EmittingRun, TokenEmitter } from '../../queues/emitter.js';
 import type { GpuShare } from './gpu-share.js';
 import { claimJournal } from '../../queues/journal.js';
 import type { Keys } from '../../queues/keys.js';
+import { inSpan } from '../../tracing/tracing.js';
 
 /** Why a run was aborted. */
 export type AbortCause = 'cancel' | 'requeue' | 'overtaken';
@@ -93,7 +94,7 @@ export async function runRequest(context: RunContext, run: Run, job: Job): Promi
   }
   const most = phase === 'prefill' ? 1 : request.maxTokens;
   if (run.tokens.length < most && endOf(run.tokens) === undefined)
-    transfer = await generate(context, run, phase, transfer);
+    transfer = await traced(context, run, phase, transfer);
   run.abort.throwIfAborted();
   // A single token is the answer's whole text; more must be in the journal before the job completes.
   if (phase !== 'prefill' && run.tokens.length === 1) context.emitter.drop(run);
@@ -102,6 +103,37 @@ export async function runRequest(context: RunContext, run: Run, job: Job): Promi
   if (phase === 'prefill') return kvHandle(context, run, transfer);
   run.result = resultOf(context, run);
   return run.result;
+}
+
+/** The same as a span of the request's trace. */
+function traced(
+  context: RunContext,
+  run: Run,
+  phase: EngineRequest['phase'],
+  transfer: KvHandle['transfer'],
+): Promise<KvHandle['transfer']> {
+  const { request } = run;
+  const began = run.tokens.length;
+  const attributes = () => ({
+    'sluice.request.id': request.id,
+    'sluice.level': request.level,
+    'sluice.pool': request.pool,
+    'sluice.worker.id': run.workerId,
+    'sluice.phase': phase,
+    'sluice.queue_seconds': (run.startedAtMs - request.acceptedAtMs) / 1000,
+    'gen_ai.operation.name': 'text_completion',
+    'gen_ai.request.model': request.model,
+    'gen_ai.request.max_tokens': request.maxTokens,
+    'gen_ai.usage.input_tokens': request.isl,
+  });
+  return inSpan(`engine ${request.model}`, attributes, async (span) => {
+    const handedOn = await generate(context, run, phase, transfer);
+    if (span !== null && run.firstTokenAtMs !== null) {
+      span.addEvent('first token', {}, run.firstTokenAtMs);
+      span.setAttribute('gen_ai.usage.output_tokens', run.tokens.length - began);
+    }
+    return handedOn;
+  });
 }
 
 /** @returns what a prefill engine said for the decode worker. */

@@ -1,4 +1,4 @@
-import { machineGraphs, mermaid } from '../dashboard/machine-graph.js';
+import { machineGraphs, mermaid } from '../../dashboard/machine-graph.js';
 
 /** Prints every state machine, drawn from its definition. */
 export function machinesCommand(
