@@ -125,7 +125,7 @@ describe('with an OTLP endpoint in the environment', () => {
       () => ({}),
       async (span) => {
         const body = await client.post('/x', {}, 'r', 'application/json', AbortSignal.timeout(5_000));
-        body.destroy();
+        await body.toArray();
         return span?.spanContext();
       },
     );
