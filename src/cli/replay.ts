@@ -1,9 +1,12 @@
+import { basename } from 'node:path';
 import { Command } from 'commander';
 import type { Config } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
 import { readTrace, TRACE_FORMATS, type TraceFormat } from '../simulator/traces/read.js';
 import { type Arrival, arrivalsOf, type Mix, parseMix } from '../simulator/workload/arrivals.js';
 import { PromptWriter } from '../simulator/workload/prompts.js';
+import { runPage } from './report/html/run-page.js';
+import { writeOutput } from './report/output.js';
 import { INTERRUPTED, interruptible } from './report/interrupt.js';
 import { numberOption, seedOption } from './report/options.js';
 import { ProgressLine } from './report/progress.js';
@@ -22,6 +25,7 @@ interface ReplayFlags {
   config?: string;
   data?: string;
   json?: boolean;
+  report?: string;
   skipBad?: boolean;
 }
 
@@ -40,6 +44,7 @@ export function replayCommand(): Command {
     .option('-c, --config <file>', 'configuration file')
     .option('--data <dir>', 'data folder of the running system, or of the one started for the run')
     .option('--skip-bad', 'leave broken rows out and count them')
+    .option('--report <file>', 'write the run as one HTML page with its time lines')
     .option('--json', 'print the report as JSON (docs/report.md)')
     .action(async (trace: string, flags: ReplayFlags) => {
       process.exitCode = await replay(trace, flags);
@@ -58,7 +63,8 @@ async function replay(path: string, flags: ReplayFlags): Promise<number> {
     try {
       checkLevels(system.config, arrivals);
       const { config, redisUrl } = system;
-      const { report, load } = await measureLoad({
+      const { report, load, drawn } = await measureLoad({
+        draw: flags.report !== undefined,
         config,
         redisUrl,
         arrivals,
@@ -72,6 +78,11 @@ async function replay(path: string, flags: ReplayFlags): Promise<number> {
       if (flags.json === true) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
       else
         process.stdout.write(renderReport(report, config) + renderClientSide(load.records, load.lateSeconds));
+      if (flags.report !== undefined && drawn !== null)
+        writeOutput(
+          flags.report,
+          runPage({ title: `Replay of ${basename(path)}`, report, config, ...drawn }),
+        );
       if (load.aborted) return INTERRUPTED;
       return report.total.lost === 0 ? 0 : 1;
     } finally {

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { Command } from 'commander';
 import { loadConfig } from '../config/load.js';
 import { SluiceError } from '../contract/errors.js';
@@ -10,7 +11,7 @@ import { TRACE_FORMATS } from '../simulator/traces/read.js';
 import { numberOption, seedOption } from './report/options.js';
 import { writeOutput } from './report/output.js';
 import { renderReport } from './report/render.js';
-import { seriesText, simulatedReport } from './report/simulated.js';
+import { seriesText, simulatedPage, simulatedReport } from './report/simulated.js';
 
 interface SimulateFlags {
   format?: string;
@@ -26,6 +27,7 @@ interface SimulateFlags {
   json?: boolean;
   series?: string;
   records?: string;
+  report?: string;
 }
 
 /** A progress line at most so often, ms. */
@@ -50,6 +52,7 @@ export function simulateCommand(): Command {
     .option('--skip-bad', 'leave broken rows out and count them')
     .option('--series <file>', 'write the time series there: CSV, or JSON for a name that ends in .json')
     .option('--records <file>', "write every planner's decision records there, one a line (see explain)")
+    .option('--report <file>', 'write the run as one HTML page with its time lines')
     .option('--json', 'print the report as JSON (docs/report.md)')
     .action((file: string, flags: SimulateFlags) => {
       process.exitCode = run(file, flags);
@@ -83,6 +86,8 @@ function run(file: string, flags: SimulateFlags): number {
     throw new SluiceError('invalid_request', `${file}: expected at least one request, got none`);
   note(`${report.total.requests} requests in ${seconds.toFixed(1)} s, ${result.events} events`);
   if (flags.records !== undefined) writeOutput(flags.records, jsonLines(decisions));
+  if (flags.report !== undefined)
+    writeOutput(flags.report, simulatedPage(basename(file), options.config, result));
   if (flags.series !== undefined) writeOutput(flags.series, seriesText(result, flags.series));
   const text =
     flags.json === true ? `${JSON.stringify(report, null, 2)}\n` : renderReport(report, options.config);

@@ -11,6 +11,7 @@ import { PromptWriter } from '../../simulator/workload/prompts.js';
 import { shapedArrivals } from '../../simulator/workload/shape.js';
 import { StatusCollector } from '../../telemetry/status.js';
 import { jsonLines, recordsOf } from '../explain/command.js';
+import { runPage } from '../report/html/run-page.js';
 import { INTERRUPTED, interruptible } from '../report/interrupt.js';
 import { numberOption, seedOption } from '../report/options.js';
 import { writeOutput } from '../report/output.js';
@@ -32,6 +33,7 @@ interface DemoFlags {
   data?: string;
   config?: string;
   records?: string;
+  report?: string;
 }
 
 /** `sluice demo`: a system of its own, two minutes of load, and a report that says whether every promise was kept. */
@@ -43,6 +45,7 @@ export function demoCommand(): Command {
     .option('--data <dir>', 'folder of Redis data and logs, kept (default: a temporary one)')
     .option('-c, --config <file>', `configuration file (default: ${CONFIG})`)
     .option('--records <file>', "write every planner's decision records there, one a line (see explain)")
+    .option('--report <file>', 'write the run as one HTML page with its time lines')
     .option('--json', 'print the report as JSON (docs/report.md)')
     .addHelpText(
       'after',
@@ -72,11 +75,16 @@ async function demo(flags: DemoFlags): Promise<number> {
       let run: MeasuredRun;
       try {
         note(`${arrivals.length} requests over ${seconds} s`);
-        run = await show(config, system.redisUrl, arrivals, signal, note);
+        run = await show(config, system.redisUrl, arrivals, signal, note, flags.report !== undefined);
         if (flags.records !== undefined) await keepRecords(config, system.redisUrl, flags.records, note);
       } finally {
         await system.stop();
         if (readEnvironment().redisUrl !== null) await forgetNamespace(system.redisUrl, config);
+      }
+      if (flags.report !== undefined && run.drawn !== null) {
+        const page = runPage({ title: 'Sluice demo', report: run.report, config, ...run.drawn });
+        writeOutput(flags.report, page);
+        note(`report written to ${flags.report}`);
       }
       return conclude(run, config, flags.json === true);
     });
@@ -111,6 +119,7 @@ async function show(
   arrivals: ReturnType<typeof shapedArrivals>,
   signal: AbortSignal,
   note: (line: string) => void,
+  draw: boolean,
 ): Promise<MeasuredRun> {
   let view: DemoView | undefined;
   try {
@@ -120,6 +129,7 @@ async function show(
       arrivals,
       signal,
       note,
+      draw,
       onStart: (redis, keys) => {
         const collector = new StatusCollector(redis, keys, config);
         view = new DemoView(collector, new Screen(process.stderr), readEnvironment().color);

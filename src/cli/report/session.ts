@@ -8,12 +8,16 @@ import { Keys } from '../../queues/keys.js';
 import { SluiceClient } from '../../scheduler/client.js';
 import { type LoadOptions, type LoadResult, runLoad } from '../../simulator/load/run-load.js';
 import type { Arrival } from '../../simulator/workload/arrivals.js';
+import type { ShownRun } from './html/run-page.js';
+import { LiveSeries } from './live-series.js';
 import { buildReport } from './build.js';
 import { RunWatch } from './watch.js';
 
 export interface MeasuredRun {
   report: RunReport;
   load: LoadResult;
+  /** How the run went in time, where it was asked for. */
+  drawn: Pick<ShownRun, 'series' | 'steps' | 'startedAtMs'> | null;
 }
 
 export interface MeasureOptions
@@ -21,6 +25,8 @@ export interface MeasureOptions
   config: Config;
   redisUrl: string;
   arrivals: readonly Arrival[];
+  /** Watch the run, so that it can be drawn. */
+  draw?: boolean;
   /** Called when the load is about to start, and when it has ended while Redis can still be read. */
   onStart?: (redis: Redis, keys: Keys) => void;
   onEnd?: () => Promise<void> | undefined;
@@ -35,10 +41,12 @@ export async function measureLoad(options: MeasureOptions): Promise<MeasuredRun>
   const redis = connect(redisUrl, 'plain');
   let client: SluiceClient | undefined;
   let watch: RunWatch | undefined;
+  const live = options.draw === true ? new LiveSeries(redis, keys, config) : null;
   try {
     client = await SluiceClient.open(config, redisUrl);
     await waitForFloors(options, redis, keys);
     watch = await RunWatch.start(redis, keys, config);
+    live?.start();
     options.onStart?.(redis, keys);
     const runId = `run${Date.now().toString(36)}`;
     const { onProgress, progressSeconds, graceSeconds } = options;
@@ -52,11 +60,15 @@ export async function measureLoad(options: MeasureOptions): Promise<MeasuredRun>
       ...(signal ? { signal } : {}),
     });
     const figures = await watch.stop();
+    await live?.stop();
     await options.onEnd?.();
     const wallSeconds = (load.endedAtMs - load.startedAtMs) / 1000;
-    return { report: buildReport(config, load.records, figures, wallSeconds), load };
+    const steps = Object.fromEntries(Object.entries(figures.pools).map(([name, pool]) => [name, pool.steps]));
+    const drawn = live === null ? null : { series: live.rows(load), steps, startedAtMs: load.startedAtMs };
+    return { report: buildReport(config, load.records, figures, wallSeconds), load, drawn };
   } finally {
     watch?.abandon();
+    await live?.stop();
     await client?.close();
     redis.disconnect();
   }

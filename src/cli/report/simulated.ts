@@ -2,6 +2,7 @@ import type { Config } from '../../config/types.js';
 import type { RunReport } from '../../contract/report.js';
 import type { SimResult } from '../../simulator/run/result.js';
 import type { SeriesRow } from '../../simulator/run/series.js';
+import { runPage } from './html/run-page.js';
 import { type PoolTally, reportOf } from './build.js';
 
 const NOTHING: PoolTally = {
@@ -30,6 +31,19 @@ export function simulatedReport(config: Config, result: SimResult): RunReport {
     },
     result.wallSeconds,
   );
+}
+
+/** The simulation as one HTML page. @param name of what was simulated */
+export function simulatedPage(name: string, config: Config, result: SimResult): string {
+  const pools = Object.entries(result.pools);
+  return runPage({
+    title: `Simulation of ${name}`,
+    report: simulatedReport(config, result),
+    config,
+    series: pools.flatMap(([, { series }]) => series),
+    steps: Object.fromEntries(pools.map(([pool, { figures }]) => [pool, figures.steps])),
+    startedAtMs: 0,
+  });
 }
 
 /** The time series of all pools: JSON where the file's name ends so, else CSV. */

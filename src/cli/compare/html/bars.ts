@@ -1,4 +1,4 @@
-import { escaped, linear, tag } from './svg.js';
+import { escaped, linear, tag } from '../../page/svg.js';
 
 export interface Bar {
   name: string;

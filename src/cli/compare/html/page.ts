@@ -2,11 +2,11 @@ import type { Config } from '../../../config/types.js';
 import type { Comparison, RunOfPolicy, SeedFacts } from '../../../simulator/compare/report.js';
 import { seedLines } from '../text/table.js';
 import { bars } from './bars.js';
-import { STYLE } from './style.js';
-import { escaped, tag } from './svg.js';
+import { STYLE } from '../../page/style.js';
+import { escaped, tag } from '../../page/svg.js';
 import { summary } from './summary.js';
-import { thin } from './thin.js';
-import { timeLines } from './time-lines.js';
+import { thin } from '../../page/thin.js';
+import { timeLines } from '../../page/time-lines.js';
 
 const COLUMNS = 600;
 const COLUMNS_EXPLAINED =

@@ -1,5 +1,5 @@
 import type { Column } from './thin.js';
-import { linear, logarithmic, path, type Scale, short, steps, tag, ticks } from './svg.js';
+import { escaped, linear, logarithmic, path, type Scale, short, steps, tag, ticks } from './svg.js';
 
 const WIDTH = 1080;
 const LEFT = 46;
@@ -23,6 +23,8 @@ export interface TimeLines {
   /** Hours that were not kept, and those that could not be. */
   missed: readonly number[];
   excused: readonly number[];
+  /** Scale actions, marked with what explains them. */
+  actions?: readonly { atHours: number; up: boolean; text: string }[];
 }
 
 /** GPUs and load above, latencies over their targets below, one policy in one pool. */
@@ -76,6 +78,7 @@ export function timeLines(lines: TimeLines): string {
     ...latencyAxis(latency),
     tag('path', { class: 'itl', d: over((column) => column.itlSeconds, lines.itlTarget) }),
     tag('path', { class: 'ttft', d: over((column) => column.ttftSeconds, lines.ttftTarget) }),
+    ...(lines.actions ?? []).map((action) => mark(action, x, latencyTop + LATENCY_HEIGHT)),
     ...hourAxis(x, lines.hours, height),
   ];
   return tag('svg', { viewBox: `0 0 ${WIDTH} ${height}`, class: 'lines', role: 'img' }, parts.join(''));
@@ -102,7 +105,32 @@ function latencyAxis(latency: Scale): string[] {
   ]);
 }
 
+/** A scale action: a line through both charts with a triangle; a pointer that rests on it shows why. */
+function mark(
+  { atHours, up, text }: { atHours: number; up: boolean; text: string },
+  x: Scale,
+  bottom: number,
+): string {
+  const at = x(atHours);
+  const tip = up ? TOP : TOP + 7;
+  const base = up ? TOP + 7 : TOP;
+  const shape = tag('path', { d: `M${short(at - 4)} ${base}L${short(at + 4)} ${base}L${short(at)} ${tip}Z` });
+  const line = tag('line', { x1: at, x2: at, y1: TOP + 7, y2: bottom });
+  return tag('g', { class: 'action' }, tag('title', {}, escaped(text)) + line + shape);
+}
+
 function hourAxis(x: Scale, hours: number, height: number): string[] {
+  if (hours < 2) {
+    const minutes = hours * 60;
+    return ticks(minutes, 8).map((tick) =>
+      label(
+        x(tick / 60),
+        height - 6,
+        minutes < 8 ? `${Math.round(tick * 60)} s` : `${short(tick)} min`,
+        'middle',
+      ),
+    );
+  }
   const days = hours > 72;
   const unit = days ? 24 : 1;
   return ticks(hours / unit, days ? 7 : 8).map((tick) => {

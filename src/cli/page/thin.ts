@@ -1,4 +1,4 @@
-import type { SeriesRow } from '../../../simulator/run/series.js';
+import type { SeriesRow } from '../../simulator/run/series.js';
 
 /** A stretch of a series, for one column of a chart. */
 export interface Column {

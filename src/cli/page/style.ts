@@ -23,6 +23,8 @@ svg { display: block; width: 100%; height: auto; } .card { background: var(--pan
 .itl { fill: none; stroke: var(--violet); stroke-width: 1.2; } .target { stroke: var(--red); stroke-width: 1; stroke-dasharray: 4 3; }
 .missed { fill: var(--red-soft); } .excused { fill: var(--grey-soft); } .bar-name { fill: var(--ink); font-size: 12.5px; } .bar-value { font-size: 11.5px; }
 .bar.kept { fill: var(--green); } .bar.broken { fill: var(--red); opacity: .45; } .bound { stroke: var(--ink); stroke-width: 1; stroke-dasharray: 3 3; }
+details summary { cursor: pointer; color: var(--soft); font-size: 13px; } td.why { text-align: left; white-space: normal; }
+.action line { stroke: var(--ink); stroke-width: 1; opacity: .35; } .action path { fill: var(--ink); } .action:hover line { opacity: 1; }
 .legend { display: flex; gap: 18px; flex-wrap: wrap; font-size: 12.5px; color: var(--soft); margin: 6px 0; }
 .legend i { display: inline-block; width: 16px; height: 10px; border-radius: 2px; margin-right: 6px; vertical-align: -1px; }
 `;
