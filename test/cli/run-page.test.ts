@@ -43,7 +43,11 @@ describe('the page of a run', () => {
     expect(page).toContain('<h1>Simulation of burst.yaml</h1>');
     expect(page).toMatch(/600 requests in .*, 600 completed, 0 lost/);
     expect(page.match(/<svg/g)).toHaveLength(3);
-    expect(page).toMatch(/<g class="action"><title>[^<]+to 2 workers\. [^<]+<\/title>/);
+    // The burst begins after a minute of three: within the chart, which is 1080 wide.
+    const at = Number(/<g class="action"><title>[^<]+to 2 workers.*?<line x1="([\d.]+)"/.exec(page)?.[1]);
+    expect(at).toBeGreaterThan(300);
+    expect(at).toBeLessThan(800);
+    expect(page).toMatch(/<g class="action"><title>[^<]+1 to 2 workers\. [^<]+<\/title>/);
     expect(page).toMatch(/>\d+ s<\/text>|>\d+(\.\d)? min<\/text>/);
     expect(page).toContain('What its planner did, and why');
   });
@@ -87,7 +91,7 @@ describe('the page of a run', () => {
         },
       },
       series: [0, 5, 10].map((atSeconds) => ({ ...row, atSeconds })),
-      steps: { high: [step] },
+      planners: { high: { start: { state: 'idle', ordered: 1 }, steps: [step] } },
       startedAtMs: 0,
     });
     expect(page).not.toContain('<img');

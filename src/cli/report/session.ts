@@ -17,7 +17,7 @@ export interface MeasuredRun {
   report: RunReport;
   load: LoadResult;
   /** How the run went in time, where it was asked for. */
-  drawn: Pick<ShownRun, 'series' | 'steps' | 'startedAtMs'> | null;
+  drawn: Pick<ShownRun, 'series' | 'planners' | 'startedAtMs'> | null;
 }
 
 export interface MeasureOptions
@@ -63,8 +63,10 @@ export async function measureLoad(options: MeasureOptions): Promise<MeasuredRun>
     await live?.stop();
     await options.onEnd?.();
     const wallSeconds = (load.endedAtMs - load.startedAtMs) / 1000;
-    const steps = Object.fromEntries(Object.entries(figures.pools).map(([name, pool]) => [name, pool.steps]));
-    const drawn = live === null ? null : { series: live.rows(load), steps, startedAtMs: load.startedAtMs };
+    const drawn =
+      live === null
+        ? null
+        : { series: live.rows(load), planners: figures.pools, startedAtMs: load.startedAtMs };
     return { report: buildReport(config, load.records, figures, wallSeconds), load, drawn };
   } finally {
     watch?.abandon();

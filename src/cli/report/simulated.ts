@@ -41,8 +41,8 @@ export function simulatedPage(name: string, config: Config, result: SimResult): 
     report: simulatedReport(config, result),
     config,
     series: pools.flatMap(([, { series }]) => series),
-    steps: Object.fromEntries(pools.map(([pool, { figures }]) => [pool, figures.steps])),
-    startedAtMs: 0,
+    planners: Object.fromEntries(pools.map(([pool, { figures }]) => [pool, figures])),
+    startedAtMs: result.beganAtMs,
   });
 }
 

@@ -19,6 +19,8 @@ export interface SimResult {
   maxGpus: number;
   /** Virtual seconds from the load's start to its end. */
   wallSeconds: number;
+  /** When the load began on the clock of the planners' steps, virtual ms. */
+  beganAtMs: number;
   /** Events that the run took. */
   events: number;
 }

@@ -320,7 +320,13 @@ export class SimSystem {
       };
     }
     this.#tell(endMs);
-    return { pools, maxGpus: this.#allocator.peakOf(), wallSeconds: (endMs - this.#beginMs) / 1000, events };
+    return {
+      pools,
+      maxGpus: this.#allocator.peakOf(),
+      wallSeconds: (endMs - this.#beginMs) / 1000,
+      beganAtMs: this.#beginMs,
+      events,
+    };
   }
 
   #pass(nowMs: number): void {

@@ -1,7 +1,7 @@
 import type { Config, PoolConfig } from '../../../config/types.js';
 import type { PoolReport, RunReport } from '../../../contract/report.js';
 import type { SeriesRow } from '../../../simulator/run/series.js';
-import type { PlannerStep } from '../../../telemetry/activity.js';
+import type { PlannerStart, PlannerStep } from '../../../telemetry/activity.js';
 import { STYLE } from '../../page/style.js';
 import { escaped, tag } from '../../page/svg.js';
 import { thin } from '../../page/thin.js';
@@ -19,8 +19,8 @@ export interface ShownRun {
   config: Config;
   /** Of all pools, each pool's in order of time. */
   series: readonly SeriesRow[];
-  /** What each planner did, and when the load began on the clock of `atMs`. */
-  steps: Record<string, readonly PlannerStep[]>;
+  /** Where each planner stood, what it did, and when the load began on the clock of `atMs`. */
+  planners: Record<string, { start: PlannerStart; steps: readonly PlannerStep[] }>;
   startedAtMs: number;
 }
 
@@ -56,11 +56,9 @@ const COLUMNS_OF_TABLE: [heading: string, of: (pool: PoolReport, config: PoolCon
   ['Attained', ({ attainment }) => percent(attainment)],
   ['Needed', ({ violationsAllowed }) => percent(1 - violationsAllowed)],
   ['TTFT p50', ({ ttftSeconds }) => seconds(ttftSeconds.p50)],
-  ['p95', ({ ttftSeconds }) => seconds(ttftSeconds.p95)],
-  ['Target', (_, { targets }) => seconds(targets.ttftSeconds)],
+  ['p95', ({ ttftSeconds }, { targets }) => `${seconds(ttftSeconds.p95)} of ${seconds(targets.ttftSeconds)}`],
   ['ITL p50', ({ itlSeconds }) => seconds(itlSeconds.p50)],
-  ['p95', ({ itlSeconds }) => seconds(itlSeconds.p95)],
-  ['Target', (_, { targets }) => seconds(targets.itlSeconds)],
+  ['p95', ({ itlSeconds }, { targets }) => `${seconds(itlSeconds.p95)} of ${seconds(targets.itlSeconds)}`],
   ['GPU-hours', ({ gpuHours }) => gpuHours.toFixed(3)],
   ['Cost', ({ costUsd }) => `$${costUsd.toFixed(2)}`],
   ['Up', ({ scaleUps }) => String(scaleUps)],
@@ -93,7 +91,7 @@ function poolTable(pools: readonly PoolConfig[], report: RunReport): string {
 function poolSection(pool: PoolConfig, run: ShownRun): string {
   const rows = run.series.filter((row) => row.pool === pool.name);
   const columns = thin(rows, COLUMNS);
-  const steps = run.steps[pool.name] ?? [];
+  const { start, steps } = run.planners[pool.name] ?? { start: { state: null, ordered: null }, steps: [] };
   if (columns.length === 0) return '';
   const chart = timeLines({
     columns,
@@ -104,7 +102,7 @@ function poolSection(pool: PoolConfig, run: ShownRun): string {
     itlTarget: pool.targets.itlSeconds,
     missed: [],
     excused: [],
-    actions: actionsOf(steps, run.startedAtMs),
+    actions: actionsOf(start, steps, run.startedAtMs),
   });
   return [
     tag('h2', {}, `Pool ${escaped(pool.name)}`),
@@ -129,10 +127,11 @@ function legendOf(pool: PoolConfig): string {
 
 /** Orders that changed the number of workers. */
 function actionsOf(
+  start: PlannerStart,
   steps: readonly PlannerStep[],
   startedAtMs: number,
 ): { atHours: number; up: boolean; text: string }[] {
-  let ordered: number | null = null;
+  let ordered = start.ordered;
   return steps.flatMap((step) => {
     if (step.ordered === null || step.ordered === ordered) return [];
     const before = ordered;
