@@ -21,7 +21,7 @@ export interface ThroughputRow {
   eventsPerSecond: number;
   /** CPU ms that each process of the side used for one request. */
   cpuMsPerRequest: Record<string, number>;
-  /** Tokens that one core of the gateway process carries; what else runs on the machine hardly changes it. */
+  /** Tokens that one core of the gateway process carries; less moved by what else runs on the machine than a rate. */
   tokensPerGatewayCpuSecond: number | null;
   failed: number;
   failure: string | null;
