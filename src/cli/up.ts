@@ -65,7 +65,7 @@ async function up(flags: UpFlags): Promise<number> {
     const pools = Object.values(config.pools).map((pool) => pool.name);
     say(`sluice is up: pools ${pools.join(', ')}; Redis at ${supervisor.redisUrl}; data in ${dataDir}`);
     const url = await supervisor.gatewayUrl();
-    if (url !== undefined) say(`OpenAI API at ${url}/v1`);
+    if (url !== undefined) say(`dashboard at ${url}/; OpenAI API at ${url}/v1`);
     say('try: sluice submit --slo high "Why is the sky blue?"    sluice status --watch    Ctrl-C to stop');
     await interrupted;
   }

@@ -22,8 +22,19 @@ export function callerOf(request: FastifyRequest): Caller {
   return callers.get(request) ?? EVERYONE;
 }
 
+/** Errors: `forbidden`, where keys are asked for and this caller's is no operator's. */
+export function assertOperator(request: FastifyRequest): void {
+  const { key } = callerOf(request);
+  if (key === null || key.operator) return;
+  const make = '`sluice keys create --operator`';
+  throw new SluiceError(
+    'forbidden',
+    `expected the key of an operator (${make}), got one of tenant ${key.tenant}`,
+  );
+}
+
 /** Paths that need no key. */
-const OPEN = /^\/(health\/(live|ready)|openapi\.json)(\?|$)/;
+const OPEN = /^\/((health\/(live|ready)|openapi\.json|assets\/[\w.-]+)?(\?|$))/;
 
 /** Puts its caller on each request. Errors: `unauthorized`, where keys are asked for and none that works is given. */
 export function knowCallers(app: FastifyInstance, { auth }: GatewayConfig, known: KeyCache): void {

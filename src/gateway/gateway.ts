@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { Config } from '../config/types.js';
+import { Dashboard } from '../dashboard/dashboard.js';
 import { connect } from '../queues/connection.js';
 import { Keys } from '../queues/keys.js';
 import { SluiceClient } from '../scheduler/client.js';
@@ -37,6 +38,7 @@ export class Gateway {
   /** Connection of the workers of its own queues. */
   readonly #blocking: Redis;
   readonly #revocations: Revocations;
+  readonly #dashboard: Dashboard;
   readonly #connections: Connections;
   readonly #redis: Redis;
   readonly #keys: Keys;
@@ -54,12 +56,14 @@ export class Gateway {
     this.#revocations = new Revocations(redisUrl, redis, keys, client, known, log);
     const stopping = () => this.#stopping;
     const revocations = this.#revocations;
+    this.#dashboard = new Dashboard(redis, keys, config, now);
+    const dashboard = this.#dashboard;
     const gauges = new Gauges(redis, keys, config, now);
     const view = (found: Found) => lookAt({ client, config, gauges, now }, found);
     this.#blocking = connect(redisUrl, 'worker');
     this.#webhooks = new Webhooks({ config, redis, keys, client, log, view }, this.#blocking);
     const webhooks = this.#webhooks;
-    const told = { gauges, webhooks, now, stopping };
+    const told = { gauges, webhooks, dashboard, now, stopping };
     this.#app = buildServer({ config, client, redis, keys, known, revocations, log, ...told });
     this.#connections = new Connections(this.#app.server);
     this.#keys = keys;
@@ -80,6 +84,7 @@ export class Gateway {
       await gateway.close();
       throw error;
     }
+    gateway.#dashboard.start();
     gateway.#beat = setInterval(() => void gateway.#writeBeat().catch(() => {}), BEAT_MS);
     log.info({ url: gateway.url, auth: config.gateway.auth }, 'gateway ready');
     return gateway;
@@ -92,6 +97,7 @@ export class Gateway {
       () => this.#app.server.closeAllConnections(),
       this.options.config.worker.drainSeconds * 1000,
     );
+    await this.#dashboard.close();
     const closed = this.#app.close();
     this.#connections.endAsIdle();
     await closed;

@@ -8,7 +8,7 @@ import { SluiceError } from '../contract/errors.js';
 const USUAL_PORT = 8080;
 
 /** Whether only processes of this machine reach the address. */
-function isLoopback(host: string): boolean {
+export function isLoopback(host: string): boolean {
   const bare = host.replace(/^\[|\]$/g, '').toLowerCase();
   if (bare === 'localhost' || bare === '::1') return true;
   return isIP(bare) === 4 && bare.startsWith('127.');

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { Config } from '../config/types.js';
+import type { Dashboard } from '../dashboard/dashboard.js';
 import type { Keys } from '../queues/keys.js';
 import type { SluiceClient } from '../scheduler/client.js';
 
@@ -16,6 +17,7 @@ export interface GatewayServices {
   redis: Redis;
   keys: Keys;
   revocations: Revocations;
+  dashboard: Dashboard;
   log: Logger;
   known: KeyCache;
   gauges: Gauges;

@@ -24,3 +24,7 @@ export const outlookSchema = z.object({
   missed: z.number().min(0),
 });
 export type Outlook = z.output<typeof outlookSchema>;
+
+/** An outlook with a forecast, as its planner shows it. */
+export const storedOutlookSchema = z.object({ atMs: z.number(), outlook: outlookSchema });
+export type StoredOutlook = z.output<typeof storedOutlookSchema>;

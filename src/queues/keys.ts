@@ -68,6 +68,10 @@ export class Keys {
   }
 
   // Planner.
+  /** The newest forecast that it planned by. */
+  plannerOutlook(pool: string): string {
+    return `${this.poolPrefix(pool)}:planner:outlook`;
+  }
   plannerSnapshot(pool: string): string {
     return `${this.poolPrefix(pool)}:planner:snapshot`;
   }
@@ -111,6 +115,11 @@ export class Keys {
   }
   /** Queue of webhooks that wait for the end of their request; under `tenants()` as prefix. */
   readonly webhooksQueue = 'webhooks';
+
+  // The dashboard's own: time lines, audit log.
+  dashboard(...parts: string[]): string {
+    return [`{${this.namespace}:dashboard}`, ...parts].join(':');
+  }
 
   // Roles (ingress, planner, allocator, supervisor): hash role id -> heartbeat JSON.
   roles(): string {

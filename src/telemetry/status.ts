@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import type { Config, PoolConfig } from '../config/types.js';
 import type { Lease, WorkerFailure } from '../contract/lease.js';
 import type { PoolStatus, SystemStatus } from '../contract/status.js';
+import type { TransitionRecord } from '../contract/transition.js';
 import {
   ALL_POOLS,
   readDesired,
@@ -85,6 +86,11 @@ export class StatusCollector {
         rejected: Number(refused ?? 0) + refusedByPools(collected),
       },
     );
+  }
+
+  /** The newest transition records of all planners, as of the last `collect`. */
+  records(): TransitionRecord[] {
+    return this.#sources.flatMap(({ log }) => log.records);
   }
 
   async close(): Promise<void> {

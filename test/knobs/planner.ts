@@ -81,6 +81,7 @@ async function looksWithinTenSeconds(config: Config): Promise<number> {
         commands: async () => [],
         commit: async () => true,
         saveMind: async () => {},
+        saveOutlook: async () => {},
       },
       outbox: { send: async () => {}, failure: async () => null },
       observe: async () => {

@@ -2,6 +2,9 @@ import type { FastifyInstance } from 'fastify';
 import type { GatewayServices } from '../services.js';
 import { chatCompletions } from './chat-completions.js';
 import { completions } from './completions.js';
+import { history } from './dashboard/history.js';
+import { page } from './dashboard/page.js';
+import { stream } from './dashboard/stream.js';
 import { healthLive } from './health-live.js';
 import { healthReady } from './health-ready.js';
 import { models } from './models.js';
@@ -26,4 +29,5 @@ export function routes(app: FastifyInstance, services: GatewayServices): void {
     healthReady,
   ];
   for (const route of all) route(app, services);
+  for (const route of [page, stream, history]) route(app, services);
 }

@@ -3,6 +3,7 @@ import type { PlannerEvent } from '../../../machines/planner-types.js';
 import { unreachable } from '../../contract/errors.js';
 import type { PoolObservation } from '../../contract/observation.js';
 import type { OperatorCommand, PlannerState, TransitionRecord } from '../../contract/transition.js';
+import type { Outlook } from '../../planning/outlook.js';
 import type { PoolPolicy } from '../../planning/policy.js';
 import type { PlannerMind } from './mind.js';
 import type { Outbox } from './outbox.js';
@@ -19,7 +20,7 @@ type Mind = Pick<PlannerMind, 'look' | 'save'>;
 /** What a loop works with; the edges of the process. */
 export interface LoopParts {
   policy: PoolPolicy;
-  store: Pick<PlannerStore, 'hold' | 'release' | 'commands' | 'commit' | 'saveMind'>;
+  store: Pick<PlannerStore, 'hold' | 'release' | 'commands' | 'commit' | 'saveMind' | 'saveOutlook'>;
   outbox: Pick<Outbox, 'send' | 'failure'>;
   observe(nowMs: number): Promise<PoolObservation>;
   /** Where to begin, asked for once the right to act is held. */
@@ -39,6 +40,8 @@ export class PlannerLoop {
   #snapshot: PlannerSnapshot | null = null;
   #mind: Mind | null = null;
   #mindSavedAtMs = 0;
+  /** A forecast that was made and not shown yet. */
+  #outlook: Outlook | null = null;
   #unpublished: TransitionRecord[] = [];
   #decisions: TransitionRecord[] = [];
   #round: { sinceMs: number; ended: Promise<void> } | null = null;
@@ -108,6 +111,8 @@ export class PlannerLoop {
     for (const command of commands) this.#obey(command, now);
     this.#tick(observation, now);
     await this.#commitAndAct(commands.length);
+    if (this.#outlook !== null) await parts.store.saveOutlook(this.#outlook, now);
+    this.#outlook = null;
     if (this.#mind === null || now - this.#mindSavedAtMs < MIND_SAVED_MS) return;
     this.#mindSavedAtMs = now;
     await parts.store.saveMind(this.#mind.save());
@@ -195,6 +200,7 @@ export class PlannerLoop {
     const { policy } = this.parts;
     this.#take((before) => {
       const known = this.#mind?.look(observation, before.memory, now);
+      if (known?.outlook != null && known.outlook.leads.length > 0) this.#outlook = known.outlook;
       return known === undefined
         ? { snapshot: before, record: null, decision: null }
         : tick(before, { observation, policy, ...known, now });

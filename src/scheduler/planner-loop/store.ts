@@ -6,6 +6,7 @@ import {
   transitionSchema,
 } from '../../contract/transition.js';
 import type { LoadWatchState } from '../../planning/load-watch.js';
+import type { Outlook, StoredOutlook } from '../../planning/outlook.js';
 import type { Keys } from '../../queues/keys.js';
 import { luaScript } from '../../queues/script.js';
 import { type PlannerSnapshot, snapshotSchema } from './snapshot.js';
@@ -66,6 +67,12 @@ export class PlannerStore {
 
   async saveMind(state: LoadWatchState): Promise<void> {
     await this.redis.set(this.names.plannerMind(this.pool), JSON.stringify(state));
+  }
+
+  /** Shows what the planner looks ahead to. */
+  async saveOutlook(outlook: Outlook, nowMs: number): Promise<void> {
+    const stored: StoredOutlook = { atMs: nowMs, outlook };
+    await this.redis.set(this.names.plannerOutlook(this.pool), JSON.stringify(stored));
   }
 
   /** Moves the stored snapshot out of the way. Returns the key of the list that holds it now. */

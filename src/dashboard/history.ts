@@ -1,0 +1,44 @@
+import type { Redis } from 'ioredis';
+import { parseJson } from '../contract/reply.js';
+import { transitionSchema } from '../contract/transition.js';
+import { parseStored } from '../gpu/stored.js';
+import type { Keys } from '../queues/keys.js';
+import { plannerEntry } from './machine-log.js';
+import type { LogEntry, Sample } from './view.js';
+
+/** A sample so often: with `KEPT`, an hour of them. */
+export const SAMPLE_MS = 2_000;
+const KEPT = 1_800;
+/** Transitions of each pool that a page is given; there may be many more in Redis. */
+const TRANSITIONS = 1_000;
+
+/** Adds a sample, unless another gateway has just added one. Rejects when Redis does. */
+export async function keepSample(redis: Redis, keys: Keys, sample: Sample): Promise<void> {
+  const mine = await redis.set(keys.dashboard('turn'), '1', 'PX', SAMPLE_MS - 200, 'NX');
+  if (mine === null) return;
+  await redis.xadd(keys.dashboard('history'), 'MAXLEN', '~', KEPT, '*', 'sample', JSON.stringify(sample));
+}
+
+/** The samples that are kept, oldest first, each as JSON text. Rejects when Redis does. */
+export async function readSamples(redis: Redis, keys: Keys): Promise<unknown[]> {
+  const entries = await redis.xrange(keys.dashboard('history'), '-', '+');
+  return entries.flatMap(([, fields]) => parseJson(fields[1] ?? '') ?? []);
+}
+
+/** The newest transitions of the pools' planners by `POOL:SEQUENCE`, oldest first by pool. Rejects when Redis does. */
+export async function readTransitions(
+  redis: Redis,
+  keys: Keys,
+  pools: readonly string[],
+): Promise<Record<string, LogEntry>> {
+  const streams = await Promise.all(
+    pools.map((pool) => redis.xrevrange(keys.transitions(pool), '+', '-', 'COUNT', TRANSITIONS)),
+  );
+  const entries = streams.flatMap((stream) =>
+    stream.reverse().flatMap(([, fields]): [string, LogEntry][] => {
+      const record = parseStored(transitionSchema, fields[1] ?? null);
+      return record === null ? [] : [[`${record.pool}:${record.sequence}`, plannerEntry(record)]];
+    }),
+  );
+  return Object.fromEntries(entries);
+}

@@ -1,0 +1,15 @@
+import type { FastifyInstance } from 'fastify';
+import type { GatewayServices } from '../../services.js';
+import { assertMayOperate } from './guard.js';
+
+/** `GET /dashboard/stream`: the view as server-sent events, whole at first and then as deltas. */
+export function stream(app: FastifyInstance, { dashboard, config }: GatewayServices): void {
+  app.get('/dashboard/stream', async (request, reply) => {
+    assertMayOperate(request, config.gateway.auth);
+    const lastId = request.headers['last-event-id'];
+    reply.hijack();
+    dashboard.feed.add(reply.raw, {}, typeof lastId === 'string' ? lastId : undefined);
+    await dashboard.tick();
+    return reply;
+  });
+}
