@@ -1,7 +1,9 @@
 // Bundles the dashboard's page into dist/page: one script and one style sheet, named by their content, and the HTML.
+// Needs the compiled source: the machines are drawn from it.
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { build } from 'esbuild';
+import { layoutMachines } from './layout-machines.js';
 
 const SOURCE = join('src', 'dashboard', 'page');
 
@@ -9,6 +11,7 @@ export async function buildPage(root) {
   const out = join(root, 'dist', 'page');
   rmSync(out, { recursive: true, force: true });
   mkdirSync(out, { recursive: true });
+  const machines = JSON.stringify(await layoutMachines(root));
   const { metafile } = await build({
     absWorkingDir: root,
     entryPoints: [join(SOURCE, 'main.tsx')],
@@ -21,6 +24,7 @@ export async function buildPage(root) {
     target: 'es2022',
     jsx: 'automatic',
     jsxImportSource: 'preact',
+    define: { MACHINES: machines },
     legalComments: 'none',
     logLevel: 'warning',
     tsconfig: join(root, SOURCE, 'tsconfig.json'),

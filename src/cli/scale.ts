@@ -1,10 +1,10 @@
-import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { SluiceError } from '../contract/errors.js';
 import type { OperatorCommand } from '../contract/transition.js';
 import { assertRedis, connect } from '../queues/connection.js';
 import { Keys } from '../queues/keys.js';
+import { tellPlanner } from '../scheduler/operator.js';
 
 export interface ScaleOptions {
   redisUrl: string;
@@ -21,7 +21,6 @@ export interface ScaleOptions {
   timeoutMs?: number;
 }
 
-const POLL_MS = 50;
 /** A planner that was not heard for so long is away. */
 const PLANNER_AWAY_MS = 10_000;
 
@@ -43,14 +42,7 @@ export async function scaleCommand(
   const keys = new Keys(options.namespace ?? 'sluice');
   try {
     const heardMs = await lastHeard(redis, keys, pool);
-    // The id makes the text unlike any other command's; the planner reads past it.
-    const text = JSON.stringify({ ...command, id: randomUUID() });
-    await redis.rpush(keys.operator(pool), text);
-    const deadline = Date.now() + timeoutMs;
-    while ((await redis.lpos(keys.operator(pool), text)) !== null) {
-      if (Date.now() >= deadline) throw notTaken(pool, heardMs, timeoutMs);
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-    }
+    if (!(await tellPlanner(redis, keys, pool, command, timeoutMs))) throw notTaken(pool, heardMs, timeoutMs);
     print(`${pool}: ${done(command)}`);
   } finally {
     redis.disconnect();

@@ -39,6 +39,8 @@ export function parseReply(message: string): ReplyFrame[] {
 
 const controlSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('cancel'), id: z.string() }),
+  /** This worker drains; with `now` its requests go back to the queue at once. */
+  z.object({ type: z.literal('drain'), workerId: z.string(), now: z.boolean() }),
   /** Send this request's tokens and end to one more reply channel. */
   z.object({ type: z.literal('attach'), id: z.string(), replyTo: z.string() }),
 ]);

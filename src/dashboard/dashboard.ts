@@ -9,6 +9,7 @@ import { Feed } from './feed.js';
 import { readForecast } from './forecast.js';
 import { keepSample, SAMPLE_MS } from './history.js';
 import { MachineLog } from './machine-log.js';
+import { RequestFinder } from './requests.js';
 import { rounded } from './rounded.js';
 import { sampleOf } from './sample.js';
 import type { View } from './view.js';
@@ -21,6 +22,7 @@ const ANSWER_LIMIT_MS = 2_500;
 /** Looks at the whole system again and again, tells it to the pages that are open, and keeps the time lines. */
 export class Dashboard {
   readonly feed: Feed;
+  readonly requests: RequestFinder;
   readonly #collector: StatusCollector;
   readonly #log = new MachineLog();
   #view: View | undefined;
@@ -35,6 +37,7 @@ export class Dashboard {
     private readonly now: () => number,
   ) {
     this.feed = new Feed(now);
+    this.requests = new RequestFinder(redis, keys, config, now);
     this.#collector = new StatusCollector(redis, keys, config);
   }
 
@@ -46,7 +49,7 @@ export class Dashboard {
   async close(): Promise<void> {
     clearInterval(this.#timer);
     this.feed.close();
-    await this.#collector.close();
+    await Promise.all([this.#collector.close(), this.requests.close()]);
   }
 
   /** One look, told to all pages. Never rejects: a Redis that does not answer is told too, with the figures of before. */

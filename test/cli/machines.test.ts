@@ -26,6 +26,12 @@ test('Mermaid shows each machine with its states, events and guards', () => {
 test('JSON carries the same graph', () => {
   const [planner, worker] = JSON.parse(printed('json'));
   expect(planner).toMatchObject({ name: 'planner', initial: 'idle', states: [...PLANNER_STATES] });
-  expect(planner.edges).toContainEqual({ from: 'steady', to: 'costOptimize', event: 'TICK', guard: 'fewer' });
+  expect(planner.edges).toContainEqual({
+    from: 'steady',
+    to: 'costOptimize',
+    event: 'TICK',
+    guard: 'fewer',
+    everywhere: false,
+  });
   expect(worker.final).toEqual(['stopped', 'failed']);
 });

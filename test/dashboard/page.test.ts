@@ -49,31 +49,90 @@ async function open(theme: 'dark' | 'light' = 'dark', width = 1280): Promise<Pag
 }
 
 /** Rules of axe-core that are broken, the serious ones. */
-async function violations(page: Page): Promise<string[]> {
+async function violations(
+  page: Page,
+  only = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'],
+): Promise<string[]> {
   await page.evaluate(`${axe.source}; undefined`);
-  const found = await page.evaluate(() => {
+  const found = await page.evaluate((runOnly) => {
     const { run } = (globalThis as unknown as { axe: typeof axe }).axe;
-    return run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'] });
-  });
+    return run({ runOnly });
+  }, only);
   return found.violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
     .map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html.slice(0, 120)).join(' | ')}`);
 }
 
-test.each(['dark', 'light'] as const)(
-  'the overview is accessible and asks no other host, %s',
-  async (theme) => {
-    const page = await open(theme);
-    expect(await violations(page)).toEqual([]);
-    expect(wrong).toEqual([]);
-    await page.close();
-  },
-);
+const VIEWS = ['overview', 'machines', 'requests', 'operate'];
+
+async function show(page: Page, view: string): Promise<void> {
+  await page.goto(`${gateway.url}/#/${view}`);
+  await page.getByRole('link', { name: view, exact: false }).and(page.locator('[aria-current]')).waitFor();
+}
+
+test('each view is accessible, its colours in both themes, and asks no other host', async () => {
+  const page = await open('dark');
+  for (const view of VIEWS) {
+    await show(page, view);
+    expect(await violations(page), view).toEqual([]);
+    await page.emulateMedia({ colorScheme: 'light' });
+    expect(await violations(page, ['color-contrast']), `${view}, light`).toEqual([]);
+    await page.emulateMedia({ colorScheme: 'dark' });
+  }
+  expect(wrong).toEqual([]);
+  await page.close();
+});
+
+test('a request is found, and shown stage by stage', async () => {
+  const { url } = gateway;
+  const body = { id: 'find-me', messages: [{ role: 'user', content: 'Hello' }], slo_level: 'high' };
+  const stop = new AbortController();
+  fetch(`${url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ ...body, model: (await models()) ?? '' }),
+    signal: stop.signal,
+  }).catch(() => {});
+  const page = await open();
+  await show(page, 'requests');
+  await page.getByLabel('State').selectOption('waiting');
+  await page.getByRole('row').getByRole('button').first().click();
+  const waterfall = page.getByRole('region', { name: /Request chatcmpl-/ });
+  await waterfall.getByText('queued').waitFor();
+  await waterfall.getByText('under way').waitFor();
+  stop.abort();
+  await page.close();
+});
+
+async function models(): Promise<string | undefined> {
+  const { data } = (await (await fetch(`${gateway.url}/v1/models`)).json()) as { data: { id: string }[] };
+  return data[0]?.id;
+}
+
+test('what an operator asks is confirmed, done or refused in words, and written down', async () => {
+  const page = await open();
+  await show(page, 'operate');
+  const high = page.getByRole('article', { name: 'high' });
+  await high.getByRole('button', { name: 'Pause planner' }).click();
+  await page.getByRole('button', { name: 'No' }).click();
+  await high.getByLabel('Floor of workers').fill('2');
+  await high.getByRole('button', { name: 'Set' }).click();
+  await page.getByRole('button', { name: 'Yes, do it' }).click();
+  // No planner runs here.
+  await page.getByText(/Not done: the planner of high has not taken it/).waitFor();
+  const line = page.getByRole('row').filter({ hasText: 'keep at least 2 workers in high' });
+  await line.getByText(/not_running/).waitFor();
+  expect(await page.getByText('pause the planner of high').count()).toBe(0);
+  await page.close();
+});
 
 test('at 390 pixels nothing is wider than the page', async () => {
   const page = await open('dark', 390);
   const width = (of: string) => page.evaluate<number>(`document.documentElement.${of}`);
-  expect(await width('scrollWidth')).toBeLessThanOrEqual(await width('clientWidth'));
+  for (const view of VIEWS) {
+    await show(page, view);
+    expect(await width('scrollWidth'), view).toBeLessThanOrEqual(await width('clientWidth'));
+  }
   await page.close();
 });
 

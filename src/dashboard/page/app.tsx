@@ -1,7 +1,10 @@
 import type { ComponentType } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { KeyForm } from './key-form.js';
+import { Machines } from './machines/machines.js';
+import { Operate } from './operate/operate.js';
 import { Overview } from './overview/overview.js';
+import { Requests } from './requests/requests.js';
 import type { Known } from './store.js';
 import { ageSeconds, STALE_SECONDS, useKnown } from './store.js';
 import { StatusLine } from './status-line.js';
@@ -13,7 +16,12 @@ interface ViewOf {
   Body: ComponentType<{ known: Known }>;
 }
 
-const VIEWS: readonly ViewOf[] = [{ path: 'overview', title: 'Overview', Body: Overview }];
+const VIEWS: readonly ViewOf[] = [
+  { path: 'overview', title: 'Overview', Body: Overview },
+  { path: 'machines', title: 'Machines', Body: Machines },
+  { path: 'requests', title: 'Requests', Body: Requests },
+  { path: 'operate', title: 'Operate', Body: Operate },
+];
 
 /** The page: its head with the views, whether the figures are of now, and the view that is open. */
 export function App() {

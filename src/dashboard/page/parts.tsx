@@ -1,5 +1,6 @@
 import type { PoolStatus, SystemStatus } from '../../contract/status.js';
-import { stateName } from './format.js';
+import type { LogEntry } from '../view.js';
+import { number, stateName } from './format.js';
 
 /** The colour of a pool, by its place among them. */
 export function hueOf(status: SystemStatus, pool: string | null): string {
@@ -42,5 +43,49 @@ export function Meter({
       <span class="fill" style={{ width: `${(width * 100).toFixed(1)}%` }} />
       {limit !== undefined && <span class="limit" style={{ left: `${(limit * 100).toFixed(1)}%` }} />}
     </span>
+  );
+}
+
+/** The numbers of a decision, by name. */
+export function Numbers({ numbers }: { numbers: LogEntry['numbers'] }) {
+  const entries = Object.entries(numbers).filter(([, value]) => value !== null);
+  if (entries.length === 0) return null;
+  return (
+    <dl class="numbers">
+      {entries.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{typeof value === 'number' ? number(value) : String(value)}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+export function Choice<T extends string | number>({
+  label,
+  options,
+  value,
+  onChoose,
+}: {
+  label: string;
+  options: readonly { name: string; value: T }[];
+  value: T;
+  onChoose: (value: T) => void;
+}) {
+  return (
+    <fieldset class="choice">
+      <legend class="hidden">{label}</legend>
+      {options.map((option) => (
+        <button
+          key={String(option.value)}
+          type="button"
+          aria-pressed={option.value === value}
+          onClick={() => onChoose(option.value)}
+        >
+          {option.name}
+        </button>
+      ))}
+    </fieldset>
   );
 }

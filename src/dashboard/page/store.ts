@@ -89,7 +89,7 @@ function merged(before: Known['log'], entries: Record<string, LogEntry>): Known[
 
 export const store = new Store();
 
-function authorization(): Record<string, string> {
+export function authorization(): Record<string, string> {
   const key = sessionStorage.getItem(KEY);
   return key === null ? {} : { authorization: `Bearer ${key}` };
 }

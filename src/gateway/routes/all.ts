@@ -3,7 +3,9 @@ import type { GatewayServices } from '../services.js';
 import { chatCompletions } from './chat-completions.js';
 import { completions } from './completions.js';
 import { history } from './dashboard/history.js';
+import { operateRoute } from './dashboard/operate.js';
 import { page } from './dashboard/page.js';
+import { requestsRoutes } from './dashboard/requests.js';
 import { stream } from './dashboard/stream.js';
 import { healthLive } from './health-live.js';
 import { healthReady } from './health-ready.js';
@@ -29,5 +31,5 @@ export function routes(app: FastifyInstance, services: GatewayServices): void {
     healthReady,
   ];
   for (const route of all) route(app, services);
-  for (const route of [page, stream, history]) route(app, services);
+  for (const route of [page, stream, history, operateRoute, requestsRoutes]) route(app, services);
 }

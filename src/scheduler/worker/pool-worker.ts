@@ -46,6 +46,8 @@ export interface PoolWorkerOptions {
   gpus?: number;
   now: () => number;
   log: (message: string) => void;
+  /** An operator asks this worker to end. @param now requests go back to the queue at once */
+  onDrain?: (now: boolean) => void;
 }
 
 /** Pulls a pool's requests while its engine has room, runs them, and ends each exactly once. */
@@ -319,8 +321,16 @@ export class PoolWorker {
   #hear(text: string): void {
     const message = parseControl(text);
     if (message === undefined) return;
-    if (message.type === 'cancel') this.#abort(message.id, 'cancel');
-    else this.#runs.get(message.id)?.channels.add(message.replyTo);
+    switch (message.type) {
+      case 'cancel':
+        this.#abort(message.id, 'cancel');
+        break;
+      case 'attach':
+        this.#runs.get(message.id)?.channels.add(message.replyTo);
+        break;
+      case 'drain':
+        if (message.workerId === this.options.workerId) this.options.onDrain?.(message.now);
+    }
   }
 
   #adjustRoom(): void {

@@ -89,6 +89,11 @@ export class WorkerProcess {
       gpus: spec.gpus.length,
       now: Date.now,
       log: (message) => this.#log.warn({ worker: spec.workerId }, message),
+      onDrain: (now) => {
+        this.drain('an operator asked for it');
+        // Asked again, a drain lets nothing run on.
+        if (now) this.drain('an operator asked for it');
+      },
     });
   }
 

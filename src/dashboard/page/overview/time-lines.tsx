@@ -2,7 +2,8 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { LogEntry, Sample, View } from '../../view.js';
 import { Chart, type ChartShape } from '../charts/chart.js';
 import { latencyShape, loadShape, replicaShape } from '../charts/shapes.js';
-import { clock, number, stateName } from '../format.js';
+import { clock, stateName } from '../format.js';
+import { Choice, Numbers } from '../parts.js';
 
 const RANGES = [
   { name: '5 min', seconds: 300 },
@@ -138,49 +139,5 @@ function Explained({
       </p>
       <Numbers numbers={nearest.numbers} />
     </div>
-  );
-}
-
-/** The numbers of a decision, by name. */
-function Numbers({ numbers }: { numbers: LogEntry['numbers'] }) {
-  const entries = Object.entries(numbers).filter(([, value]) => value !== null);
-  if (entries.length === 0) return null;
-  return (
-    <dl class="numbers">
-      {entries.map(([name, value]) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd>{typeof value === 'number' ? number(value) : String(value)}</dd>
-        </div>
-      ))}
-    </dl>
-  );
-}
-
-function Choice<T extends string | number>({
-  label,
-  options,
-  value,
-  onChoose,
-}: {
-  label: string;
-  options: readonly { name: string; value: T }[];
-  value: T;
-  onChoose: (value: T) => void;
-}) {
-  return (
-    <fieldset class="choice">
-      <legend class="hidden">{label}</legend>
-      {options.map((option) => (
-        <button
-          key={String(option.value)}
-          type="button"
-          aria-pressed={option.value === value}
-          onClick={() => onChoose(option.value)}
-        >
-          {option.name}
-        </button>
-      ))}
-    </fieldset>
   );
 }
