@@ -1,4 +1,5 @@
 import { Validator } from '@seriousme/openapi-schema-validator';
+import { Registry } from 'prom-client';
 import type { ZodType } from 'zod';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Gateway } from '../../src/gateway/gateway.js';
@@ -42,7 +43,8 @@ afterAll(async () => {
 /** Every route of the server, as method and path. */
 function registered(): string[] {
   // Only routes are looked at; none of them is called.
-  const services = { config, now: () => 0 } as unknown as GatewayServices;
+  const monitor = { registry: new Registry(), queues: { byName: new Map() } };
+  const services = { config, monitor, now: () => 0 } as unknown as GatewayServices;
   const app = buildServer(services);
   const lines: string[] = [];
   for (const operation of Object.keys(OPERATIONS)) {

@@ -95,5 +95,7 @@ export const OPERATIONS: Record<string, Operation> = {
     answer: { Health: healthAnswer },
     open: true,
   },
+  'GET /metrics': { summary: "The whole system and this gateway, in Prometheus' text format." },
+  'GET /metrics/targets': { summary: "Every process with metrics, for Prometheus' HTTP service discovery." },
   'GET /openapi.json': { summary: 'This document.', open: true },
 };
