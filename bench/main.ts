@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { fidelity } from './fidelity.js';
 import { forecast } from './forecast.js';
 import { gatewayText } from './gateway/report.js';
 import { gatewayBench } from './gateway/run.js';
@@ -110,6 +111,23 @@ program
     });
     process.stdout.write(`${flags.json === true ? JSON.stringify(rows, null, 2) : text}\n`);
     process.exitCode = rows.every((row) => row.reached) ? 0 : 1;
+  });
+
+program
+  .command('fidelity')
+  .description('the same load live (wall clock, Redis, processes) and simulated: latency and scale actions')
+  .option('--json', 'print JSON')
+  .option('--minutes <n>', 'length of the load', '10')
+  .option('--seed <n>', 'seed of the load', '1')
+  .addHelpText('after', '\nExit codes: 0 every figure reached, 1 one was missed.')
+  .action(async (flags: { json?: boolean; minutes: string; seed: string }) => {
+    const { report, text } = await fidelity({
+      minutes: Number(flags.minutes),
+      seed: Number(flags.seed),
+      note: (line) => process.stderr.write(`${line}\n`),
+    });
+    process.stdout.write(`${flags.json === true ? JSON.stringify(report, null, 2) : text}\n`);
+    process.exitCode = report.reached ? 0 : 1;
   });
 
 await program.parseAsync();

@@ -5,6 +5,7 @@ import type { Profile } from '../../profile/types.js';
 import type { TimedRequest } from '../workload/arrivals.js';
 import type { Fault } from './faults.js';
 import type { Scaler, ScalerInput } from './scaler.js';
+import type { JobEnd } from './tally.js';
 
 /** What of a pool cannot be known without reading files: its engine's profile and its GPUs per worker. */
 export interface PoolEngine {
@@ -33,6 +34,8 @@ export interface SimulateOptions {
   /** Who scales each pool; default: Sluice's planner. */
   scaler?: (input: ScalerInput) => Scaler;
   onRecord?: (record: TransitionRecord) => void;
+  /** Told of each counted request that ended. The same object comes again and again: take out what you keep. */
+  onEnd?: (end: Readonly<JobEnd>, pool: string) => void;
   /** Every plan of the slow loop and every transition. */
   onDecision?: (record: TransitionRecord) => void;
   /** Called about once for each interval of the series. */

@@ -33,6 +33,8 @@ export interface SharedParts {
   jobs: JobPool;
   /** A draining worker has nothing left to do. */
   onEmpty(worker: SimWorker, nowMs: number): void;
+  /** A counted request ended. */
+  onEnd?: ((end: Readonly<JobEnd>, pool: string) => void) | undefined;
 }
 
 /** One pool: its queues, its workers, what becomes of its requests, and what its planner sees of it. */
@@ -307,6 +309,7 @@ export class SimPool {
     if (recorded) this.#recorder.ended(end);
     if (job.interval !== null) {
       this.tally.end(end);
+      this.shared.onEnd?.(end, this.config.name);
       this.series.ended(job.interval, end);
     }
     this.open--;

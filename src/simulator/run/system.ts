@@ -17,7 +17,7 @@ import type { PoolResult, SimResult } from './result.js';
 import type { SimWorker } from './worker.js';
 
 /** Virtual time begins here, Unix ms: midnight, and small enough that fractions of a microsecond count. */
-const ORIGIN_MS = 864_000_000;
+export const ORIGIN_MS = 864_000_000;
 const GRACE_SECONDS = 600;
 const INTERVAL_SECONDS = 60;
 
@@ -132,6 +132,7 @@ export class SimSystem {
         heap: this.#heap,
         jobs: this.#jobs,
         onEmpty: (worker, nowMs) => this.#fleet.leave(worker, nowMs),
+        onEnd: this.options.onEnd,
       },
       ORIGIN_MS,
     );

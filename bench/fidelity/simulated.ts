@@ -1,0 +1,44 @@
+import type { Config } from '../../src/config/types.js';
+import { openEngines } from '../../src/simulator/open/engines.js';
+import { simulate } from '../../src/simulator/run/simulate.js';
+import { floorsReadyMs, ORIGIN_MS } from '../../src/simulator/run/system.js';
+import type { TimedRequest } from '../../src/simulator/workload/arrivals.js';
+import { type Ended, type Side, sideOf } from './side.js';
+
+/** The same requests in virtual time. `dispatchSeconds`: from acceptance to a worker in line. */
+export function simulatedRun(
+  config: Config,
+  requests: readonly TimedRequest[],
+  dispatchSeconds: number,
+): { side: Side; ttfts: number[] } {
+  const ended: Ended[] = [];
+  const { pools } = simulate({
+    config,
+    engines: openEngines(config),
+    requests,
+    dispatchSeconds,
+    onEnd: ({ kind, attained, osl, ttftSeconds, itlSeconds }, pool) => {
+      const done = kind === 'completed';
+      const itl = osl > 1 ? itlSeconds : 0;
+      ended.push({
+        pool,
+        attained,
+        ttftSeconds: done ? ttftSeconds : null,
+        endToEndSeconds: done ? ttftSeconds + itl * (osl - 1) : null,
+      });
+    },
+  });
+  const beginMs = ORIGIN_MS + floorsReadyMs(config);
+  const orders = Object.fromEntries(
+    Object.entries(pools).map(([pool, { figures }]) => [
+      pool,
+      [
+        { atSeconds: -1, workers: figures.start.ordered ?? 0 },
+        ...figures.steps.flatMap(({ atMs, ordered }) =>
+          ordered === null ? [] : [{ atSeconds: (atMs - beginMs) / 1000, workers: ordered }],
+        ),
+      ],
+    ]),
+  );
+  return { side: sideOf(ended, orders), ttfts: ended.flatMap(({ ttftSeconds }) => ttftSeconds ?? []) };
+}
