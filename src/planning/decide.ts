@@ -1,5 +1,5 @@
 import type { PoolObservation } from '../contract/observation.js';
-import { forecastRate, type RateForecast } from '../forecast/rate.js';
+import { forecastRate } from '../forecast/rate.js';
 import { detectBurst } from './burst.js';
 import { type Candidate, candidatesOf } from './candidates.js';
 import { growth } from './growth.js';
@@ -16,7 +16,7 @@ import { fits, floorOf, same, show } from './replicas.js';
 import { shrink } from './shrink.js';
 import { expectedReplicas, type Sight } from './sight.js';
 import type { Sizing } from './sizing.js';
-import { ratesAhead, ratesWithin } from './rates.js';
+import { forecastOf, ratesAhead, ratesWithin, type WindowForecast } from './rates.js';
 import { spending } from './spending.js';
 import { judgeSpike, surge } from './surge.js';
 import { thresholdSizing } from './threshold-sizing.js';
@@ -45,8 +45,11 @@ export function decide(input: DecideInput): Plan {
   const idle = judgeIdle(traffic, policy, now);
   const span = decisionSpan(s.coldStartSeconds, policy);
   const horizon = lookAheadSeconds(policy.lookAhead, span);
-  const forecast = (over: number | null): RateForecast | null =>
-    s.slow && over !== null ? forecastRate(observation.load.arrivals, policy.loadPredictor, over) : null;
+  // What the window alone tells is computed only until enough has been learned of the load.
+  const forecast = (over: number | null): WindowForecast | null =>
+    s.slow && over !== null
+      ? (forecastOf(s.outlook, over) ?? forecastRate(observation.load.arrivals, policy.loadPredictor, over))
+      : null;
   const ahead = forecast(horizon);
   const likely = ratesAhead(s, horizon, ahead);
   const { more, sightings } = growth(s, likely, idle.is);

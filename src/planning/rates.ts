@@ -1,6 +1,9 @@
 import type { RateForecast } from '../forecast/rate.js';
-import { LIKELY_RATES } from './outlook.js';
+import { LIKELY_RATES, type Outlook } from './outlook.js';
 import { rateNow, type Sight } from './sight.js';
+
+/** What a forecast comes to over a horizon: its highest mean, and the deviation there. */
+export type WindowForecast = Pick<RateForecast, 'peak' | 'sd' | 'horizonSeconds'>;
 
 /** What the slow loop sizes for: equally likely arrival rates, requests/s, and how far ahead they lie. */
 export interface RatesAhead {
@@ -32,7 +35,7 @@ function clearing({ o, facts, policy }: Sight): number {
 export function ratesAhead(
   s: Sight,
   seconds: number | null,
-  fallback: RateForecast | null,
+  fallback: WindowForecast | null,
 ): RatesAhead | null {
   if (!s.slow) return null;
   if (seconds === null) {
@@ -46,12 +49,25 @@ export function ratesAhead(
 }
 
 /** Rates of each lead within `seconds`, nearest first; null: nothing is known, or it is not the time. */
-export function ratesWithin(s: Sight, seconds: number, fallback: RateForecast | null): RatesAhead[] | null {
+export function ratesWithin(s: Sight, seconds: number, fallback: WindowForecast | null): RatesAhead[] | null {
   if (!s.slow) return null;
   const leads = (s.outlook?.leads ?? []).filter((at) => at.seconds <= seconds + 1e-9);
   if (leads.length === 0)
     return fallback === null ? null : [of(spread(fallback), fallback.horizonSeconds, clearing(s))];
   return leads.map((lead) => of(lead.rates, lead.seconds, clearing(s)));
+}
+
+/** The highest mean of the leads within a horizon, and the deviation of that lead; null: nothing is known. */
+export function forecastOf(outlook: Outlook | null, horizonSeconds: number): WindowForecast | null {
+  const leads = outlook?.leads ?? [];
+  const within = leads.filter((at) => at.seconds <= horizonSeconds + 1e-9);
+  let best: WindowForecast | null = null;
+  for (const { rates } of within.length > 0 ? within : leads.slice(0, 1)) {
+    const mean = rates.reduce((sum, rate) => sum + rate, 0) / rates.length;
+    const sd = Math.sqrt(rates.reduce((sum, rate) => sum + (rate - mean) ** 2, 0) / rates.length);
+    if (best === null || mean > best.peak) best = { peak: mean, sd, horizonSeconds };
+  }
+  return best;
 }
 
 function of(forecast: readonly number[], seconds: number, more = 0): RatesAhead {
@@ -60,6 +76,6 @@ function of(forecast: readonly number[], seconds: number, more = 0): RatesAhead 
 }
 
 /** The window's forecast as equally likely rates, normal about its peak. */
-function spread({ peak, sd }: RateForecast): number[] {
+function spread({ peak, sd }: WindowForecast): number[] {
   return NORMAL.slice(0, LIKELY_RATES).map((z) => Math.max(0, peak + z * sd));
 }

@@ -1,9 +1,8 @@
-import type { RateForecast } from '../forecast/rate.js';
 import { serves } from './load.js';
 import type { Proposal } from './plan.js';
 import { exceeds, floorOf, NONE, type Replicas, show } from './replicas.js';
 import type { Sight } from './sight.js';
-import type { RatesAhead } from './rates.js';
+import type { RatesAhead, WindowForecast } from './rates.js';
 import { fixed, percent, seconds } from './words.js';
 
 /** What stays must carry the forecast (and one deviation) this many times over, so that it is not wanted back soon. */
@@ -26,7 +25,7 @@ const SILENT_RPS = 1e-3;
  */
 export function shrink(
   s: Sight,
-  ahead: RateForecast | null,
+  ahead: WindowForecast | null,
   within: readonly RatesAhead[] | null,
 ): { fewer: Proposal | null; kept: string } {
   const { memory, policy, o } = s;
@@ -94,7 +93,7 @@ function candidates({ prefill, decode }: Replicas): Replicas[] {
   return fewer;
 }
 
-function carries(after: Replicas, s: Sight, ahead: RateForecast): boolean {
+function carries(after: Replicas, s: Sight, ahead: WindowForecast): boolean {
   const { load, policy, facts, o } = s;
   if (after.prefill < policy.minPrefill && after.decode > 0) return false;
   if (after.decode === 0) {

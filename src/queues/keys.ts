@@ -127,11 +127,6 @@ export class Keys {
     return [`{${this.namespace}:dashboard}`, ...parts].join(':');
   }
 
-  // The dashboard's own: time lines, audit log.
-  dashboard(...parts: string[]): string {
-    return [`{${this.namespace}:dashboard}`, ...parts].join(':');
-  }
-
   // Roles (ingress, planner, allocator, supervisor): hash role id -> heartbeat JSON.
   roles(): string {
     return `${this.namespace}:roles`;
