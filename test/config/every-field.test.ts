@@ -20,6 +20,7 @@ const OTHERS = [
   'aggressive',
   'reactive',
   'noop',
+  'queue',
   'other',
   'low',
   'keys',
