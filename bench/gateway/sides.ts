@@ -138,6 +138,7 @@ pools:
     gpu_budget: 1
     max_workers: 1
     overload: { policy: edf }
+    admission: { policy: queue }
     engine:
       kind: openai
       urls: [${engineUrl}]
