@@ -14,6 +14,8 @@ export const operationSchema = z.discriminatedUnion('action', [
   z.object({ action: z.literal('pause'), pool: z.string() }),
   z.object({ action: z.literal('resume'), pool: z.string() }),
   z.object({ action: z.literal('floor'), pool: z.string(), min: z.number().int().min(0).max(10_000) }),
+  /** The planner plans and records, and orders nothing; or orders again. */
+  z.object({ action: z.literal('advisory'), pool: z.string(), on: z.boolean() }),
   z.object({ action: z.literal('drain'), pool: z.string(), workerId: z.string() }),
   z.object({ action: z.literal('restart'), pool: z.string(), workerId: z.string() }),
 ]);
@@ -56,6 +58,9 @@ async function done(redis: Redis, keys: Keys, config: Config, operation: Operati
     case 'floor':
       await tell(redis, keys, pool, { type: 'floor', min: operation.min });
       return 'the planner has taken it';
+    case 'advisory':
+      await tell(redis, keys, pool, { type: 'advisory', on: operation.on });
+      return 'the planner has taken it';
     case 'drain':
     case 'restart': {
       const { workerId } = operation;
@@ -92,6 +97,10 @@ function sentence(operation: Operation): string {
       return `resume the planner of ${operation.pool}`;
     case 'floor':
       return `keep at least ${operation.min} workers in ${operation.pool}`;
+    case 'advisory':
+      return operation.on
+        ? `move the planner of ${operation.pool} to advisory`
+        : `let the planner of ${operation.pool} order again`;
     case 'drain':
       return `drain worker ${operation.workerId} of ${operation.pool}`;
     case 'restart':

@@ -1,19 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
 import { type Browser, chromium } from 'playwright-core';
-
-const NAMES = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'];
+import { findChromium } from '../../bench/support/chromium.js';
 
 /** A headless Chromium: the one of this machine, or Debian's, installed for the test where it runs as root. */
 export async function openBrowser(): Promise<Browser> {
-  const executablePath = found() ?? install();
+  const executablePath = findChromium() ?? install();
   return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
-}
-
-function found(): string | undefined {
-  const folders = (process.env.PATH ?? '').split(delimiter);
-  return folders.flatMap((folder) => NAMES.map((name) => join(folder, name))).find(existsSync);
 }
 
 function install(): string {
@@ -24,7 +16,7 @@ function install(): string {
     });
   apt('update', '-q');
   const result = apt('install', '-y', '-q', '--no-install-recommends', 'chromium', 'fonts-dejavu-core');
-  const path = found();
+  const path = findChromium();
   if (path !== undefined) return path;
   throw new Error(
     `expected Chromium on PATH, or apt-get as root to install it; got: ${result.stderr ?? String(result.error)}`,

@@ -154,7 +154,9 @@ export class Supervisor {
     const startedAt = Date.now();
     let missing: string[] = [];
     while (Date.now() - startedAt < READY_LIMIT_MS) {
-      const beats = await this.#redis.hvals(this.#keys.roles());
+      // Its own beat names every process that it has started, at work or not.
+      const { [this.#roleId()]: _own, ...others } = await this.#redis.hgetall(this.#keys.roles());
+      const beats = Object.values(others);
       missing = this.#roles
         .filter((role) => !beats.some((beat) => role.pid !== undefined && beat.includes(`"pid":${role.pid}`)))
         .map((role) => role.spec.name);

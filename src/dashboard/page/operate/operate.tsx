@@ -89,6 +89,32 @@ function PoolControls({
         >
           {paused ? 'Resume planner' : 'Pause planner'}
         </button>
+        <button
+          type="button"
+          class="quiet"
+          onClick={() =>
+            onIntend({
+              question: `Move the planner of ${pool.name} to advisory?`,
+              effect: 'It plans and records, and orders nothing, until it is made active again.',
+              operation: { action: 'advisory', pool: pool.name, on: true },
+            })
+          }
+        >
+          Advisory
+        </button>
+        <button
+          type="button"
+          class="quiet"
+          onClick={() =>
+            onIntend({
+              question: `Let the planner of ${pool.name} order again?`,
+              effect: 'It ends advisory and orders what its load needs.',
+              operation: { action: 'advisory', pool: pool.name, on: false },
+            })
+          }
+        >
+          Active
+        </button>
         <form
           onSubmit={(event) => {
             event.preventDefault();

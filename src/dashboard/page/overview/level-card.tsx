@@ -106,7 +106,7 @@ export function LevelCard({
         <Small name="Running" value={count(pool.queue.running)} />
         <Small name="Refused" value={count(pool.counts.refused)} />
         <Small name="Cost" value={`${usd(status.levels[pool.level]?.usdPerHour)}/h`} />
-        <Small name="1,000 tokens" value={usd(status.levels[pool.level]?.usdPerThousandTokens)} />
+        <Small name="1k tokens" value={usd(status.levels[pool.level]?.usdPerThousandTokens)} />
       </dl>
 
       <Workers pool={pool} />

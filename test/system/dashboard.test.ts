@@ -1,0 +1,181 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openBrowser } from '../support/browser.js';
+import { until } from '../support/pool.js';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+/** What the test saw, to be looked at afterwards. */
+const SHOTS = join(ROOT, 'node_modules', '.cache', 'dashboard');
+/** The demo's load is drawn over 112 s; a shorter one has its burst sooner. The test ends it when it has seen all. */
+const DEMO_SECONDS = 84;
+
+let demo: ChildProcess;
+let dataDir: string;
+let browser: Browser;
+let url: string;
+let said = '';
+const wrong: string[] = [];
+
+beforeAll(async () => {
+  browser = await openBrowser();
+  dataDir = mkdtempSync(join(tmpdir(), 'sluice-dashboard-'));
+  mkdirSync(SHOTS, { recursive: true });
+  const args = ['bin/sluice.js', 'demo', '--seconds', String(DEMO_SECONDS), '--data', dataDir];
+  const { REDIS_URL: _url, SLUICE_DATA: _data, ...env } = process.env;
+  demo = spawn(process.execPath, args, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  for (const stream of [demo.stdout, demo.stderr]) {
+    stream?.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+    });
+  }
+  await until(
+    () => {
+      url = gatewayUrl() ?? '';
+      return url !== '';
+    },
+    'the gateway listens',
+    60_000,
+  );
+}, 300_000);
+
+afterAll(async () => {
+  await browser.close();
+  const ended = new Promise((resolve) => demo.once('exit', resolve));
+  if (demo.exitCode === null && demo.kill('SIGTERM')) await ended;
+  rmSync(dataDir, { recursive: true, force: true });
+}, 60_000);
+
+function gatewayUrl(): string | undefined {
+  try {
+    return /"url":"([^"]+)"[^\n]*gateway ready/.exec(
+      readFileSync(join(dataDir, 'logs', 'gateway.log'), 'utf8'),
+    )?.[1];
+  } catch {
+    return undefined;
+  }
+}
+
+async function open(view: string, colorScheme: 'dark' | 'light' = 'dark'): Promise<Page> {
+  const page = await browser.newPage({ viewport: { width: 1280, height: 900 }, colorScheme });
+  page.setDefaultTimeout(30_000);
+  page.on('pageerror', (error) => wrong.push(error.message));
+  page.on('console', (message) => {
+    if (message.type() === 'error') wrong.push(message.text());
+  });
+  page.on('request', (request) => {
+    if (!/^(data|blob):/.test(request.url()) && !request.url().startsWith(url)) wrong.push(request.url());
+  });
+  await page.goto(`${url}/#/${view}`);
+  return page;
+}
+
+/** Writes down, in the page, each value that an attribute takes on the elements that fit. */
+const RECORD = (selector: string, name: string, value: string) => `
+  window.seen = [];
+  const look = () => {
+    for (const element of document.querySelectorAll(${JSON.stringify(selector)})) {
+      const line = element.getAttribute(${JSON.stringify(name)}) + '=' + element.getAttribute(${JSON.stringify(value)});
+      const last = window.seen.findLast((one) => one.startsWith(element.getAttribute(${JSON.stringify(name)}) + '='));
+      if (line !== last) window.seen.push(line);
+    }
+  };
+  look();
+  new MutationObserver(look).observe(document.body, { subtree: true, childList: true, attributes: true });
+`;
+const seenBy = (page: Page) => page.evaluate<string[]>('window.seen');
+
+test('one page shows the demo: levels, states that light up, GPUs that change hands, and what came before', async () => {
+  const overview = await open('overview');
+  const machines = await open('machines');
+  await overview.getByRole('article').nth(2).waitFor();
+  await machines.locator('svg[data-machine="Planner low"]').waitFor();
+  await overview.evaluate(RECORD('[data-gpu]', 'data-gpu', 'data-pool'));
+  await machines.evaluate(RECORD('svg.small[data-machine^=Planner]', 'data-machine', 'data-state'));
+
+  // All level cards live, each with requests that ended.
+  for (const level of ['high', 'medium', 'low']) {
+    const card = overview.getByRole('article', { name: level, exact: true });
+    await card.getByText(/in time in the last minute/).waitFor({ timeout: 60_000 });
+  }
+
+  // The burst comes: a planner that was steady protects, and a planner orders more.
+  const states = (machine: string, list: readonly string[]) =>
+    list.filter((line) => line.startsWith(`${machine}=`)).map((line) => line.slice(machine.length + 1));
+  await until(
+    async () => {
+      const list = await seenBy(machines);
+      const high = states('Planner high', list);
+      const scaled = list.some((line) => line.endsWith('=scaleUp'));
+      return scaled && high.indexOf('burstProtect') > high.indexOf('steady') && high.includes('steady');
+    },
+    'the burst',
+    60_000,
+  );
+  const lit = machines.locator('.chart-box [data-lit=true]');
+  await machines.screenshot({ path: join(SHOTS, 'machines-burst.png') });
+  await overview.screenshot({ path: join(SHOTS, 'overview-dark.png'), fullPage: true });
+
+  // Back to before the burst, and live again by one key.
+  const log = machines.getByRole('list', { name: /Log/ });
+  await log
+    .getByRole('listitem')
+    .filter({ hasText: /steady → burst protect/ })
+    .first()
+    .waitFor();
+  const earlier = log.getByRole('listitem').filter({ hasText: /scale up → steady|idle → steady/ });
+  await earlier.last().getByRole('button').click();
+  await machines.getByText(/as of \d\d:\d\d:\d\d/).waitFor();
+  expect(await lit.getAttribute('data-node')).toBe('steady');
+  const slider = machines.getByRole('slider');
+  await slider.focus();
+  await slider.press('Home');
+  await machines.getByText(/ ago$/).waitFor();
+  await slider.press('l');
+  await machines
+    .getByRole('status')
+    .filter({ hasText: /^Live$/ })
+    .waitFor();
+
+  // One request, stage by stage.
+  const requests = await open('requests');
+  await requests.getByLabel('State').selectOption('completed');
+  await requests.getByRole('row').filter({ hasText: 'completed' }).first().getByRole('button').click();
+  const waterfall = requests.getByRole('region', { name: /^Request / });
+  for (const stage of ['routed', 'queued', 'prefill', 'decode', 'delivered'])
+    await waterfall.getByRole('listitem').filter({ hasText: stage }).waitFor();
+  await requests.screenshot({ path: join(SHOTS, 'requests.png') });
+
+  // Pause and resume, written down.
+  const operate = await open('operate', 'light');
+  const medium = operate.getByRole('article', { name: 'medium' });
+  for (const verb of ['Pause', 'Resume']) {
+    await medium.getByRole('button', { name: `${verb} planner` }).click();
+    await operate.getByRole('button', { name: 'Yes, do it' }).click();
+    const line = operate.getByRole('row').filter({ hasText: `${verb.toLowerCase()} the planner of medium` });
+    await line.getByText('the planner has taken it').waitFor();
+  }
+  await medium.locator('[data-state=paused]').waitFor({ state: 'detached' });
+  await operate.screenshot({ path: join(SHOTS, 'operate-light.png') });
+
+  // A GPU changed its owner.
+  await until(
+    async () => {
+      const owners = new Map<string, Set<string>>();
+      for (const line of await seenBy(overview)) {
+        const [gpu = '', pool = ''] = line.split('=');
+        owners.set(gpu, (owners.get(gpu) ?? new Set()).add(pool));
+      }
+      return [...owners.values()].some((pools) => pools.size > 1);
+    },
+    'a GPU changes hands',
+    60_000,
+  );
+
+  expect(wrong).toEqual([]);
+  expect(said).not.toContain('Error');
+}, 180_000);
