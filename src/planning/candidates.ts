@@ -49,9 +49,13 @@ export function candidatesOf(s: Sight, ahead: RatesAhead | null): Candidate[] {
           : `${percent(lateWork)} of the prompt tokens late, ${percent(spending.lateWork)} may be`
         : same(replicas, need)
           ? 'the fewest GPUs that keep the level'
-          : `keeps the level too, with ${gpus - gpusOf(need, policy)} GPUs more`;
+          : `keeps the level too, with ${counted(gpus - gpusOf(need, policy), 'GPU')} more`;
     return { ...replicas, gpus, late, lateWork, holds, why };
   });
+}
+
+function counted(n: number, name: string): string {
+  return `${n} ${name}${n === 1 ? '' : 's'}`;
 }
 
 /** In a disaggregated pool both roles move together, each about its own need. */

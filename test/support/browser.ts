@@ -1,24 +1,32 @@
-import { spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { type Browser, chromium } from 'playwright-core';
 import { findChromium } from '../../bench/support/chromium.js';
 
+const run = promisify(execFile);
+/** Seconds that apt-get waits for another one. */
+const LOCK_SECONDS = 240;
+
 /** A headless Chromium: the one of this machine, or Debian's, installed for the test where it runs as root. */
 export async function openBrowser(): Promise<Browser> {
-  const executablePath = findChromium() ?? install();
+  const executablePath = findChromium() ?? (await install());
   return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
 }
 
-function install(): string {
+async function install(): Promise<string> {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   const apt = (...args: string[]) =>
-    spawnSync('apt-get', args, {
-      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-      encoding: 'utf8',
-    });
-  apt('update', '-q');
-  const result = apt('install', '-y', '-q', '--no-install-recommends', 'chromium', 'fonts-dejavu-core');
+    run('apt-get', ['-q', '-o', `DPkg::Lock::Timeout=${LOCK_SECONDS}`, ...args], {
+      env,
+      maxBuffer: 64 * 1024 * 1024,
+    }).then(
+      () => '',
+      (error: Error & { stderr?: string }) => error.stderr ?? error.message,
+    );
+  // Lists that are there may do; what cannot be installed says why.
+  await apt('update');
+  const problem = await apt('install', '-y', '--no-install-recommends', 'chromium', 'fonts-dejavu-core');
   const path = findChromium();
   if (path !== undefined) return path;
-  throw new Error(
-    `expected Chromium on PATH, or apt-get as root to install it; got: ${result.stderr ?? String(result.error)}`,
-  );
+  throw new Error(`expected Chromium on PATH, or apt-get as root to install it; got: ${problem}`);
 }

@@ -94,7 +94,7 @@ function considered(record: TransitionRecord, usdPerGpuHour: number): string[] {
   return candidates.map((one, index) => {
     const mark =
       chosen !== null && one.prefill === chosen.prefill && one.decode === chosen.decode ? '>' : ' ';
-    const cost = `${one.gpus} GPUs ${fixed(one.gpus * usdPerGpuHour)} USD/h`;
+    const cost = `${one.gpus} GPU${one.gpus === 1 ? ' ' : 's'} ${fixed(one.gpus * usdPerGpuHour)} USD/h`;
     const name = index === 0 ? 'weighed' : '';
     return `  ${name.padEnd(8)}${mark}${show(one).padStart(2)} workers  ${cost.padEnd(20)} ${percent(1 - one.late).padStart(7)} in time  ${one.why}`;
   });

@@ -84,6 +84,7 @@ export class Admission {
     const { routed, patient } = request;
     const pool = this.#pool(routed.pool);
     const [reading, slow] = await Promise.all([this.#readings.of(pool), this.#readings.slow(pool)]);
+    this.#inHand.get(pool.name)?.forget(reading.atMs);
     const capacity = this.#capacity(pool, routed, slow);
     const order = orderOf(routed);
     const usual = routed.acceptedAtMs + pool.targets.ttftSeconds * 1000;

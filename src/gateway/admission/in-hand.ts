@@ -19,12 +19,18 @@ export class InHand {
     this.#held = this.#held.filter((each) => each !== held);
   }
 
-  /** Those that a reading begun at `sinceMs` (Unix ms) does not have; older ones are forgotten. */
+  /** Those that a reading begun at `sinceMs` (Unix ms) does not have. */
   since(sinceMs: number): { requests: number; tokens: number } {
-    this.#held = this.#held.filter(({ durableAtMs }) => durableAtMs === null || durableAtMs >= sinceMs);
-    return {
-      requests: this.#held.length,
-      tokens: this.#held.reduce((sum, { isl }) => sum + isl, 0),
-    };
+    const held = this.#held.filter((each) => isAfter(each, sinceMs));
+    return { requests: held.length, tokens: held.reduce((sum, { isl }) => sum + isl, 0) };
   }
+
+  /** The newest reading begun at `atMs` has all that were durable before. */
+  forget(atMs: number): void {
+    this.#held = this.#held.filter((each) => isAfter(each, atMs));
+  }
+}
+
+function isAfter({ durableAtMs }: Held, atMs: number): boolean {
+  return durableAtMs === null || durableAtMs >= atMs;
 }
