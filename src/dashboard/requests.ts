@@ -90,7 +90,8 @@ export class RequestFinder {
       slackSeconds: (request.deadlineMs - (first ?? row.finishedAtMs ?? this.now())) / 1000,
       stages: stagesOf(request, job, prefill, result),
       runs: job.attemptsStarted,
-      failures: job.attemptsMade,
+      // BullMQ counts the attempt that succeeded, too.
+      failures: Math.max(0, job.attemptsMade - (row.state === 'completed' ? 1 : 0)),
       gpuSeconds,
       usd: gpuSeconds === null ? null : (gpuSeconds / 3600) * this.config.pricing.usdPerGpuHour,
     };
