@@ -9,24 +9,9 @@ import { chromium } from 'playwright-core';
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const IMAGES = join(ROOT, 'docs', 'images');
 
-/** @type {{ name: string, view: string, theme: 'dark' | 'light', width: number, height: number, act?: (page: import('playwright-core').Page) => Promise<void> }[]} */
 const PICTURES = [
   { name: 'overview', view: 'overview', theme: 'dark', width: 1280, height: 1240 },
   { name: 'machines', view: 'machines', theme: 'dark', width: 1280, height: 1000 },
-  { name: 'overview-light', view: 'overview', theme: 'light', width: 1280, height: 760 },
-  { name: 'overview-narrow', view: 'overview', theme: 'dark', width: 390, height: 844 },
-  {
-    name: 'request',
-    view: 'requests',
-    theme: 'light',
-    width: 1280,
-    height: 640,
-    act: async (page) => {
-      await page.getByLabel('State').selectOption('completed');
-      await page.getByRole('row').filter({ hasText: 'completed' }).first().getByRole('button').click();
-      await page.getByRole('listitem').filter({ hasText: 'delivered' }).waitFor();
-    },
-  },
 ];
 
 const dataDir = mkdtempSync(join(tmpdir(), 'sluice-pictures-'));
@@ -55,8 +40,7 @@ try {
   }
   // What the demo prints comes each ten seconds: the burst on `high` is on, or just over.
   while (!/high: \w+ -> burstProtect/.test(said)) await sleep(200);
-  for (const { name, page, act } of pages) {
-    await act?.(page);
+  for (const { name, page } of pages) {
     await page.screenshot({ path: join(IMAGES, `${name}.png`) });
     process.stdout.write(`docs/images/${name}.png\n`);
   }
