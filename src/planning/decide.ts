@@ -45,11 +45,12 @@ export function decide(input: DecideInput): Plan {
   const idle = judgeIdle(traffic, policy, now);
   const span = decisionSpan(s.coldStartSeconds, policy);
   const horizon = lookAheadSeconds(policy.lookAhead, span);
-  // What the window alone tells is computed only until enough has been learned of the load.
+  const byWindow = (over: number) => forecastRate(observation.load.arrivals, policy.loadPredictor, over);
+  // What the window alone tells is computed only until enough has been learned of the load, and where all is silent:
+  // what was learned never rules a request out.
+  const silent = memory.desired.decode <= 1 && s.load.recentRps === 0;
   const forecast = (over: number | null): WindowForecast | null =>
-    s.slow && over !== null
-      ? (forecastOf(s.outlook, over) ?? forecastRate(observation.load.arrivals, policy.loadPredictor, over))
-      : null;
+    s.slow && over !== null ? ((silent ? null : forecastOf(s.outlook, over)) ?? byWindow(over)) : null;
   const ahead = forecast(horizon);
   const likely = ratesAhead(s, horizon, ahead);
   const { more, sightings } = growth(s, likely, idle.is);
