@@ -17,6 +17,8 @@ const PATH = '/v1/chat/completions';
 /** For those that are under way when the time is over. */
 const DRAIN_MS = 60_000;
 const NEWLINE = 0x0a;
+/** A piece of the answer's text: an answer may begin with a chunk that has none. */
+const TOKEN = /"content":\s*"[^"]/;
 
 interface Stream {
   done: Promise<void>;
@@ -30,7 +32,6 @@ interface Sink {
   completed: number;
   failed: number;
   failure: string | null;
-  onFirst?: () => void;
 }
 
 function newSink(): Sink {
@@ -72,11 +73,12 @@ function ask(load: Load, body: string, due: number, sink: Sink): Stream {
             return;
           }
           const now = performance.now();
-          if (lastMs === 0) {
-            sink.ttft.push(now - due);
-            sink.onFirst?.();
-          } else sink.gaps.push(now - lastMs);
-          lastMs = now;
+          if (lastMs > 0) sink.gaps.push(now - lastMs);
+          else text += String(chunk);
+          if (lastMs > 0 || TOKEN.test(text)) {
+            if (lastMs === 0) sink.ttft.push(now - due);
+            lastMs = now;
+          }
           for (let at = chunk.indexOf(NEWLINE); at >= 0; at = chunk.indexOf(NEWLINE, at + 1)) {
             if ((at === 0 ? lastByte : chunk[at - 1]) === NEWLINE) sink.events++;
           }

@@ -38,8 +38,10 @@ export async function serve(
   await refused(next);
   if (asked.stream) {
     raw.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' });
-    raw.write(answer.opening());
+    raw.flushHeaders();
   }
+  // As vLLM does: the chunk with the role goes with the first token, not before it.
+  let chunks = answer.opening();
   metrics.promptTokens += asked.engine.isl;
   const most = asked.engine.maxTokens - asked.engine.emitted.length;
   let lastMs = arrivedMs;
@@ -50,13 +52,13 @@ export async function serve(
       else metrics.itl.observe(seconds);
       lastMs = atMs;
     }
-    let chunks = '';
     for (const token of step.value.tokens) {
       chunks += answer.token(token, answer.tokens + 1 === most);
       if (answer.stopReason !== null || answer.tokens >= cutAfter) break;
     }
     if (asked.stream && chunks !== '' && !raw.write(chunks))
       await Promise.race([once(raw, 'drain'), once(raw, 'close')]);
+    chunks = '';
     if (answer.tokens >= cutAfter) {
       raw.destroy();
       await tokens.return?.();
@@ -70,7 +72,7 @@ export async function serve(
   }
   metrics.finish(answer.finishReason);
   const kv = asked.keepsKv ? serving.offer(asked.engine.id) : undefined;
-  if (asked.stream) raw.end(answer.closing(kv));
+  if (asked.stream) raw.end(chunks + answer.closing(kv));
   else raw.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer.whole(kv)));
 }
 
