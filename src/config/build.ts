@@ -67,6 +67,7 @@ export function buildConfig(
         privateAddresses: gateway?.webhooks?.private_addresses ?? base.gateway.webhooks.privateAddresses,
       },
       logPrompts: gateway?.log_prompts ?? base.gateway.logPrompts,
+      traces: beside(gateway?.traces),
     },
     pricing: { usdPerGpuHour: pricing?.usd_per_gpu_hour ?? base.pricing.usdPerGpuHour },
   };

@@ -47,6 +47,8 @@ const path = (error: string) =>
     .regex(/^[^\p{Cc}]{0,4000}[./][^\p{Cc}]{1,90}$/u, { error })
     .nullable();
 
+const TRACES = 'the path of a folder such as ./traces, or null';
+
 const HOSTS = 'a list of hosts, each with name and islands';
 
 /** Everything in the file but the pools; all may be left out. */
@@ -217,6 +219,12 @@ export const fileSchema = section({
       ),
     }),
     log_prompts: flag('Write prompts and answers into the log, for debugging; never otherwise.'),
+    traces: described(
+      path(TRACES),
+      TRACES,
+      '',
+      "Folder on the gateway's machine whose trace files the dashboard's what-if may simulate; null: none.",
+    ),
   }),
   pricing: section({
     usd_per_gpu_hour: number(

@@ -162,6 +162,7 @@ export function defaultConfig(): Config {
       defaultMaxTokens: 1024,
       webhooks: { http: false, privateAddresses: false },
       logPrompts: false,
+      traces: null,
     },
     pricing: { usdPerGpuHour: 2.5 },
   };

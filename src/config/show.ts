@@ -74,6 +74,7 @@ export function configFields(config: Config): FileFields & { pools: Record<strin
       default_max_tokens: gateway.defaultMaxTokens,
       webhooks: { http: gateway.webhooks.http, private_addresses: gateway.webhooks.privateAddresses },
       log_prompts: gateway.logPrompts,
+      traces: gateway.traces,
     },
     pricing: { usd_per_gpu_hour: config.pricing.usdPerGpuHour },
   };

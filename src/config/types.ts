@@ -201,4 +201,6 @@ export interface GatewayConfig {
   webhooks: { http: boolean; privateAddresses: boolean };
   /** Write prompts and answers into the log. */
   logPrompts: boolean;
+  /** Folder of the traces that the dashboard may simulate; null: none. */
+  traces: string | null;
 }

@@ -1,7 +1,7 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
+import { built } from './built.js';
 
 /** A file of the page, compressed once. */
 export interface Asset {
@@ -20,8 +20,6 @@ const TYPES: Record<string, string> = {
   svg: 'image/svg+xml',
 };
 
-const FOLDER = join('dist', 'page');
-
 /**
  * Nothing but this server: no other host, no inline script or style, no frame around it. What the page shows came from
  * prompts, tenants and engines, so even a mistake in it must not run anything.
@@ -37,7 +35,7 @@ export const PAGE_HEADERS = {
 
 /** The files of the built page by their path; none where it was not built (`npm run build`). */
 export function pageAssets(): Map<string, Asset> {
-  const folder = pageFolder();
+  const folder = built('page');
   if (folder === undefined) return new Map();
   return new Map(
     readdirSync(folder).flatMap((name): [string, Asset][] => {
@@ -49,17 +47,4 @@ export function pageAssets(): Map<string, Asset> {
       return [[path, { type, lasting, plain, gzip: gzipSync(plain), brotli: brotliCompressSync(plain) }]];
     }),
   );
-}
-
-/** Beside the package.json above this module, be it source or dist. */
-function pageFolder(): string | undefined {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (dirname(folder) !== folder) {
-    if (existsSync(join(folder, 'package.json'))) {
-      const page = join(folder, FOLDER);
-      return existsSync(page) ? page : undefined;
-    }
-    folder = dirname(folder);
-  }
-  return undefined;
 }

@@ -5,6 +5,7 @@ import type { SystemStatus } from '../contract/status.js';
 import type { Keys } from '../queues/keys.js';
 import { StatusCollector } from '../telemetry/status.js';
 import { readAudit } from './audit.js';
+import { built } from './built.js';
 import { Feed } from './feed.js';
 import { readForecast } from './forecast.js';
 import { keepSample, SAMPLE_MS } from './history.js';
@@ -13,6 +14,7 @@ import { RequestFinder } from './requests.js';
 import { rounded } from './rounded.js';
 import { sampleOf } from './sample.js';
 import type { View } from './view.js';
+import { WhatIf } from './what-if/what-if.js';
 
 /** A look at the system so often while a page is open; without one only for the time lines. */
 const TICK_MS = 1_000;
@@ -23,6 +25,7 @@ const ANSWER_LIMIT_MS = 2_500;
 export class Dashboard {
   readonly feed: Feed;
   readonly requests: RequestFinder;
+  readonly whatIf: WhatIf;
   readonly #collector: StatusCollector;
   readonly #log = new MachineLog();
   #view: View | undefined;
@@ -38,6 +41,8 @@ export class Dashboard {
   ) {
     this.feed = new Feed(now);
     this.requests = new RequestFinder(redis, keys, config, now);
+    const thread = built('src', 'dashboard', 'what-if', 'thread.js');
+    this.whatIf = new WhatIf({ redis, keys, config, now, thread });
     this.#collector = new StatusCollector(redis, keys, config);
   }
 
@@ -49,7 +54,7 @@ export class Dashboard {
   async close(): Promise<void> {
     clearInterval(this.#timer);
     this.feed.close();
-    await Promise.all([this.#collector.close(), this.requests.close()]);
+    await Promise.all([this.#collector.close(), this.requests.close(), this.whatIf.close()]);
   }
 
   /** One look, told to all pages. Never rejects: a Redis that does not answer is told too, with the figures of before. */

@@ -1,4 +1,4 @@
-import { promptBucket } from './prompt-lengths.js';
+import { lengthBucket } from './prompt-lengths.js';
 import { bucketOf } from './sketch.js';
 import {
   ARRIVAL_SLOT_SECONDS,
@@ -31,7 +31,7 @@ export interface EndSample {
 
 /** Where a write goes, with what it adds. */
 export interface BatchWrite {
-  target: 'arrivals' | 'ended' | 'totals';
+  target: 'arrivals' | 'ended' | 'outputs' | 'totals';
   /** Start of the slot, Unix seconds; 0 for the totals. */
   startSecond: number;
   increments: Map<string, number>;
@@ -49,6 +49,8 @@ export class PoolBatch {
   /** Prompts by minute and bucket of length. */
   readonly #prompts = new Map<number, Map<number, number>>();
   readonly #ended = new Map<number, EndedSlot>();
+  /** Outputs of completed requests by minute and bucket of length. */
+  readonly #outputs = new Map<number, Map<number, number>>();
   readonly #times = { queue: new TimeCounts(), whole: new TimeCounts() };
   #routed = 0;
   #rejected = 0;
@@ -61,9 +63,7 @@ export class PoolBatch {
   /** A request that came, whether or not it was taken: what a pool is sized for. */
   demand(atMs: number, isl: number): void {
     const minute = slotStart(atMs, ARRIVAL_SLOT_SECONDS);
-    const prompts = this.#prompts.get(minute) ?? new Map<number, number>();
-    this.#prompts.set(minute, prompts);
-    bump(prompts, promptBucket(isl), 1);
+    bump(within(this.#prompts, minute), lengthBucket(isl), 1);
     bump(this.#arrivals, Math.floor(atMs / 1000), 1);
   }
 
@@ -84,6 +84,7 @@ export class PoolBatch {
     if (sample.kind === 'completed') {
       bump(counters, 'isl', Math.round(sample.isl));
       bump(counters, 'osl', Math.round(sample.osl));
+      bump(within(this.#outputs, slotStart(sample.atMs, ARRIVAL_SLOT_SECONDS)), lengthBucket(sample.osl), 1);
     }
     if (isTime(sample.queueSeconds)) this.#times.queue.add(sample.queueSeconds);
     if (isTime(sample.wholeSeconds)) this.#times.whole.add(sample.wholeSeconds);
@@ -123,6 +124,10 @@ export class PoolBatch {
       for (const [field, amount] of increments) bump(totals, field, amount);
       writes.push({ target: 'ended', startSecond, increments });
     }
+    for (const [startSecond, outputs] of this.#outputs) {
+      const increments = new Map([...outputs].map(([bucket, times]) => [String(bucket), times]));
+      writes.push({ target: 'outputs', startSecond, increments });
+    }
     for (const name of ['queue', 'whole'] as const) {
       const { buckets, microseconds } = this.#times[name];
       for (const [bucket, times] of buckets) totals.set(`${SKETCH_FIELDS[name]}${bucket}`, times);
@@ -147,6 +152,15 @@ class TimeCounts {
 
 function isTime(value: number | null | undefined): value is number {
   return typeof value === 'number' && Number.isFinite(value) && value >= 0;
+}
+
+/** The counts of a minute, made when it is first seen. */
+function within(minutes: Map<number, Map<number, number>>, minute: number): Map<number, number> {
+  const known = minutes.get(minute);
+  if (known !== undefined) return known;
+  const fresh = new Map<number, number>();
+  minutes.set(minute, fresh);
+  return fresh;
 }
 
 function bump<K>(map: Map<K, number>, key: K, amount: number): void {

@@ -6,9 +6,14 @@ const LOG_GROWTH = Math.log(GROWTH);
 /** Buckets of 1 to 1,000,000 tokens. */
 export const PROMPT_BUCKETS = Math.ceil(Math.log(1e6) / LOG_GROWTH) + 1;
 
-/** Bucket of a prompt of `isl` tokens, 0 .. PROMPT_BUCKETS - 1. */
-export function promptBucket(isl: number): number {
-  return Math.min(PROMPT_BUCKETS - 1, Math.max(0, Math.round(Math.log(Math.max(1, isl)) / LOG_GROWTH)));
+/** Bucket of a prompt or an output of so many tokens, 0 .. PROMPT_BUCKETS - 1. */
+export function lengthBucket(tokens: number): number {
+  return Math.min(PROMPT_BUCKETS - 1, Math.max(0, Math.round(Math.log(Math.max(1, tokens)) / LOG_GROWTH)));
+}
+
+/** The length that stands for a bucket, tokens. */
+export function bucketTokens(bucket: number): number {
+  return Math.round(Math.exp(bucket * LOG_GROWTH));
 }
 
 /**

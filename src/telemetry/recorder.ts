@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis';
 import type { Keys } from '../queues/keys.js';
 import { luaScript } from '../queues/script.js';
 import { type BatchWrite, type EndSample, PoolBatch } from './batch.js';
-import { arrivalsKey, KEEP_SECONDS, latencyKey, totalsKey, writersKey } from './slots.js';
+import { arrivalsKey, KEEP_SECONDS, latencyKey, outputsKey, totalsKey, writersKey } from './slots.js';
 import type { Writer } from './writers.js';
 
 const flushScript = luaScript(new URL('./lua/flush.lua', import.meta.url));
@@ -190,6 +190,8 @@ export class Recorder {
         return arrivalsKey(this.keys, pool, write.startSecond);
       case 'ended':
         return latencyKey(this.keys, pool, write.startSecond);
+      case 'outputs':
+        return outputsKey(this.keys, pool, write.startSecond);
       case 'totals':
         return totalsKey(this.keys, pool);
     }

@@ -7,8 +7,8 @@ import type { Keys } from '../queues/keys.js';
  */
 export const LATENCY_SLOT_SECONDS = 10;
 export const ARRIVAL_SLOT_SECONDS = 60;
-/** Slots are kept for so long after their last change. */
-export const KEEP_SECONDS = 3600;
+/** Slots are kept for so long after their last change: the last sixty whole minutes are all there. */
+export const KEEP_SECONDS = 3720;
 /** Marks are kept so long: a day, and some more for the mark before its beginning. */
 export const MARKS_SECONDS = 25 * 3600;
 
@@ -48,6 +48,11 @@ export function latencyKey(keys: Keys, pool: string, startSecond: number): strin
 
 export function totalsKey(keys: Keys, pool: string): string {
   return keys.telemetry(pool, 'totals');
+}
+
+/** Output lengths of the requests that completed in a minute, by bucket; what a what-if draws from. */
+export function outputsKey(keys: Keys, pool: string, startSecond: number): string {
+  return keys.telemetry(pool, 'outputs', String(startSecond));
 }
 
 /** Once a minute: how many requests had ended and attained by then. */

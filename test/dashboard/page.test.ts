@@ -1,4 +1,3 @@
-import axe from 'axe-core';
 import type { Redis } from 'ioredis';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
@@ -6,6 +5,7 @@ import type { Gateway } from '../../src/gateway/gateway.js';
 import { connect } from '../../src/queues/connection.js';
 import { Keys } from '../../src/queues/keys.js';
 import { gatewayConfig, openGateway } from '../gateway/support.js';
+import { violations } from '../support/axe.js';
 import { openBrowser } from '../support/browser.js';
 import { startTestRedis, type TestRedis } from '../support/redis.js';
 
@@ -48,26 +48,14 @@ async function open(theme: 'dark' | 'light' = 'dark', width = 1280): Promise<Pag
   return page;
 }
 
-/** Rules of axe-core that are broken, the serious ones. */
-async function violations(
-  page: Page,
-  only = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'],
-): Promise<string[]> {
-  await page.evaluate(`${axe.source}; undefined`);
-  const found = await page.evaluate((runOnly) => {
-    const { run } = (globalThis as unknown as { axe: typeof axe }).axe;
-    return run({ runOnly });
-  }, only);
-  return found.violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html.slice(0, 120)).join(' | ')}`);
-}
-
-const VIEWS = ['overview', 'machines', 'requests', 'operate'];
+const VIEWS = ['overview', 'machines', 'requests', 'what-if', 'operate'];
 
 async function show(page: Page, view: string): Promise<void> {
   await page.goto(`${gateway.url}/#/${view}`);
-  await page.getByRole('link', { name: view, exact: false }).and(page.locator('[aria-current]')).waitFor();
+  await page
+    .getByRole('link', { name: view.replace('-', ' '), exact: false })
+    .and(page.locator('[aria-current]'))
+    .waitFor();
 }
 
 test('each view is accessible, its colours in both themes, and asks no other host', async () => {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect as dial } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,6 +23,14 @@ const pem = (() => {
     stdio: 'ignore',
   });
   return { cert, key };
+})();
+
+/** A folder of one trace. */
+const traces = (() => {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-traces-'));
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  writeFileSync(join(folder, 'day.csv'), '');
+  return folder;
 })();
 
 const PROMPT = 'a few secret words';
@@ -131,6 +139,15 @@ export const GATEWAY: Knob[] = [
         [202, 202],
         [202, 429],
       ]),
+  }),
+  knob('gateway.traces', {
+    says: 'the what-if of the dashboard offers the files of that folder',
+    to: traces,
+    see: async (config, room) => {
+      const answer = await fetch(`${(await open(config, room)).url}/dashboard/what-if`);
+      return ((await answer.json()) as { traces: string[] | null }).traces;
+    },
+    show: (before, after) => expect([before, after]).toEqual([null, ['day.csv']]),
   }),
   knob('gateway.log_prompts', {
     says: 'the prompt is in the log, or nowhere in it',

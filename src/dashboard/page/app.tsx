@@ -9,6 +9,7 @@ import type { Known } from './store.js';
 import { ageSeconds, STALE_SECONDS, useKnown } from './store.js';
 import { StatusLine } from './status-line.js';
 import { nextTheme, theme } from './theme.js';
+import { WhatIf } from './what-if/what-if.js';
 
 interface ViewOf {
   path: string;
@@ -20,6 +21,7 @@ const VIEWS: readonly ViewOf[] = [
   { path: 'overview', title: 'Overview', Body: Overview },
   { path: 'machines', title: 'Machines', Body: Machines },
   { path: 'requests', title: 'Requests', Body: Requests },
+  { path: 'what-if', title: 'What if', Body: WhatIf },
   { path: 'operate', title: 'Operate', Body: Operate },
 ];
 

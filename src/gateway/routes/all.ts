@@ -10,6 +10,7 @@ import { operateRoute } from './dashboard/operate.js';
 import { page } from './dashboard/page.js';
 import { requestsRoutes } from './dashboard/requests.js';
 import { stream } from './dashboard/stream.js';
+import { whatIfRoutes } from './dashboard/what-if.js';
 import { healthLive } from './health-live.js';
 import { healthReady } from './health-ready.js';
 import { metrics } from './metrics.js';
@@ -41,5 +42,6 @@ export function routes(app: FastifyInstance, services: GatewayServices): void {
     queueBoards,
   ];
   for (const route of all) route(app, services);
-  for (const route of [page, stream, history, operateRoute, requestsRoutes]) route(app, services);
+  for (const route of [page, stream, history, operateRoute, requestsRoutes, whatIfRoutes])
+    route(app, services);
 }

@@ -17,7 +17,7 @@ import { peaksOf } from './peaks.js';
 import { type ScenarioFields, scenarioSchema } from './scenario-schema.js';
 
 /** Live, a request is with a worker in line about so long after its acceptance (p50 of the overhead benchmark). */
-const DISPATCH_SECONDS = 0.002;
+export const DISPATCH_SECONDS = 0.002;
 
 export interface OpenScenario {
   /** Its requests may be read again and again: each simulation of it has the same. */

@@ -1,4 +1,4 @@
-import { PROMPT_BUCKETS, promptBucket, promptClasses } from '../../telemetry/prompt-lengths.js';
+import { PROMPT_BUCKETS, lengthBucket, promptClasses } from '../../telemetry/prompt-lengths.js';
 import { COUNTERS, type Counter, LATENCY_SLOT_SECONDS, slotStart } from '../../telemetry/slots.js';
 import type { Writer } from '../../telemetry/writers.js';
 import { CountSketch } from './count-sketch.js';
@@ -47,7 +47,7 @@ export class PoolRecorder {
   ) {}
 
   arrival(atMs: number, isl: number): void {
-    const bucket = promptBucket(isl);
+    const bucket = lengthBucket(isl);
     const { prompts } = this.#slotAt(slotStart(atMs, LATENCY_SLOT_SECONDS));
     prompts[bucket] = (prompts[bucket] ?? 0) + 1;
     this.#window.prompts[bucket] = (this.#window.prompts[bucket] ?? 0) + 1;

@@ -9,7 +9,7 @@ import { StaticScaler } from '../../../src/simulator/baselines/static.js';
 import type { TimedRequest } from '../../../src/simulator/workload/arrivals.js';
 import { seriesRequests } from '../../../src/simulator/workload/rate-series.js';
 import { TokenTable } from '../../../src/simulator/workload/token-cdf.js';
-import { promptBucket, PROMPT_BUCKETS, promptClasses } from '../../../src/telemetry/prompt-lengths.js';
+import { lengthBucket, PROMPT_BUCKETS, promptClasses } from '../../../src/telemetry/prompt-lengths.js';
 import { simulate } from '../../../src/simulator/run/simulate.js';
 import { onePool } from '../../simulator/run/support.js';
 
@@ -43,7 +43,7 @@ function modelOf() {
   let tokens = 0;
   let requests = 0;
   for (const request of drawn(30, 1, 7)) {
-    counts[promptBucket(request.isl)]!++;
+    counts[lengthBucket(request.isl)]!++;
     tokens += request.osl;
     requests++;
   }

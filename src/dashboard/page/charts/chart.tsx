@@ -8,6 +8,8 @@ import type { ChartShape } from './shapes.js';
 export type { ChartShape } from './shapes.js';
 
 const HEIGHT = 170;
+/** Between two marks of an axis of whole values. */
+const WHOLE_STEPS = [0, 1, 2, 3, 4, 5].flatMap((digits) => [1, 2, 5].map((step) => step * 10 ** digits));
 const FONT = '11px system-ui, sans-serif';
 
 interface ChartProps {
@@ -72,6 +74,10 @@ export function Chart(props: ChartProps) {
   );
 }
 
+function ofDay(seconds: number): string {
+  return clock(seconds * 1000);
+}
+
 function dataOf({ times, lines }: ChartShape): uPlot.AlignedData {
   return [times, ...lines.map(({ values }) => values)];
 }
@@ -92,13 +98,13 @@ function options(now: { current: ChartProps }, width: number): uPlot.Options {
       y: { range: (_plot, _low, high) => [0, Math.max(high ?? 0, 1e-9) * 1.12] },
     },
     axes: [
-      { ...axis, space: 70, size: 24, values: (_plot, ticks) => ticks.map((at) => clock(at * 1000)) },
+      { ...axis, space: 70, size: 24, values: (_plot, ticks) => ticks.map(shape.timeText ?? ofDay) },
       {
         ...axis,
         size: 54,
         space: 36,
         values: (_plot, ticks) => ticks.map((value) => shape.format(value)),
-        ...(shape.whole === true ? { incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] } : {}),
+        ...(shape.whole === true ? { incrs: WHOLE_STEPS } : {}),
       },
     ],
     series: [
@@ -169,10 +175,11 @@ function drawActions(plot: uPlot, { actions, hover }: ChartProps): void {
 
 /** The value at a time, or the newest. */
 function valueAt(
-  { times, format }: ChartShape,
+  { times, format, over }: ChartShape,
   values: readonly (number | null)[],
   time: number | null,
 ): string {
+  if (time === null && over === true) return '';
   let at = values.length - 1;
   if (time === null) while (at > 0 && values[at] === null) at--;
   else at = nearest(times, time);

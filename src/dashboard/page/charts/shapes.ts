@@ -24,6 +24,10 @@ export interface ChartShape {
   /** Two of the lines (by index) with the space between them filled. */
   band?: [high: number, low: number];
   format: (value: number) => string;
+  /** A time of the first column; default: of the day. */
+  timeText?: (seconds: number) => string;
+  /** It is over: values are told of the time under the pointer, never as those of now. */
+  over?: boolean;
   /** Only whole values. */
   whole?: boolean;
   /** In words, for those who do not see it. */

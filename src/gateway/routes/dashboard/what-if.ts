@@ -1,0 +1,30 @@
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { askSchema } from '../../../dashboard/what-if/ask.js';
+import type { GatewayServices } from '../../services.js';
+import { parseBody } from './body.js';
+import { assertMayOperate } from './guard.js';
+
+const cancelSchema = z.strictObject({ id: z.string().max(128) });
+
+/** `/dashboard/what-if`: what may be simulated, a run of it, and how far that is. */
+export function whatIfRoutes(app: FastifyInstance, { dashboard, config }: GatewayServices): void {
+  const { whatIf } = dashboard;
+  app.get('/dashboard/what-if', async (request) => {
+    assertMayOperate(request, config.gateway.auth);
+    return whatIf.offer();
+  });
+  app.get('/dashboard/what-if/run', async (request) => {
+    assertMayOperate(request, config.gateway.auth);
+    return { run: whatIf.view };
+  });
+  app.post('/dashboard/what-if/run', async (request, reply) => {
+    assertMayOperate(request, config.gateway.auth);
+    const run = await whatIf.start(parseBody(askSchema, request.body));
+    return reply.code(202).send({ run });
+  });
+  app.post('/dashboard/what-if/cancel', async (request) => {
+    assertMayOperate(request, config.gateway.auth);
+    return { run: await whatIf.cancel(parseBody(cancelSchema, request.body).id) };
+  });
+}
