@@ -9,22 +9,21 @@ const cancelSchema = z.strictObject({ id: z.string().max(128) });
 
 /** `/dashboard/what-if`: what may be simulated, a run of it, and how far that is. */
 export function whatIfRoutes(app: FastifyInstance, { dashboard, config }: GatewayServices): void {
-  const { whatIf } = dashboard;
   app.get('/dashboard/what-if', async (request) => {
     assertMayOperate(request, config.gateway.auth);
-    return whatIf.offer();
+    return dashboard.whatIf.offer();
   });
   app.get('/dashboard/what-if/run', async (request) => {
     assertMayOperate(request, config.gateway.auth);
-    return { run: whatIf.view };
+    return { run: dashboard.whatIf.view };
   });
   app.post('/dashboard/what-if/run', async (request, reply) => {
     assertMayOperate(request, config.gateway.auth);
-    const run = await whatIf.start(parseBody(askSchema, request.body));
+    const run = await dashboard.whatIf.start(parseBody(askSchema, request.body));
     return reply.code(202).send({ run });
   });
   app.post('/dashboard/what-if/cancel', async (request) => {
     assertMayOperate(request, config.gateway.auth);
-    return { run: await whatIf.cancel(parseBody(cancelSchema, request.body).id) };
+    return { run: await dashboard.whatIf.cancel(parseBody(cancelSchema, request.body).id) };
   });
 }
