@@ -2,6 +2,7 @@ import { assign, setup } from 'xstate';
 import { confirmOrder, failOrder, placeOrder, resume } from '../src/planning/orders.js';
 import { freshMemory } from '../src/planning/memory.js';
 import { NONE } from '../src/planning/replicas.js';
+import { taker } from './take.js';
 import {
   type PlannerContext,
   type PlannerEvent,
@@ -13,7 +14,7 @@ import {
 
 /**
  * The life of one pool's planner. It sequences: each guard asks the plan that came with the tick, each action takes
- * over what src/planning computed. Used through the pure `transition` only; no `after`, no `invoke`, so a snapshot
+ * over what src/planning computed. Used through the pure `takePlannerEvent` only; no `after`, no `invoke`, so a snapshot
  * is all there is. An order stands in `memory.order` until the allocator has answered it: whoever drives the
  * machine persists the snapshot first and then sends that order, again and again.
  */
@@ -119,10 +120,7 @@ const again = {
 } as const;
 const watch = { actions: 'watch' } as const;
 
-/**
- * For each transition XState makes an actor without input, only as its scope, and asks for its context; what would throw
- * there costs more than all the rest.
- */
+/** An actor that is only a scope (take.ts) comes without input. */
 function beginning(input: PlannerInput | undefined): PlannerContext {
   const { pool = '', memory = NO_MEMORY } = input ?? {};
   return { pool, memory, why: 'started', numbers: {} };
@@ -269,3 +267,6 @@ export const plannerMachine = planner.createMachine({
     },
   },
 });
+
+/** One event's pure transition. */
+export const takePlannerEvent = taker(plannerMachine);

@@ -1,5 +1,4 @@
-import { transition } from 'xstate';
-import { plannerMachine } from '../../../machines/planner.js';
+import { takePlannerEvent } from '../../../machines/planner.js';
 import type { PlannerEvent } from '../../../machines/planner-types.js';
 import type { PoolObservation } from '../../contract/observation.js';
 import type { PlannerState, TransitionRecord } from '../../contract/transition.js';
@@ -50,7 +49,7 @@ export function step(
   event: PlannerEvent,
   known: { policy: PoolPolicy; facts: CapacityFacts; outlook: Outlook | null } | null = null,
 ): Step {
-  const [machine] = transition(plannerMachine, toMachine(before), event);
+  const machine = takePlannerEvent(toMachine(before), event);
   const { why, numbers } = machine.context;
   const after = withAdvice(before, machine.context.memory, stateOf(machine), event, known?.policy ?? null);
   const { state, memory, advice } = after;
