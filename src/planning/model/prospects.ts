@@ -50,9 +50,13 @@ export class Prospects {
    * pool prefill workers with each half searched on its own.
    */
   need(rates: readonly number[], least: Replicas, holds: (prospect: Prospect) => boolean): Replicas {
-    const decode = this.#fewest(least.decode, (n) => holds(this.#alone('decode', n, rates)));
+    const decode = this.#fewest(least.decode, this.#guess('decode', rates), (n) =>
+      holds(this.#alone('decode', n, rates)),
+    );
     if (!this.policy.disaggregated) return atLeast(least, { prefill: 0, decode });
-    const prefill = this.#fewest(Math.max(1, least.prefill), (n) => holds(this.#alone('prefill', n, rates)));
+    const prefill = this.#fewest(Math.max(1, least.prefill), this.#guess('prefill', rates), (n) =>
+      holds(this.#alone('prefill', n, rates)),
+    );
     return atLeast(least, { prefill, decode });
   }
 
@@ -70,14 +74,36 @@ export class Prospects {
     return { late: late / n, lateWork: lateWork / n };
   }
 
-  /** Late shares only fall with more workers, so doubling and bisection find the fewest. */
-  #fewest(least: number, holds: (workers: number) => boolean): number {
+  /** Workers whose capacity is the mean rate. */
+  #guess(role: 'prefill' | 'decode', rates: readonly number[]): number {
+    const mean = rates.reduce((sum, rate) => sum + rate, 0) / Math.max(1, rates.length);
+    return Math.ceil(mean / Math.max(this.model[role].rps, 1e-9));
+  }
+
+  /**
+   * Late shares only fall with more workers, so growing steps from a first guess, and bisection, find the fewest; MOST
+   * where even those do not hold.
+   */
+  #fewest(least: number, guess: number, holds: (workers: number) => boolean): number {
     if (least > 0 && holds(least)) return least;
     let low = Math.max(0, least);
-    let high = Math.max(1, least + 1);
-    while (high < MOST && !holds(high)) {
-      low = high;
-      high *= 2;
+    let high = Math.min(MOST, Math.max(low + 1, guess));
+    let step = Math.max(1, high >> 6);
+    if (holds(high)) {
+      for (let probe = high - step; probe > low; probe -= step) {
+        if (!holds(probe)) {
+          low = probe;
+          break;
+        }
+        high = probe;
+        step *= 2;
+      }
+    } else {
+      do {
+        low = high;
+        high = Math.min(MOST, low + step);
+        step *= 2;
+      } while (high < MOST && !holds(high));
     }
     while (high - low > 1) {
       const mid = (low + high) >> 1;
