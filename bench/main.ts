@@ -1,4 +1,6 @@
 import { Command } from 'commander';
+import { dashboardText } from './dashboard/report.js';
+import { dashboardBench } from './dashboard/run.js';
 import { fidelity } from './fidelity.js';
 import { forecast } from './forecast.js';
 import { gatewayText } from './gateway/report.js';
@@ -96,6 +98,42 @@ interface GatewayFlags {
   streams: string;
   portkey: boolean;
   cpuProf?: string;
+}
+
+program
+  .command('dashboard')
+  .description(
+    'the dashboard: what its open pages cost the gateway, bytes of a page, first paint, history in Redis',
+  )
+  .option('--json', 'print JSON')
+  .option('--rounds <n>', 'interleaved rounds without and with pages', '5')
+  .option('--seconds <n>', 'of one load', '8')
+  .option('--rate <n>', 'requests a second', '500')
+  .option('--pages <n>', 'open pages', '20')
+  .option('--live-seconds <n>', 'how long the demo is looked at', '60')
+  .addHelpText('after', '\nExit codes: 0 every figure reached, 1 one was missed or not measured.')
+  .action(async (flags: DashboardFlags) => {
+    const report = await dashboardBench({
+      rounds: Number(flags.rounds),
+      seconds: Number(flags.seconds),
+      rate: Number(flags.rate),
+      pages: Number(flags.pages),
+      liveSeconds: Number(flags.liveSeconds),
+      note: (line) => process.stderr.write(`${line}\n`),
+    });
+    process.stdout.write(
+      `${flags.json === true ? JSON.stringify(report, null, 2) : dashboardText(report)}\n`,
+    );
+    process.exitCode = report.reach.every(({ reached }) => reached === true) ? 0 : 1;
+  });
+
+interface DashboardFlags {
+  json?: boolean;
+  rounds: string;
+  seconds: string;
+  rate: string;
+  pages: string;
+  liveSeconds: string;
 }
 
 program

@@ -12,7 +12,7 @@ import {
   reachOf,
   type ThroughputRow,
 } from './report.js';
-import { type Setup, type Side, setUp } from './sides.js';
+import { engineSpeed, type Setup, type Side, setUp } from './sides.js';
 import type { Percentiles, Seen } from './types.js';
 
 export interface GatewayBenchOptions {
@@ -91,17 +91,17 @@ async function measure(
       latency.push(latencyRow(rate, side.name, seen.get(side.name) ?? [], seen.get('direct') ?? []));
     seed += rounds;
   }
-  await speed(setup, FAST);
+  await engineSpeed(setup, FAST);
   const requests = await throughput('requests', LANES, SHORT_TOKENS);
   const tokens = await throughput('tokens', STREAMS_AT_ONCE, LONG_TOKENS);
-  await speed(setup, HELD);
+  await engineSpeed(setup, HELD);
   const memory: MemoryRow[] = [];
   for (const side of streams === 0 ? [] : sides) {
     if (side.pid === null) continue;
     note(`${streams} open streams, ${side.name}`);
     memory.push(await held(generator, side, streams));
   }
-  await speed(setup, 1);
+  await engineSpeed(setup, 1);
   const report = {
     cpus: cpus().length,
     load: loadavg()[0] ?? Number.NaN,
@@ -171,17 +171,6 @@ async function held(generator: Generator, side: Side, streams: number): Promise<
     residentBytes: most,
     perStreamBytes: perStream,
   };
-}
-
-/** Makes the engine so many times as slow as its profile. */
-async function speed({ engineUrl }: Setup, slow: number): Promise<void> {
-  const faults = { errorRate: 0, hangRate: 0, cutRate: 0, unhealthy: false, slow };
-  const answer = await fetch(`${engineUrl}/sim/faults`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(faults),
-  });
-  if (!answer.ok) throw new SluiceError('engine_failed', `sim engine: ${await answer.text()}`);
 }
 
 function inTurn(sides: readonly Side[], round: number): Side[] {

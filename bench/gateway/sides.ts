@@ -31,11 +31,15 @@ export interface Setup {
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const SEQUENCES = 4096;
 
-/** Starts the engine, Redis, Sluice's gateway and worker, and Portkey where its program is given. */
+/**
+ * Starts the engine, Redis, Sluice's gateway and a worker of each pool, and Portkey where its program is given. Requests that
+ * name no level go to the first pool.
+ */
 export async function setUp(
   portkey: string | null,
   profiles: string | null,
   note: (line: string) => void,
+  pools: readonly [string, ...string[]] = ['high'],
 ): Promise<Setup> {
   const dataDir = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
   const children: ChildProcess[] = [];
@@ -68,7 +72,7 @@ export async function setUp(
     await answering(`${engineUrl}/health`, 'sim engine');
 
     const config = join(dataDir, 'bench.yaml');
-    writeFileSync(config, configText(engineUrl, gatewayPort));
+    writeFileSync(config, configText(pools, engineUrl, gatewayPort));
     const watched = profiles === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profiles}`];
     const gateway = run(
       [...watched, join(ROOT, 'dist', 'workers', 'gateway.js'), '-c', config, '--data', dataDir],
@@ -77,11 +81,15 @@ export async function setUp(
         SLUICE_LOG: 'error',
       },
     );
-    const worker = fork(fileURLToPath(new URL('./worker.js', import.meta.url)), [config, 'high', redis.url], {
-      execArgv: watched,
-    });
-    children.push(worker);
-    await once(worker);
+    const workers: Record<string, number> = {};
+    for (const pool of pools) {
+      const worker = fork(fileURLToPath(new URL('./worker.js', import.meta.url)), [config, pool, redis.url], {
+        execArgv: watched,
+      });
+      children.push(worker);
+      await once(worker);
+      workers[pool === pools[0] ? 'worker' : `worker of ${pool}`] = pidOf(worker);
+    }
     const url = `http://127.0.0.1:${gatewayPort}`;
     await answering(`${url}/health/ready`, 'gateway');
     const sides: Side[] = [
@@ -91,7 +99,7 @@ export async function setUp(
         url,
         headers: {},
         pid: pidOf(gateway),
-        others: { worker: pidOf(worker), redis: redis.pid },
+        others: { ...workers, redis: redis.pid },
       },
     ];
     if (portkey !== null) {
@@ -117,6 +125,17 @@ export async function setUp(
   }
 }
 
+/** Makes the engine so many times as slow as its profile. */
+export async function engineSpeed({ engineUrl }: Setup, slow: number): Promise<void> {
+  const faults = { errorRate: 0, hangRate: 0, cutRate: 0, unhealthy: false, slow };
+  const answer = await fetch(`${engineUrl}/sim/faults`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(faults),
+  });
+  if (!answer.ok) throw new SluiceError('engine_failed', `sim engine: ${await answer.text()}`);
+}
+
 /** A process that writes a profile ends by itself; no other has anything to lose. */
 function ended(child: ChildProcess, how: NodeJS.Signals): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
@@ -127,13 +146,17 @@ function ended(child: ChildProcess, how: NodeJS.Signals): Promise<void> {
   });
 }
 
-function configText(engineUrl: string, gatewayPort: number): string {
+function configText(pools: readonly string[], engineUrl: string, gatewayPort: number): string {
   return `namespace: bench
-default_level: high
-inventory: { hosts: [{ name: localhost, islands: [[0]] }] }
+default_level: ${pools[0]}
+inventory: { hosts: [{ name: localhost, islands: [[${pools.map((_, at) => at).join(', ')}]] }] }
 gateway: { port: ${gatewayPort} }
 pools:
-  high:
+${pools.map((pool) => poolText(pool, engineUrl)).join('')}`;
+}
+
+function poolText(pool: string, engineUrl: string): string {
+  return `  ${pool}:
     tensor_parallelism: 1
     gpu_budget: 1
     max_workers: 1

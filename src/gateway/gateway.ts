@@ -49,6 +49,8 @@ export class Gateway {
   readonly #blocking: Redis;
   readonly #revocations: Revocations;
   readonly #dashboard: Dashboard;
+  /** Its connection: a look at the whole system is some hundred commands. */
+  readonly #looking: Redis;
   readonly #connections: Connections;
   readonly #redis: Redis;
   readonly #keys: Keys;
@@ -74,7 +76,8 @@ export class Gateway {
     const webhooks = this.#webhooks;
     const files = new Files(redis, keys, now);
     const batchStore = new BatchStore(redis, keys);
-    this.#dashboard = new Dashboard(redis, keys, config, now);
+    this.#looking = connect(redisUrl, 'reader');
+    this.#dashboard = new Dashboard(this.#looking, keys, config, now);
     const dashboard = this.#dashboard;
     const monitor = new Monitor(redis, keys, config, now);
     this.#monitor = monitor;
@@ -137,6 +140,7 @@ export class Gateway {
     await this.#monitor.close();
     await this.#withdraw?.();
     await this.#redis.hdel(this.#keys.roles(), this.#roleId);
+    this.#looking.disconnect();
     this.#redis.disconnect();
   }
 

@@ -4,11 +4,11 @@ import type { QueueConfig } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
 
 /**
- * `plain`: commands and scripts of our own. `producer`: adds jobs. `worker`: a BullMQ worker's (blocks).
- * `subscriber`: pub/sub. All of them wait out an outage and resend what was not answered: every command that
+ * `plain`: commands and scripts of our own. `reader`: asks much at once; what is asked in one turn of the event loop goes in
+ * one write. `producer`: adds jobs. `worker`: a BullMQ worker's (blocks). `subscriber`: pub/sub. All of them wait out an outage and resend what was not answered: every command that
  * we send is idempotent by request id, generation, lease or fence.
  */
-export type ConnectionKind = 'plain' | 'producer' | 'worker' | 'subscriber';
+export type ConnectionKind = 'plain' | 'reader' | 'producer' | 'worker' | 'subscriber';
 
 /**
  * Opens a connection that reconnects for ever, at most a second apart. Never throws for an absent server: use
@@ -18,6 +18,7 @@ export function connect(url: string, kind: ConnectionKind): Redis {
   const redis = new Redis(url, {
     maxRetriesPerRequest: null,
     enableOfflineQueue: true,
+    enableAutoPipelining: kind === 'reader',
     autoResubscribe: true,
     connectionName: `sluice-${kind}`,
     retryStrategy: (attempt) => Math.min(50 * 2 ** Math.min(attempt, 5), 1000),
