@@ -13,7 +13,7 @@ export function buildConfig(
   problems: Problems,
 ): Config {
   const base = defaultConfig();
-  const { planner, worker, queues, limits, gateway, pricing } = fields;
+  const { planner, worker, queues, limits, gateway, dashboard, pricing } = fields;
   // Relative to the folder of the configuration file, as profiles are.
   const beside = (path: string | null | undefined) => (path == null ? null : resolve(dirname(file), path));
   const levels = [...new Set(pools.map(({ level }) => level))];
@@ -33,6 +33,7 @@ export function buildConfig(
       windowSeconds: planner?.window_seconds ?? base.planner.windowSeconds,
       transitionsKept: planner?.transitions_kept ?? base.planner.transitionsKept,
       decisionsKept: planner?.decisions_kept ?? base.planner.decisionsKept,
+      historyKeptHours: planner?.history_kept_hours ?? base.planner.historyKeptHours,
     },
     worker: {
       heartbeatSeconds: worker?.heartbeat_seconds ?? base.worker.heartbeatSeconds,
@@ -68,6 +69,12 @@ export function buildConfig(
       },
       logPrompts: gateway?.log_prompts ?? base.gateway.logPrompts,
       traces: beside(gateway?.traces),
+    },
+    dashboard: {
+      samplesKept: dashboard?.samples_kept ?? base.dashboard.samplesKept,
+      samplesKeptSeconds: dashboard?.samples_kept_seconds ?? base.dashboard.samplesKeptSeconds,
+      auditKept: dashboard?.audit_kept ?? base.dashboard.auditKept,
+      auditKeptDays: dashboard?.audit_kept_days ?? base.dashboard.auditKeptDays,
     },
     pricing: { usdPerGpuHour: pricing?.usd_per_gpu_hour ?? base.pricing.usdPerGpuHour },
   };

@@ -102,6 +102,11 @@ export const fileSchema = section({
       'records',
       'Decision records kept of each pool, about 8 KB each: one for each run of the slow loop and each action.',
     ),
+    history_kept_hours: number(
+      { min: 0.01, max: 87_600 },
+      'hours',
+      'Transitions and decision records older than this are removed, however few there are; the newest one stays.',
+    ),
   }),
   worker: section({
     heartbeat_seconds: number(
@@ -224,6 +229,20 @@ export const fileSchema = section({
       TRACES,
       '',
       "Folder on the gateway's machine whose trace files the dashboard's what-if may simulate; null: none.",
+    ),
+  }),
+  dashboard: section({
+    samples_kept: integer(
+      { min: 10, max: 1_000_000 },
+      'samples',
+      'Samples of the time lines kept in Redis, one each two seconds; the page draws the newest 1,800.',
+    ),
+    samples_kept_seconds: number({ min: 10, max: 365 * DAY }, 'seconds', 'Older samples are removed.'),
+    audit_kept: integer({ min: 1, max: 1_000_000 }, 'entries', 'Entries of the audit log kept in Redis.'),
+    audit_kept_days: number(
+      { min: 0.01, max: 36_500 },
+      'days',
+      'Older entries of the audit log are removed.',
     ),
   }),
   pricing: section({

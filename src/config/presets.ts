@@ -134,6 +134,7 @@ export function defaultConfig(): Config {
       windowSeconds: 60,
       transitionsKept: 10_000,
       decisionsKept: 2000,
+      historyKeptHours: 168,
     },
     worker: {
       heartbeatSeconds: 1,
@@ -164,6 +165,7 @@ export function defaultConfig(): Config {
       logPrompts: false,
       traces: null,
     },
+    dashboard: { samplesKept: 1_800, samplesKeptSeconds: 3_600, auditKept: 1_000, auditKeptDays: 90 },
     pricing: { usdPerGpuHour: 2.5 },
   };
 }

@@ -33,7 +33,7 @@ export function renderConfig(config: Config): string {
 
 /** The file that stands for a Config, fully spelled out. */
 export function configFields(config: Config): FileFields & { pools: Record<string, PoolFields> } {
-  const { planner, worker, queues, limits, gateway } = config;
+  const { planner, worker, queues, limits, gateway, dashboard } = config;
   return {
     namespace: config.namespace,
     default_level: config.defaultLevel,
@@ -46,6 +46,7 @@ export function configFields(config: Config): FileFields & { pools: Record<strin
       window_seconds: planner.windowSeconds,
       transitions_kept: planner.transitionsKept,
       decisions_kept: planner.decisionsKept,
+      history_kept_hours: planner.historyKeptHours,
     },
     worker: {
       heartbeat_seconds: worker.heartbeatSeconds,
@@ -75,6 +76,12 @@ export function configFields(config: Config): FileFields & { pools: Record<strin
       webhooks: { http: gateway.webhooks.http, private_addresses: gateway.webhooks.privateAddresses },
       log_prompts: gateway.logPrompts,
       traces: gateway.traces,
+    },
+    dashboard: {
+      samples_kept: dashboard.samplesKept,
+      samples_kept_seconds: dashboard.samplesKeptSeconds,
+      audit_kept: dashboard.auditKept,
+      audit_kept_days: dashboard.auditKeptDays,
     },
     pricing: { usd_per_gpu_hour: config.pricing.usdPerGpuHour },
   };

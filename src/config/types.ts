@@ -14,6 +14,7 @@ export interface Config {
   queues: QueueConfig;
   limits: LimitsConfig;
   gateway: GatewayConfig;
+  dashboard: DashboardConfig;
   pricing: { usdPerGpuHour: number };
 }
 
@@ -148,6 +149,18 @@ export interface PlannerConfig {
   transitionsKept: number;
   /** Decision records kept of each pool. */
   decisionsKept: number;
+  /** Of both, older ones are removed. */
+  historyKeptHours: number;
+}
+
+/** What the dashboard keeps in Redis. */
+export interface DashboardConfig {
+  /** Samples of the time lines, at most so many and so old. */
+  samplesKept: number;
+  samplesKeptSeconds: number;
+  /** Entries of the audit log, at most so many and so old. */
+  auditKept: number;
+  auditKeptDays: number;
 }
 
 export interface WorkerConfig {

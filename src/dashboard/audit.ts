@@ -1,19 +1,28 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
+import type { DashboardConfig } from '../config/types.js';
 import { parseStored } from '../gpu/stored.js';
 import type { Keys } from '../queues/keys.js';
+import { luaScript } from '../queues/script.js';
 import type { AuditEntry } from './view.js';
 
-/** Entries kept in Redis, and those that the page shows. */
-const KEPT = 1_000;
+const auditScript = luaScript(new URL('./lua/audit.lua', import.meta.url));
+
+/** Entries that the page shows. */
 const SHOWN = 30;
+const DAY_MS = 86_400_000;
 
 const entrySchema = z.object({ atMs: z.number(), who: z.string(), what: z.string(), outcome: z.string() });
 
-/** Writes down what an operator did. Rejects when Redis does. */
-export async function writeAudit(redis: Redis, keys: Keys, entry: AuditEntry): Promise<void> {
-  const key = keys.dashboard('audit');
-  await redis.multi().rpush(key, JSON.stringify(entry)).ltrim(key, -KEPT, -1).exec();
+/** Writes down what an operator did, and removes what is too old or too much. Rejects when Redis does. */
+export async function writeAudit(
+  redis: Redis,
+  keys: Keys,
+  { auditKept, auditKeptDays }: DashboardConfig,
+  entry: AuditEntry,
+): Promise<void> {
+  const oldestMs = Math.round(entry.atMs - auditKeptDays * DAY_MS);
+  await auditScript(redis, [keys.dashboard('audit')], [JSON.stringify(entry), auditKept, oldestMs]);
 }
 
 /** The newest entries, newest last. Rejects when Redis does. */

@@ -76,7 +76,8 @@ export class Dashboard {
     this.feed.publish(this.#view);
     if (problem !== null || !due) return;
     this.#sampledMs = this.now();
-    await answered(keepSample(this.redis, this.keys, sampleOf(this.#view))).catch(() => {});
+    const kept = keepSample(this.redis, this.keys, sampleOf(this.#view), this.config.dashboard);
+    await answered(kept).catch(() => {});
   }
 
   /** Redis was never heard since this gateway is up: there is not one figure to show. */

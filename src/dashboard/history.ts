@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import type { DashboardConfig } from '../config/types.js';
 import { parseJson } from '../contract/reply.js';
 import { transitionSchema } from '../contract/transition.js';
 import { parseStored } from '../gpu/stored.js';
@@ -6,17 +7,25 @@ import type { Keys } from '../queues/keys.js';
 import { plannerEntry } from './machine-log.js';
 import type { LogEntry, Sample } from './view.js';
 
-/** A sample so often: with `KEPT`, an hour of them. */
+/** A sample so often. */
 export const SAMPLE_MS = 2_000;
-const KEPT = 1_800;
 /** Transitions of each pool that a page is given; there may be many more in Redis. */
 const TRANSITIONS = 1_000;
 
-/** Adds a sample, unless another gateway has just added one. Rejects when Redis does. */
-export async function keepSample(redis: Redis, keys: Keys, sample: Sample): Promise<void> {
+/** Adds a sample, unless another gateway has just added one, and removes what is too old. Rejects when Redis does. */
+export async function keepSample(
+  redis: Redis,
+  keys: Keys,
+  sample: Sample,
+  { samplesKept, samplesKeptSeconds }: DashboardConfig,
+): Promise<void> {
   const mine = await redis.set(keys.dashboard('turn'), '1', 'PX', SAMPLE_MS - 200, 'NX');
   if (mine === null) return;
-  await redis.xadd(keys.dashboard('history'), 'MAXLEN', '~', KEPT, '*', 'sample', JSON.stringify(sample));
+  const key = keys.dashboard('history');
+  const id = await redis.xadd(key, 'MAXLEN', '~', samplesKept, '*', 'sample', JSON.stringify(sample));
+  // The id begins with the time of Redis, Unix ms.
+  const oldest = Number.parseInt(id ?? '', 10) - samplesKeptSeconds * 1000;
+  if (oldest > 0) await redis.xtrim(key, 'MINID', Math.round(oldest));
 }
 
 /** The samples that are kept, oldest first, each as JSON text. Rejects when Redis does. */

@@ -35,11 +35,11 @@ export async function operate(
   const entry = { atMs: now(), who, what: sentence(operation) };
   try {
     const outcome = await done(redis, keys, config, operation);
-    await writeAudit(redis, keys, { ...entry, outcome });
+    await writeAudit(redis, keys, config.dashboard, { ...entry, outcome });
     return outcome;
   } catch (error) {
     const known = SluiceError.from(error);
-    await writeAudit(redis, keys, { ...entry, outcome: `${known.code}: ${known.message}` });
+    await writeAudit(redis, keys, config.dashboard, { ...entry, outcome: `${known.code}: ${known.message}` });
     throw known;
   }
 }

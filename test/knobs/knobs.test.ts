@@ -5,6 +5,7 @@ import { poolSchema } from '../../src/config/pool-schema.js';
 import { ENGINES } from './engines.js';
 import { GATEWAY } from './gateway.js';
 import { GPUS } from './gpus.js';
+import { HISTORY } from './history.js';
 import { OPENAI_ENGINES } from './openai.js';
 import { OVERLOAD } from './overload.js';
 import { PLANNER } from './planner.js';
@@ -20,7 +21,7 @@ describe('a flip of one field of the file', () => {
 });
 
 describe('every field of the file', () => {
-  const turned = new Set([...PURE, ...QUEUES, ...WORKERS, ...GATEWAY].map(({ field }) => field));
+  const turned = new Set([...PURE, ...QUEUES, ...WORKERS, ...GATEWAY, ...HISTORY].map(({ field }) => field));
   const known = [
     ...listFields(fileSchema).map(({ key }) => key),
     ...listFields(poolSchema).map(({ key }) => `pools.p.${key}`),

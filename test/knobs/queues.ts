@@ -2,15 +2,11 @@ import { Queue } from 'bullmq';
 import { pino } from 'pino';
 import { expect } from 'vitest';
 import type { Config } from '../../src/config/types.js';
-import type { TransitionRecord } from '../../src/contract/transition.js';
 import { scaleWorker } from '../../src/gpu/orders.js';
-import { freshMemory } from '../../src/planning/memory.js';
 import { connect } from '../../src/queues/connection.js';
 import { Keys } from '../../src/queues/keys.js';
 import { Ingress } from '../../src/scheduler/ingress.js';
 import { Outbox } from '../../src/scheduler/planner-loop/outbox.js';
-import { beginning } from '../../src/scheduler/planner-loop/snapshot.js';
-import { PlannerStore } from '../../src/scheduler/planner-loop/store.js';
 import { PoolRouter } from '../../src/scheduler/pool-router.js';
 import { HandEngine, startPoolWorker, until } from '../support/pool.js';
 import { type Knob, knob, poolKnob, poolOf, type Room } from './knob.js';
@@ -55,26 +51,6 @@ export const QUEUES: Knob[] = [
       return (await ours.lookup('r1')).state;
     },
     show: (before, after) => expect([before, after]).toEqual(['open', 'missing']),
-  }),
-  knob('planner.decisions_kept', {
-    says: 'the stream of decision records is cut to about so many',
-    to: 10,
-    see: (config, room) => recordsKept(config, room, 'decisions'),
-    show: (before, after) => {
-      expect(before).toBe(600);
-      expect(after).toBeLessThan(300);
-    },
-  }),
-  knob('planner.transitions_kept', {
-    says: 'a stream of 600 transitions keeps about the newest ten, where it may not keep 10,000',
-    to: 10,
-    see: (config, room) => recordsKept(config, room, 'transitions'),
-    show: (before, after) => {
-      expect(before).toBe(600);
-      // Redis trims whole nodes of its stream.
-      expect(after).toBeGreaterThanOrEqual(10);
-      expect(after).toBeLessThan(200);
-    },
   }),
   knob('queues.deadline_resolution_ms', {
     says: 'requests due 15 ms apart run in order of arrival at 20 ms, in order of deadline at 1 ms',
@@ -205,34 +181,6 @@ async function queueOf(config: Config, room: Room, tokens: number): Promise<stri
   await redis.hset(keys.heartbeats('p'), beat.workerId, JSON.stringify(beat));
   await router.dispatch(routed(config, 'r1', { prompt: 'word '.repeat(tokens) }), Date.now());
   return (await router.queues.prefill.getJob('r1')) === undefined ? 'decode' : 'prefill';
-}
-
-async function recordsKept(config: Config, room: Room, stream: 'transitions' | 'decisions'): Promise<number> {
-  const { redis, keys } = await emptyRedis(config, room);
-  const store = new PlannerStore(redis, keys, 'p', 'a planner', 60_000, {
-    transitions: config.planner.transitionsKept,
-    decisions: config.planner.decisionsKept,
-  });
-  const memory = freshMemory({ prefill: 0, decode: 1 }, 1, 0);
-  const snapshot = beginning('p', memory, 0, 0);
-  const record = (sequence: number): TransitionRecord => ({
-    pool: 'p',
-    sequence,
-    atMs: 0,
-    from: 'steady',
-    to: 'steady',
-    event: 'TICK',
-    reason: 'as long as a reason is: 12.5 requests/s forecast within 18 s need 3',
-    numbers: {},
-    order: null,
-    observation: null,
-    basis: { memory, facts: null, event: {} },
-  });
-  for (let at = 0; at < 600; at += 20) {
-    const records = Array.from({ length: 20 }, (_, k) => record(at + k));
-    await store.commit(snapshot, records, 0, records);
-  }
-  return redis.xlen(keys[stream]('p'));
 }
 
 async function startWorker(config: Config, { redisUrl }: Room, engine: HandEngine): Promise<void> {

@@ -46,6 +46,7 @@ export const testConfig: Config = {
     windowSeconds: 30,
     transitionsKept: 100,
     decisionsKept: 100,
+    historyKeptHours: 1,
   },
   worker: { heartbeatSeconds: 1, leaseSeconds: 3, drainSeconds: 5, maxRestarts: 3, restartBackoffSeconds: 1 },
   queues: {
@@ -58,5 +59,6 @@ export const testConfig: Config = {
   },
   limits: { maxPromptTokens: 1000, maxOutputTokens: 1000 },
   gateway: defaultConfig().gateway,
+  dashboard: defaultConfig().dashboard,
   pricing: { usdPerGpuHour: 2 },
 };

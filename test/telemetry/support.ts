@@ -47,6 +47,7 @@ export const config: Config = {
     windowSeconds: 60,
     transitionsKept: 1000,
     decisionsKept: 100,
+    historyKeptHours: 1,
   },
   worker: {
     heartbeatSeconds: 1,
@@ -65,6 +66,7 @@ export const config: Config = {
   },
   limits: { maxPromptTokens: 100_000, maxOutputTokens: 10_000 },
   gateway: defaultConfig().gateway,
+  dashboard: defaultConfig().dashboard,
   pricing: { usdPerGpuHour: 2 },
 };
 

@@ -62,6 +62,7 @@ export function startPlanner(
   const store = new PlannerStore(redis, keys, pool.name, id, Math.round(lockMs), {
     transitions: config.planner.transitionsKept,
     decisions: config.planner.decisionsKept,
+    hours: config.planner.historyKeptHours,
   });
   const startedAtMs = Date.now();
   const loop = new PlannerLoop({

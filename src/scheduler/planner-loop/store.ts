@@ -17,6 +17,7 @@ const releaseScript = luaScript(new URL('./lua/release.lua', import.meta.url));
 
 /** Unusable snapshots kept for a look. */
 const SET_ASIDE_KEPT = 10;
+const HOUR_MS = 3_600_000;
 
 /** What Redis holds of one pool's planner: its right to act, snapshot, transitions and operator commands. */
 export class PlannerStore {
@@ -29,7 +30,8 @@ export class PlannerStore {
     /** Id of this planner, unlike any other's. */
     private readonly owner: string,
     private readonly lockMs: number,
-    private readonly kept: { transitions: number; decisions: number },
+    /** Records of each kind, about, and how long both are kept. */
+    private readonly kept: { transitions: number; decisions: number; hours: number },
   ) {
     this.#keys = [
       names.plannerLock(pool),
@@ -111,6 +113,7 @@ export class PlannerStore {
       commandsTaken,
       this.kept.transitions,
       this.kept.decisions,
+      Math.round(this.kept.hours * HOUR_MS),
       records.length,
       ...[...records, ...decisions].map((record) => JSON.stringify(record)),
     ]);

@@ -51,6 +51,7 @@ function planner(seen: () => Parameters<typeof observation>[0], id = 'a', kept =
   const store = new PlannerStore(connection, keys, 'p', id, 3000, {
     transitions: kept,
     decisions: kept,
+    hours: 1,
   });
   const outbox = new Outbox(connection, keys, 2);
   const loop = new PlannerLoop({
