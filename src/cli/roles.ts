@@ -24,6 +24,10 @@ export function roleCommands(): Command[] {
       ),
     role('planner', 'plan for one pool')
       .argument('<pool>', 'pool name')
+      .option(
+        '--inspect <url>',
+        "show it to a relay of Stately's inspector on this machine (ws://127.0.0.1:8080)",
+      )
       .action((_pool, _flags, command: Command) =>
         roleMain('planner', argvOf(command), async (context) =>
           startPlanner(context.args[0], context, (line) => process.stderr.write(`${line}\n`)),

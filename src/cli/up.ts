@@ -1,11 +1,13 @@
 import { Command } from 'commander';
 import { readEnvironment } from '../config/environment.js';
+import { inspectTarget } from '../config/inspector.js';
 import { defaultConfig, loadConfig } from '../config/load.js';
 import { SluiceError } from '../contract/errors.js';
 import { plainText } from '../contract/plain-text.js';
 import { parseJson } from '../contract/reply.js';
 import { portOf } from '../scheduler/role.js';
 import { dataDirOf } from './system.js';
+import { serveInspector } from './up/inspector.js';
 import { Supervisor } from './up/supervisor.js';
 
 interface UpFlags {
@@ -13,6 +15,7 @@ interface UpFlags {
   data?: string;
   port?: string;
   quiet?: boolean;
+  inspect?: string | true;
 }
 
 /** `sluice up`: everything on one machine, until Ctrl-C. */
@@ -24,6 +27,10 @@ export function upCommand(): Command {
     .option('-c, --config <file>', 'configuration file; without one the three preset tiers on 8 GPUs')
     .option('--data <dir>', 'folder of Redis data, logs and run file (default .sluice, or SLUICE_DATA)')
     .option('--port <port>', 'port of the HTTP gateway, in place of the configured one; 0: a free one')
+    .option(
+      '--inspect [port or url]',
+      "show the planners to Stately's inspector: a relay on this port of loopback (default: one that is free), or one that runs (ws://127.0.0.1:8080)",
+    )
     .option('-q, --quiet', 'print only what happens to the system, not what the roles say')
     .addHelpText(
       'after',
@@ -40,6 +47,17 @@ Ctrl-C drains and ends everything; a second Ctrl-C does not wait for running req
 }
 
 async function up(flags: UpFlags): Promise<number> {
+  const target = flags.inspect === undefined ? undefined : inspectTarget(flags.inspect);
+  const relay = target !== undefined && 'serve' in target ? await serveInspector(target.serve) : undefined;
+  try {
+    return await run(flags, target !== undefined && 'url' in target ? target.url : relay?.url);
+  } finally {
+    await relay?.close();
+  }
+}
+
+/** @param inspectUrl a relay of Stately's inspector to show the planners to; undefined: none. */
+async function run(flags: UpFlags, inspectUrl: string | undefined): Promise<number> {
   const config = flags.config === undefined ? defaultConfig() : loadConfig(flags.config);
   const dataDir = dataDirOf(flags.data);
   const gatewayPort = flags.port === undefined ? null : portOf(flags.port);
@@ -57,6 +75,7 @@ async function up(flags: UpFlags): Promise<number> {
     configFile: flags.config ?? null,
     dataDir,
     gatewayPort,
+    inspectUrl,
     say,
     onLine,
   });
@@ -66,6 +85,7 @@ async function up(flags: UpFlags): Promise<number> {
     say(`sluice is up: pools ${pools.join(', ')}; Redis at ${supervisor.redisUrl}; data in ${dataDir}`);
     const url = await supervisor.gatewayUrl();
     if (url !== undefined) say(`dashboard at ${url}/; OpenAI API at ${url}/v1`);
+    if (inspectUrl !== undefined) say(`planners are shown to Stately's inspector at ${inspectUrl}`);
     say('try: sluice submit --slo high "Why is the sky blue?"    sluice status --watch    Ctrl-C to stop');
     await interrupted;
   }

@@ -1,18 +1,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { isIP } from 'node:net';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
+import { isLoopback } from '../config/loopback.js';
 import type { GatewayConfig } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
 
 const USUAL_PORT = 8080;
-
-/** Whether only processes of this machine reach the address. */
-export function isLoopback(host: string): boolean {
-  const bare = host.replace(/^\[|\]$/g, '').toLowerCase();
-  if (bare === 'localhost' || bare === '::1') return true;
-  return isIP(bare) === 4 && bare.startsWith('127.');
-}
 
 /** Errors: `invalid_config` when a gateway without keys would be open to other machines. */
 export function assertGuarded({ host, auth }: GatewayConfig): void {

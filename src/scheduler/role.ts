@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { type MetricsAddress, metricsAddress, readEnvironment } from '../config/environment.js';
+import { inspectorUrl } from '../config/inspector.js';
 import { defaultConfig, loadConfig } from '../config/load.js';
 import type { Config, GatewayConfig } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
@@ -28,6 +29,8 @@ export interface RoleContext {
   stopWorkers: boolean;
   /** Where this process shows its metrics; null: nowhere. */
   metrics: MetricsAddress | null;
+  /** The planner's: a relay of Stately's inspector to show it to; null: none. */
+  inspect: string | null;
   /** This process's own metrics, where a role adds its own; absent: none are shown, or they have their own place. */
   registry?: Registry | undefined;
   log: Logger;
@@ -118,6 +121,7 @@ function contextOf(argv: readonly string[]): RoleContext {
       host: { type: 'string' },
       auth: { type: 'string' },
       metrics: { type: 'string' },
+      inspect: { type: 'string' },
     },
   });
   const environment = readEnvironment();
@@ -139,6 +143,7 @@ function contextOf(argv: readonly string[]): RoleContext {
     ownerPid: values.owner === undefined ? null : Number(values.owner),
     args: positionals,
     stopWorkers: values['stop-workers'] === true,
+    inspect: values.inspect === undefined ? null : inspectorUrl(values.inspect),
     metrics: values.metrics === undefined ? environment.metrics : metricsAddress(values.metrics),
     log: createLogger({ content: config.gateway.logPrompts }),
   };

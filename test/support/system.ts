@@ -44,6 +44,8 @@ export class TestSystem {
     readonly configFile: string,
     readonly config: Config,
     readonly keys: Keys,
+    /** Of `sluice up`. */
+    private readonly flags: readonly string[],
   ) {}
 
   /** Starts a system on the configuration of test/faults/NAME, its text changed by `change`. */
@@ -51,13 +53,14 @@ export class TestSystem {
     name = 'system.yaml',
     change: (yaml: string) => string = (yaml) => yaml,
     redisServer?: string,
+    flags: readonly string[] = [],
   ): Promise<TestSystem> {
     const dataDir = await mkdtemp(join(tmpdir(), 'sluice-system-'));
     const configFile = join(dataDir, 'test.yaml');
     const yaml = await readFile(new URL(`../faults/${name}`, import.meta.url), 'utf8');
     await writeFile(configFile, change(yaml));
     const config = loadConfig(configFile);
-    const system = new TestSystem(dataDir, configFile, config, new Keys(config.namespace));
+    const system = new TestSystem(dataDir, configFile, config, new Keys(config.namespace), flags);
     await system.up(redisServer);
     return system;
   }
@@ -90,7 +93,8 @@ export class TestSystem {
     const path = [this.dataDir, process.env.PATH].join(delimiter);
     if (redisServer !== undefined)
       await writeFile(join(this.dataDir, 'redis-server'), redisServer, { mode: 0o755 });
-    const child = spawn(process.execPath, [SLUICE, 'up', '-c', this.configFile, '--data', this.dataDir], {
+    const args = ['up', '-c', this.configFile, '--data', this.dataDir, ...this.flags];
+    const child = spawn(process.execPath, [SLUICE, ...args], {
       cwd: ROOT,
       env: environment({ [MARK]: this.dataDir, PATH: path }),
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -23,6 +23,8 @@ export interface SupervisorOptions {
   dataDir: string;
   /** Port of the HTTP gateway; null: as configured. */
   gatewayPort?: number | null;
+  /** A relay of Stately's inspector to which the planners are shown; absent: none. */
+  inspectUrl?: string | undefined;
   /** One line for people: what happens to the system. */
   say: (line: string) => void;
   /** A line that a role printed. */
@@ -191,12 +193,13 @@ function isGateway(role: RoleProcess): boolean {
 
 function rolesOf(options: SupervisorOptions): RoleSpec[] {
   const config = options.configFile === null ? [] : ['--config', options.configFile];
+  const inspect = options.inspectUrl === undefined ? [] : ['--inspect', options.inspectUrl];
   return [
     { name: 'allocator', program: 'gpu-allocator', args: [...config, '--stop-workers'] },
     ...Object.keys(options.config.pools).map((pool) => ({
       name: `planner ${pool}`,
       program: 'planner',
-      args: [pool, ...config],
+      args: [pool, ...config, ...inspect],
     })),
     { name: 'ingress', program: 'ingress', args: config },
     {

@@ -6,6 +6,7 @@ import type { OperatorCommand, PlannerState, TransitionRecord } from '../../cont
 import type { Outlook } from '../../planning/outlook.js';
 import type { PlanNumbers } from '../../planning/plan.js';
 import type { PoolPolicy } from '../../planning/policy.js';
+import type { Inspection, SeenEvent } from './inspection.js';
 import type { PlannerMind } from './mind.js';
 import type { Outbox } from './outbox.js';
 import type { PlannerSnapshot } from './snapshot.js';
@@ -30,6 +31,8 @@ export interface LoopParts {
   beat(state: PlannerState, nowMs: number, numbers: PlanNumbers): Promise<void>;
   clock(): number;
   log: Logger;
+  /** Who watches; undefined: nobody. */
+  inspection?: Pick<Inspection, 'see'> | undefined;
 }
 
 /**
@@ -172,21 +175,26 @@ export class PlannerLoop {
   }
 
   #feed(event: PlannerEvent): void {
-    this.#take((before) => step(before, event));
+    this.#take(event, (before) => step(before, event));
   }
 
-  #take(next: (before: PlannerSnapshot) => Step): void {
+  #take(event: SeenEvent, next: (before: PlannerSnapshot) => Step): void {
     if (this.#snapshot === null) return;
-    const { snapshot, record, decision, numbers } = next(this.#snapshot);
+    const taken = next(this.#snapshot);
+    const { snapshot, record, decision, numbers } = taken;
     this.#snapshot = snapshot;
     if (numbers !== undefined) this.#numbers = numbers;
+    if (this.parts.inspection !== undefined) this.parts.inspection.see(event, taken);
     if (decision !== null) this.#decisions.push(decision);
     if (record === null) return;
     this.#unpublished.push(record);
-    const { pool, sequence, from, to, event, order, observation } = record;
+    const { pool, sequence, from, to, order, observation } = record;
     // The decision's id is that of its record: `sluice explain` and the page find it by that.
     const ids = { decision: `${pool}:${sequence}`, observation: observation?.id };
-    this.parts.log.info({ pool, ...ids, from, to, event, generation: order?.generation }, record.reason);
+    this.parts.log.info(
+      { pool, ...ids, from, to, event: record.event, generation: order?.generation },
+      record.reason,
+    );
   }
 
   #goBlind(now: number, error?: unknown): void {
@@ -203,7 +211,7 @@ export class PlannerLoop {
 
   #tick(observation: PoolObservation | null, now: number): void {
     const { policy } = this.parts;
-    this.#take((before) => {
+    this.#take({ type: 'TICK', now }, (before) => {
       const known = this.#mind?.look(observation, before.memory, now);
       if (known?.outlook != null && known.outlook.leads.length > 0) this.#outlook = known.outlook;
       return known === undefined

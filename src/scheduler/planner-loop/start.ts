@@ -1,7 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import type { Logger } from 'pino';
-import type { Config } from '../../config/types.js';
 import { SluiceError } from '../../contract/errors.js';
 import { workerSizes } from '../../gpu/worker-size.js';
 import { explainFeasibility, poolQuestion } from '../../planning/feasibility/pool.js';
@@ -11,6 +9,8 @@ import { connect } from '../../queues/connection.js';
 import { Keys } from '../../queues/keys.js';
 import { PoolQueues } from '../../queues/pool-queues.js';
 import { collectObservation } from '../../telemetry/observe.js';
+import type { RoleContext } from '../role.js';
+import { Inspection } from './inspection.js';
 import { PlannerLoop } from './loop.js';
 import { PlannerMind } from './mind.js';
 import { Outbox } from './outbox.js';
@@ -30,7 +30,7 @@ const STOP_GRACE_MS = 1000;
  */
 export function startPlanner(
   poolName: string | undefined,
-  { config, redisUrl, log }: { config: Config; redisUrl: string; log: Logger },
+  { config, redisUrl, log, inspect }: Pick<RoleContext, 'config' | 'redisUrl' | 'log' | 'inspect'>,
   print: (line: string) => void,
 ): () => Promise<void> {
   const pool = poolName === undefined ? undefined : config.pools[poolName];
@@ -65,6 +65,7 @@ export function startPlanner(
     hours: config.planner.historyKeptHours,
   });
   const startedAtMs = Date.now();
+  const inspection = inspect === null ? undefined : new Inspection(inspect, id, pool.name, log);
   const loop = new PlannerLoop({
     policy,
     store,
@@ -81,9 +82,11 @@ export function startPlanner(
     },
     clock: Date.now,
     log,
+    inspection,
   });
   loop.start();
   return async () => {
+    inspection?.close();
     const farewell = loop
       .stop()
       .then((acted) => (acted ? redis.hdel(keys.roles(), `planner-${pool.name}`) : 0))

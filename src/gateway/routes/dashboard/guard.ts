@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
+import { isLoopback } from '../../../config/loopback.js';
 import { SluiceError } from '../../../contract/errors.js';
 import { assertOperator } from '../../caller.js';
-import { isLoopback } from '../../listen.js';
 
 /**
  * Errors: `forbidden` unless an operator asks. Without keys everyone on this machine is one, but no page of another site
