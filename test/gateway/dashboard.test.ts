@@ -47,12 +47,17 @@ test('the page comes compressed, under a policy that allows nothing but this ser
   expect(html).not.toMatch(/https?:\/\//);
   const paths = [...html.matchAll(/(?:src|href)="(\/[^"]+)"/g)].map(([, path]) => path!);
   expect(paths.length).toBe(2);
+  let bytes = html.length;
   for (const path of paths) {
     const asset = await fetch(`${gateway.url}${path}`, { headers: { 'accept-encoding': 'br' } });
     expect(asset.headers.get('content-encoding')).toBe('br');
     expect(asset.headers.get('cache-control')).toContain('immutable');
+    bytes += Number(asset.headers.get('content-length'));
     await asset.arrayBuffer();
   }
+  // The whole page weighs at most 250 KB, compressed.
+  expect(bytes).toBeGreaterThan(20_000);
+  expect(bytes).toBeLessThan(250_000);
 });
 
 test('the stream tells the same as the status, and a gateway that stops ends it', async () => {
