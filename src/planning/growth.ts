@@ -7,7 +7,7 @@ import type { Evidence } from './sizing.js';
 import { sightingsNeeded, stepTowards } from './steps.js';
 import { needFor } from './need.js';
 import type { RatesAhead } from './rates.js';
-import { allowedLate } from './spending.js';
+import { allowedLate, overspent } from './spending.js';
 import { fixed, percent } from './words.js';
 
 /** By the capacity model, a saturation must last for one part in so many of a cold start: a shorter one is over before help comes. */
@@ -53,7 +53,7 @@ export function growth(s: Sight, ahead: RatesAhead | null, idle: boolean): Growt
     sightings[role] = evidence !== null && evidence.need > desired[role] ? sightings[role] + 1 : 0;
     // What is over before a worker could come is no reason for one.
     if (evidence === null || sightings[role] < (s.prospects === null ? enough : lasting)) continue;
-    if (s.prospects !== null && !overspent(s)) continue;
+    if (s.prospects !== null && !overspent(s.o, policy, s.outlook)) continue;
     const to = stepTowards(desired[role], evidence.need, policy.aggressiveness);
     wants.push({ replicas: { ...desired, [role]: to }, why: `${evidence.why}; needs ${evidence.need}` });
   }
@@ -78,18 +78,6 @@ export function growth(s: Sight, ahead: RatesAhead | null, idle: boolean): Growt
   if (!exceeds(replicas, desired)) return { more: null, sightings };
   const short = exceeds(want, replicas) ? `; limits allow ${show(replicas)} of ${show(want)}` : '';
   return { more: { replicas, why: wants.map(({ why }) => why).join('; ') + short }, sightings };
-}
-
-/**
- * More was late lately than may be; always so where nothing is spent on purpose, or nothing ended. What stands aside has
- * missed already and has not ended yet: without it a pool that serves only those that are in time looks healthy.
- */
-function overspent({ o, policy }: Sight): boolean {
-  const { violationShare, requests } = o.latency;
-  if (!policy.costOptimization || violationShare === null) return true;
-  const aside = o.queue.lateWaiting ?? 0;
-  const missed = (requests * violationShare + aside) / Math.max(1, requests + aside);
-  return missed > policy.violationsAllowed;
 }
 
 function prospectWords(s: Sight, replicas: Replicas, rates: readonly number[]): string {

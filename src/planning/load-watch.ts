@@ -41,6 +41,8 @@ const stateSchema = z.object({
     })
     .default(NO_CORRECTION),
   spent: z.array(z.object({ atMs: z.number(), ended: z.number(), missed: z.number() })),
+  /** How many stood aside at each look of the last window, and at the one before. */
+  aside: z.array(z.object({ atMs: z.number(), count: z.number() })).default([]),
 });
 export type LoadWatchState = z.output<typeof stateSchema>;
 
@@ -84,6 +86,7 @@ export class LoadWatch {
             mix: null,
             correction: NO_CORRECTION,
             spent: [],
+            aside: [],
           };
   }
 
@@ -99,6 +102,7 @@ export class LoadWatch {
   /** Takes what is new in an observation. `predicted`: one worker by its profile, requests/s and mean prompt tokens. */
   observe(o: PoolObservation, predicted = { rps: 0, isl: 1 }): void {
     this.#takeArrivals(o);
+    this.#takeAside(o);
     this.#s.correction = corrected(this.#s.correction, o);
     if (this.#s.windowAtMs !== null && o.atMs - this.#s.windowAtMs < this.policy.windowSeconds * 1000) return;
     // The first look ends no window.
@@ -127,7 +131,8 @@ export class LoadWatch {
       ended += window.ended;
       missed += window.missed;
     }
-    return { leads, dispersion: this.#s.dispersion, ended, missed };
+    const asideBefore = this.#s.aside[0]?.count ?? null;
+    return { leads, dispersion: this.#s.dispersion, ended, missed, asideBefore };
   }
 
   save(): LoadWatchState {
@@ -156,6 +161,13 @@ export class LoadWatch {
       s.sum = 0;
       s.known = 0;
     }
+  }
+
+  #takeAside({ atMs, queue }: PoolObservation): void {
+    const { aside } = this.#s;
+    if (queue.lateWaiting !== null) aside.push({ atMs, count: queue.lateWaiting });
+    const since = atMs - this.policy.windowSeconds * 1000;
+    while ((aside[1]?.atMs ?? atMs) <= since) aside.shift();
   }
 
   #takeMix({ load, latency }: PoolObservation): void {

@@ -22,6 +22,8 @@ export const outlookSchema = z.object({
   /** Requests that ended within the last hour, and those of them that missed their SLO. */
   ended: z.number().min(0),
   missed: z.number().min(0),
+  /** Requests that stood aside a window ago, and have not ended then; null: not known. */
+  asideBefore: z.number().min(0).nullable().default(null),
 });
 export type Outlook = z.output<typeof outlookSchema>;
 

@@ -1,3 +1,4 @@
+import type { PoolObservation } from '../contract/observation.js';
 import type { Outlook } from './outlook.js';
 import type { PoolPolicy } from './policy.js';
 import { percent } from './words.js';
@@ -17,6 +18,8 @@ const WORK_FACTOR = 3;
 export interface Spending {
   late: number;
   lateWork: number;
+  /** So much has been late that what comes may not use the planned share. */
+  overPace: boolean;
   why: string;
 }
 
@@ -38,7 +41,7 @@ export function spending(
   expected: number,
 ): Spending {
   const allowed = allowedLate(policy);
-  if (!policy.costOptimization) return of(allowed * UNPLANNED, 'none is spent on purpose');
+  if (!policy.costOptimization) return of(allowed * UNPLANNED, true, 'none is spent on purpose');
   const planned = allowed * PLANNED;
   const ended = outlook?.ended ?? 0;
   const missed = (outlook?.missed ?? 0) + lateWaiting;
@@ -46,10 +49,24 @@ export function spending(
   const share = Math.min(allowed * PLANNED * MOST, Math.max(allowed * LEAST, left));
   return of(
     share,
+    left < planned,
     `${percent(missed / Math.max(1, ended))} of the last hour's ${Math.round(ended)} were late`,
   );
 }
 
-function of(late: number, why: string): Spending {
-  return { late, lateWork: late * WORK_FACTOR, why: `${percent(late)} may be late (${why})` };
+/**
+ * More became late within the window than ever may; always so where nothing is spent on purpose, or nothing ended. A
+ * request that stands aside has missed when it began to, not when it ends: counted are those that ended late and those
+ * that stand aside now beyond those that did a window ago.
+ */
+export function overspent(o: PoolObservation, policy: PoolPolicy, outlook: Outlook | null): boolean {
+  const { violationShare, requests } = o.latency;
+  if (!policy.costOptimization || violationShare === null) return true;
+  const more = (o.queue.lateWaiting ?? 0) - (outlook?.asideBefore ?? 0);
+  const missed = (requests * violationShare + more) / Math.max(1, requests + more);
+  return missed > policy.violationsAllowed;
+}
+
+function of(late: number, overPace: boolean, why: string): Spending {
+  return { late, lateWork: late * WORK_FACTOR, overPace, why: `${percent(late)} may be late (${why})` };
 }

@@ -2,8 +2,9 @@ import type { BurstCheck } from './burst.js';
 import { serves } from './load.js';
 import type { Proposal, Verdict } from './plan.js';
 import { atLeast, exceeds, growWithin, show } from './replicas.js';
-import type { Sight } from './sight.js';
+import { rateNow, type Sight } from './sight.js';
 import { needFor } from './need.js';
+import { overspent } from './spending.js';
 import { fixed } from './words.js';
 
 /** A burst counts where the pool protects itself and the ready workers do not carry it below the KV threshold. */
@@ -23,20 +24,26 @@ export function judgeSpike(s: Sight, check: BurstCheck | null): Verdict {
  * What a burst needs, up to the budget: its rate, and the backlog that will have grown by the time new workers
  * serve, worked off within the calm time:
  *   backlog = waiting + max(0, rate - capacity) x cold start;   needed rate = rate + backlog / calm time.
+ * A pool that spends allowed violations on purpose spends them on bursts first, since most are over before a worker could
+ * come: it surges once more was late than it plans for, for the rate that has lasted, and what stands aside waits.
  */
 export function surge(s: Sight, check: BurstCheck | null): Proposal | null {
   if (check === null) return null;
   const { policy, facts, memory, load } = s;
-  const missing = Math.max(0, check.rps - serves(load.ready, policy, facts));
+  const spends = s.prospects !== null && policy.costOptimization;
+  if (spends && !(s.spending.overPace && overspent(s.o, policy, s.outlook))) return null;
+  const lasting = spends ? Math.min(check.rps, rateNow(s) ?? check.rps) : check.rps;
+  const missing = Math.max(0, lasting - serves(load.ready, policy, facts));
   const backlog = (load.waiting ?? 0) + missing * s.coldStartSeconds;
-  const rate = check.rps + backlog / Math.max(1, policy.burstCalmSeconds);
+  const rate = spends ? lasting : lasting + backlog / Math.max(1, policy.burstCalmSeconds);
   const { desired } = memory;
   const need = needFor(s, [rate]) ?? { ...desired, decode: desired.decode + 1 };
   const want = atLeast({ prefill: policy.minPrefill, decode: 1 }, need);
   const replicas = growWithin(desired, atLeast(desired, want), policy);
   if (!exceeds(replicas, desired)) return null;
+  const behind = spends ? s.spending.why : `backlog ${fixed(backlog)}`;
   const why =
     `burst of ${fixed(check.rps)} requests/s (${fixed(check.baselineRps)} before), ` +
-    `backlog ${fixed(backlog)}: needs ${show(want)}`;
+    `${behind}: needs ${show(want)}`;
   return { replicas, why };
 }

@@ -284,6 +284,56 @@ describe('bursts', () => {
     expect(plan(carried, memory(5, fast), rules).spike.is).toBe(false);
   });
 
+  describe('where allowed violations are spent on purpose', () => {
+    // One worker does 4 requests/s, each alone in a quarter of a second.
+    const worker = {
+      rps: 4,
+      sequences: 8,
+      itlSeconds: 0.01,
+      classes: [{ share: 1, tokens: 100, workSeconds: 0.25, ownSeconds: 0.25 }],
+    };
+    const modelled = { ...facts, model: { prefill: worker, decode: worker } };
+    const spends = policy({ ...rules, costOptimization: true });
+    // Six seconds of 10 requests/s: what has lasted, over the newest seconds of a quarter cold start, is 10.
+    const lasts = [...Array(34).fill(2), 10, 10, 10, 10, 10, 10];
+    const burst = (missed: number, violationShare: number, lateWaiting: number, asideBefore: number) => {
+      const latency = { requests: 100, ttftSeconds: 0.5, itlSeconds: 0.01, violationShare };
+      const o = observation({
+        ready: 1,
+        arrivals: lasts,
+        waiting: 20,
+        lateWaiting,
+        latency,
+        grant: granted(1),
+      });
+      const outlook = { leads: [], dispersion: 1, ended: 10_000, missed, asideBefore };
+      return decide({
+        observation: o,
+        policy: spends,
+        facts: modelled,
+        memory: memory(1, fast),
+        outlook,
+        now: T,
+      });
+    };
+
+    test('a burst is met from the budget while there is some', () => {
+      const { spike, surge } = burst(0, 0.5, 0, 0);
+      expect([spike.is, surge]).toEqual([true, null]);
+    });
+
+    test('past the planned share it orders for the rate that has lasted', () => {
+      // 10 requests/s of 4 a worker: more than 2
+      expect(burst(950, 0.5, 0, 0).surge?.replicas.decode).toBeGreaterThanOrEqual(3);
+      expect(burst(950, 0.5, 0, 0).surge?.why).toMatch(/9.5 % of the last hour's 10000 were late/);
+    });
+
+    test('what stood aside before the window is no reason again, what came to stand aside in it is', () => {
+      expect(burst(950, 0, 40, 40).surge).toBeNull();
+      expect(burst(950, 0, 40, 10).surge).not.toBeNull();
+    });
+  });
+
   test('calm comes so long after the last spike, and nothing shrinks before', () => {
     const quiet = observation({ ready: 2, arrivals: 1, running: 1, grant: granted(2) });
     const since = (ms: number) =>

@@ -4,7 +4,13 @@ import { policy } from './support.js';
 
 // 10 % allowed (p90 leaves the same).
 const saver = policy({ costOptimization: true });
-const hour = (ended: number, missed: number) => ({ leads: [], dispersion: null, ended, missed });
+const hour = (ended: number, missed: number) => ({
+  leads: [],
+  dispersion: null,
+  ended,
+  missed,
+  asideBefore: null,
+});
 
 test('an hour without a miss plans to use nine tenths of what is allowed', () => {
   // (0.09 x (1000 + 100) - 0) / 100 = 0.99, at most 0.1 x 0.9 x 1.1 = 0.099
