@@ -12,7 +12,7 @@ const LOAD_MARGIN = 0.8;
 /** No removal for so many cold starts after a scale-up. */
 const HOLD_COLD_STARTS = 1;
 /** By the capacity model, what stays may use this share of what may be late, so that it is not wanted back soon. */
-const SHRINK_MARGIN = 0.7;
+const SHRINK_MARGIN = 0.5;
 /** A pool that does not optimise cost is calm after so long without an order for more. */
 const CALM_SECONDS = 600;
 /** Requests/s that count as none. */

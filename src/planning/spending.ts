@@ -10,7 +10,7 @@ const UNPLANNED = 0.3;
 /** An overdrawn hour is won back by planning for this share at least, never for none. */
 const LEAST = 0.2;
 /** An hour that has used little lets the next stretch use up to so many times the planned share. */
-const MOST = 1.1;
+const MOST = 1.5;
 /** Long prompts are the first to stand aside: of the prompt work at most so many times the share of requests. */
 const WORK_FACTOR = 3;
 
