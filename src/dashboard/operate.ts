@@ -10,14 +10,17 @@ import { writeAudit } from './audit.js';
 
 const TAKEN_LIMIT_MS = 5_000;
 
+/** Of a pool or worker; what is refused is written to the audit log too. */
+const name = z.string().max(200);
+
 export const operationSchema = z.discriminatedUnion('action', [
-  z.object({ action: z.literal('pause'), pool: z.string() }),
-  z.object({ action: z.literal('resume'), pool: z.string() }),
-  z.object({ action: z.literal('floor'), pool: z.string(), min: z.number().int().min(0).max(10_000) }),
+  z.object({ action: z.literal('pause'), pool: name }),
+  z.object({ action: z.literal('resume'), pool: name }),
+  z.object({ action: z.literal('floor'), pool: name, min: z.number().int().min(0).max(10_000) }),
   /** The planner plans and records, and orders nothing; or orders again. */
-  z.object({ action: z.literal('advisory'), pool: z.string(), on: z.boolean() }),
-  z.object({ action: z.literal('drain'), pool: z.string(), workerId: z.string() }),
-  z.object({ action: z.literal('restart'), pool: z.string(), workerId: z.string() }),
+  z.object({ action: z.literal('advisory'), pool: name, on: z.boolean() }),
+  z.object({ action: z.literal('drain'), pool: name, workerId: name }),
+  z.object({ action: z.literal('restart'), pool: name, workerId: name }),
 ]);
 /** What an operator asks for. */
 export type Operation = z.output<typeof operationSchema>;

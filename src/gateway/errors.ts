@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify';
 import { type ErrorCode, SluiceError } from '../contract/errors.js';
+import { redisError } from '../queues/connection.js';
 
 /** An error as OpenAI's clients read it. */
 export interface ErrorBody {
@@ -25,6 +26,8 @@ export function knownError(error: unknown): SluiceError {
   if (known !== undefined) return new SluiceError(known, error.message, { cause: error });
   if (status >= 400 && status < 500)
     return new SluiceError('invalid_request', error.message, { cause: error });
+  const refused = redisError(error);
+  if (refused.code === 'redis_full') return refused;
   return new SluiceError('internal', 'the gateway failed on this request; its log says why', {
     cause: error,
   });

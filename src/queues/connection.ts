@@ -64,7 +64,7 @@ export async function assertRedis(url: string, timeoutMs = 5000): Promise<void> 
 
 /** What a failed command means for a user: `redis_full` when the server refuses writes. */
 export function redisError(error: unknown): SluiceError {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messagesOf(error);
   if (/MISCONF|OOM|No space left/.test(message)) {
     return new SluiceError(
       'redis_full',
@@ -73,6 +73,15 @@ export function redisError(error: unknown): SluiceError {
     );
   }
   return SluiceError.from(error);
+}
+
+/** A transaction that was given up tells why in the errors of its commands. */
+function messagesOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const before: unknown = Reflect.get(error, 'previousErrors');
+  return [error, ...(Array.isArray(before) ? before : [])]
+    .map((one) => one.message ?? String(one))
+    .join('; ');
 }
 
 /** The address without user and password. */

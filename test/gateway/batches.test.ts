@@ -204,3 +204,15 @@ it('refuses windows, endpoints and files that there are not', async () => {
   const broken = await fetch(`${first.url}/v1/files`, { method: 'POST', headers, body: '--x nonsense' });
   expect(broken.status).toBe(400);
 });
+
+it('says that Redis is full where it takes no file, and takes the next one', async () => {
+  const upload = async () =>
+    acme.files.create({ file: await toFile(Buffer.from(line('late')), 'in.jsonl'), purpose: 'batch' });
+  await redis.config('SET', 'maxmemory', '1');
+  try {
+    await expect(upload()).rejects.toMatchObject({ status: 503, code: 'redis_full' });
+  } finally {
+    await redis.config('SET', 'maxmemory', '0');
+  }
+  expect((await upload()).filename).toBe('in.jsonl');
+});

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import type { Config } from '../../config/types.js';
 import { SluiceError } from '../../contract/errors.js';
 import type { Outcome } from '../../contract/request.js';
-import { workerOptions } from '../../queues/connection.js';
+import { redisError, workerOptions } from '../../queues/connection.js';
 import type { Keys } from '../../queues/keys.js';
 import type { RequestHandle } from '../../scheduler/client.js';
 import { type Batch, isEnded } from './batch.js';
@@ -36,6 +36,12 @@ export interface BatchRunnerOptions {
   /** Sends a line under an id, once however often it is called. Errors: as of `admit`. */
   send: (batch: Batch, line: Line, id: string) => Promise<RequestHandle>;
   cancel: (id: string) => Promise<unknown>;
+}
+
+/** A file that was deleted meanwhile has no lines; one that cannot be read now is read again. */
+function emptyWhenGone(error: unknown): string {
+  if (error instanceof SluiceError && error.code === 'not_found') return '';
+  throw error;
 }
 
 /** How far the run of a batch is. */
@@ -107,7 +113,7 @@ export class BatchRunner {
     const batch = id === undefined ? undefined : await store.find(id);
     if (batch === undefined) throw new UnrecoverableError('there is no such batch, or it is no longer kept');
     if (isEnded(batch)) return;
-    const content = await files.content(batch.tenant, batch.inputFile).catch(() => '');
+    const content = await files.content(batch.tenant, batch.inputFile).catch(emptyWhenGone);
     const { lines, errors } = readLines(content, batch.endpoint);
     if (errors.length > 0) {
       await store.save({ ...batch, status: 'failed', errors, failedAt: this.#second() });
@@ -178,7 +184,7 @@ export class BatchRunner {
         const { done } = await this.options.send(run.batch, line, id);
         return await Promise.race([done, this.#stopped.then(() => undefined)]);
       } catch (error) {
-        const known = SluiceError.from(error);
+        const known = redisError(error);
         if (!known.retryable) return { kind: 'failed', code: known.code, message: known.message };
         const waitMs = Math.max(SHORTEST_WAIT_MS, (known.retryAfterSeconds ?? 1) * 1000);
         await this.#pause(Math.min(LONGEST_WAIT_MS, waitMs));
