@@ -3,6 +3,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { Gateway } from '../../src/gateway/gateway.js';
 import { connect } from '../../src/queues/connection.js';
+import { SluiceClient } from '../../src/scheduler/client.js';
 import { Keys } from '../../src/queues/keys.js';
 import { gatewayConfig, openGateway } from '../gateway/support.js';
 import { violations } from '../support/axe.js';
@@ -102,6 +103,8 @@ test('what an operator asks is confirmed, done or refused in words, and written 
   await show(page, 'operate');
   const high = page.getByRole('article', { name: 'high' });
   await high.getByRole('button', { name: 'Pause planner' }).click();
+  await page.getByRole('dialog').waitFor();
+  expect(await violations(page), 'the open dialog').toEqual([]);
   await page.getByRole('button', { name: 'No' }).click();
   await high.getByLabel('Floor of workers').fill('2');
   await high.getByRole('button', { name: 'Set' }).click();
@@ -146,6 +149,41 @@ test('markup in what the system says is shown as text', async () => {
   expect(await page.locator('img').count()).toBe(0);
   expect(wrong).toEqual([]);
   await page.close();
+});
+
+test('hostile names of workers, requests, tenants and lines of an engine are shown as text', async () => {
+  const evil = '<img src=x onerror="window.hit=1">\x1b[31m\u202e';
+  const markup = '<img src=x onerror="window.hit=1">';
+  const keys = new Keys(gatewayConfig().namespace);
+  const now = Date.now();
+  const beat = {
+    workerId: `w${evil}`,
+    pool: 'high',
+    role: 'vllm',
+    state: 'failed',
+    leaseId: 'l',
+    host: evil,
+  };
+  const rest = { pid: 1, gpus: [evil], tp: 1, load: null, engineLog: [evil], activeRequests: 0 };
+  const worker = { ...beat, ...rest, state: 'ready', startedAtMs: now, readyAtMs: now, atMs: now };
+  await redis.hset(keys.heartbeats('high'), beat.workerId, JSON.stringify(worker));
+  // A plain client of the queue, past all that the gateway checks.
+  const client = await SluiceClient.open(gatewayConfig(), server.url);
+  const asked = client.route({ prompt: evil, slo_level: 'high' });
+  await client.takeTurn(asked, { tenant: `t${evil}`, key: 'k' });
+  await client.send(asked);
+  const page = await open();
+  await show(page, 'machines');
+  await page.getByText(`w${markup}`).first().waitFor();
+  await show(page, 'operate');
+  await page.getByText(`w${markup}`).first().waitFor();
+  await show(page, 'requests');
+  await page.getByText(`t${markup}`).first().waitFor();
+  expect(await page.evaluate(`'hit' in window`)).toBe(false);
+  expect(await page.locator('img').count()).toBe(0);
+  expect(wrong).toEqual([]);
+  await page.close();
+  await client.close();
 });
 
 test('without Redis the page says how old its figures are, and is live again when Redis is', async () => {

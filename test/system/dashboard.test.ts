@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { violations } from '../support/axe.js';
 import { openBrowser } from '../support/browser.js';
 import { until } from '../support/pool.js';
 
@@ -60,7 +61,12 @@ function gatewayUrl(): string | undefined {
   }
 }
 
-async function open(view: string, colorScheme: 'dark' | 'light' = 'dark'): Promise<Page> {
+function open(view: string, colorScheme: 'dark' | 'light' = 'dark'): Promise<Page> {
+  return openUrl(`${url}/#/${view}`, colorScheme);
+}
+
+/** A page whose errors, and whose requests to another host, are written down. */
+async function openUrl(address: string, colorScheme: 'dark' | 'light' = 'dark'): Promise<Page> {
   const page = await browser.newPage({ viewport: { width: 1280, height: 900 }, colorScheme });
   page.setDefaultTimeout(30_000);
   page.on('pageerror', (error) => wrong.push(error.message));
@@ -70,7 +76,7 @@ async function open(view: string, colorScheme: 'dark' | 'light' = 'dark'): Promi
   page.on('request', (request) => {
     if (!/^(data|blob):/.test(request.url()) && !request.url().startsWith(url)) wrong.push(request.url());
   });
-  await page.goto(`${url}/#/${view}`);
+  await page.goto(address);
   return page;
 }
 
@@ -120,11 +126,13 @@ test('one page shows the demo: levels, states that light up, GPUs that change ha
   await machines.screenshot({ path: join(SHOTS, 'machines-burst.png') });
   await overview.screenshot({ path: join(SHOTS, 'overview-dark.png'), fullPage: true });
 
+  for (const page of [overview, machines]) expect(await violations(page)).toEqual([]);
+
   // Back to before the burst, and live again by one key.
   const log = machines.getByRole('list', { name: /Log/ });
   await log
     .getByRole('listitem')
-    .filter({ hasText: /steady → burst protect/ })
+    .filter({ hasText: /→ burst protect/ })
     .first()
     .waitFor();
   const earlier = log.getByRole('listitem').filter({ hasText: /scale up → steady|idle → steady/ });
@@ -149,18 +157,37 @@ test('one page shows the demo: levels, states that light up, GPUs that change ha
   for (const stage of ['routed', 'queued', 'prefill', 'decode', 'delivered'])
     await waterfall.getByRole('listitem').filter({ hasText: stage }).waitFor();
   await requests.screenshot({ path: join(SHOTS, 'requests.png') });
+  expect(await violations(requests)).toEqual([]);
 
   // Pause and resume, written down.
   const operate = await open('operate', 'light');
   const medium = operate.getByRole('article', { name: 'medium' });
   for (const verb of ['Pause', 'Resume']) {
     await medium.getByRole('button', { name: `${verb} planner` }).click();
+    await operate.getByRole('dialog').waitFor();
+    expect(await violations(operate), `asked to ${verb}`).toEqual([]);
+    await operate.screenshot({ path: join(SHOTS, `operate-${verb.toLowerCase()}.png`) });
     await operate.getByRole('button', { name: 'Yes, do it' }).click();
     const line = operate.getByRole('row').filter({ hasText: `${verb.toLowerCase()} the planner of medium` });
     await line.getByText('the planner has taken it').waitFor();
   }
   await medium.locator('[data-state=paused]').waitFor({ state: 'detached' });
+  expect(await violations(operate)).toEqual([]);
   await operate.screenshot({ path: join(SHOTS, 'operate-light.png') });
+
+  // The queue boards beside it.
+  const boards = await openUrl(`${url}/queues`);
+  for (const level of ['high', 'medium', 'low'])
+    await boards.getByText(`${level}.decode`, { exact: true }).first().waitFor();
+  await boards.screenshot({ path: join(SHOTS, 'queues.png') });
+
+  // The other theme, under the same load.
+  await overview.emulateMedia({ colorScheme: 'light' });
+  await overview.locator('html[data-theme=light]').waitFor();
+  // Colours go over in 0.4 s.
+  await overview.waitForTimeout(600);
+  expect(await violations(overview), 'light').toEqual([]);
+  await overview.screenshot({ path: join(SHOTS, 'overview-light.png'), fullPage: true });
 
   // A GPU changed its owner.
   await until(
@@ -176,6 +203,19 @@ test('one page shows the demo: levels, states that light up, GPUs that change ha
     60_000,
   );
 
+  // After the lull the load comes back, its ramp brings a worker, and then the second burst: all of it on one planner.
+  const inOrder = ['steady', 'burstProtect', 'idle', 'scaleUp', 'burstProtect'];
+  await until(
+    async () => {
+      let next = 0;
+      for (const state of states('Planner high', await seenBy(machines))) if (state === inOrder[next]) next++;
+      return next === inOrder.length;
+    },
+    'the ramp and the second burst on the planner of high',
+    90_000,
+  );
+  await machines.screenshot({ path: join(SHOTS, 'machines-second-burst.png') });
+
   expect(wrong).toEqual([]);
   expect(said).not.toContain('Error');
-}, 180_000);
+}, 240_000);

@@ -7,8 +7,8 @@ const ISL: LengthShape = { median: 1700, sigma: 0.3, min: 400, max: 3200 };
 const OSL: LengthShape = { median: 135, sigma: 0.25, min: 50, max: 260 };
 
 /**
- * A burst, a lull and a ramp for each level, at different times. The burst of `high` finds one worker; its lull is
- * long enough to go idle; `low` pauses for long enough to be drained to nothing, and comes back.
+ * A burst, a lull and a ramp for each level, at different times. The first burst of `high` finds one worker; its lull is
+ * long enough to go idle; its ramp brings a worker back before the second burst. `low` pauses for long enough to be drained to nothing, and comes back.
  */
 export const DEMO_SHAPES: readonly LevelShape[] = [
   {
@@ -25,9 +25,11 @@ export const DEMO_SHAPES: readonly LevelShape[] = [
       [53, 0],
       [68, 0],
       [69, 2],
-      [96, 11],
-      [106, 11],
-      [112, 4],
+      [84, 5],
+      [85, 20],
+      [95, 20],
+      [96, 2],
+      [112, 2],
     ),
   },
   {

@@ -1,5 +1,5 @@
 /** Figures as people read them. Unknown is a dash, never a zero. */
-const DASH = '–';
+export const DASH = '–';
 
 export function percent(share: number | null | undefined, digits = 1): string {
   if (share == null || Number.isNaN(share)) return DASH;

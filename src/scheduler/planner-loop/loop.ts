@@ -30,6 +30,8 @@ export interface LoopParts {
   /** Shows that the planner lives, with the numbers of its last plan. */
   beat(state: PlannerState, nowMs: number, numbers: PlanNumbers): Promise<void>;
   clock(): number;
+  /** Takes how long a round was, seconds; absent: nobody asks. */
+  timed?: ((seconds: number) => void) | undefined;
   log: Logger;
   /** Who watches; undefined: nobody. */
   inspection?: Pick<Inspection, 'see'> | undefined;
@@ -82,10 +84,12 @@ export class PlannerLoop {
       if (nowMs - this.#round.sinceMs > this.parts.policy.telemetryStaleSeconds * 1000) this.#goBlind(nowMs);
       return;
     }
+    const beganMs = performance.now();
     const ended = this.#guardedWork();
     this.#round = { sinceMs: nowMs, ended };
     await ended;
     this.#round = null;
+    this.parts.timed?.((performance.now() - beganMs) / 1000);
   }
 
   async #guardedWork(): Promise<void> {

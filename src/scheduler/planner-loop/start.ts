@@ -15,6 +15,7 @@ import { PlannerLoop } from './loop.js';
 import { PlannerMind } from './mind.js';
 import { Outbox } from './outbox.js';
 import { restorePlanner } from './restore.js';
+import { roundTimes } from './round-time.js';
 import { sloBlock } from './slo-block.js';
 import { PlannerStore } from './store.js';
 
@@ -30,7 +31,13 @@ const STOP_GRACE_MS = 1000;
  */
 export function startPlanner(
   poolName: string | undefined,
-  { config, redisUrl, log, inspect }: Pick<RoleContext, 'config' | 'redisUrl' | 'log' | 'inspect'>,
+  {
+    config,
+    redisUrl,
+    log,
+    inspect,
+    registry,
+  }: Pick<RoleContext, 'config' | 'redisUrl' | 'log' | 'inspect' | 'registry'>,
   print: (line: string) => void,
 ): () => Promise<void> {
   const pool = poolName === undefined ? undefined : config.pools[poolName];
@@ -81,6 +88,7 @@ export function startPlanner(
       await redis.hset(keys.roles(), `planner-${pool.name}`, JSON.stringify({ ...role, startedAtMs, atMs }));
     },
     clock: Date.now,
+    timed: registry === undefined ? undefined : roundTimes(registry, pool.name),
     log,
     inspection,
   });

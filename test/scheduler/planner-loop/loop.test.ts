@@ -1,6 +1,7 @@
 import { Queue, UnrecoverableError, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { pino } from 'pino';
+import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { scaleCommand } from '../../../src/cli/scale.js';
 import { type TransitionRecord, transitionSchema } from '../../../src/contract/transition.js';
@@ -9,6 +10,7 @@ import { Keys } from '../../../src/queues/keys.js';
 import { PlannerLoop } from '../../../src/scheduler/planner-loop/loop.js';
 import { Outbox } from '../../../src/scheduler/planner-loop/outbox.js';
 import { restorePlanner } from '../../../src/scheduler/planner-loop/restore.js';
+import { roundTimes } from '../../../src/scheduler/planner-loop/round-time.js';
 import { snapshotSchema } from '../../../src/scheduler/planner-loop/snapshot.js';
 import { PlannerStore } from '../../../src/scheduler/planner-loop/store.js';
 import { facts, mindOf, observation, policy } from '../../planning/support.js';
@@ -44,7 +46,12 @@ afterAll(async () => {
 });
 
 /** A loop over real Redis whose pool is seen as `seen` tells; ticked by hand, `now` its clock. */
-function planner(seen: () => Parameters<typeof observation>[0], id = 'a', kept = 1000): PlannerLoop {
+function planner(
+  seen: () => Parameters<typeof observation>[0],
+  id = 'a',
+  kept = 1000,
+  timed?: (seconds: number) => void,
+): PlannerLoop {
   const connection = connect(server.url, 'plain');
   connections.push(connection);
   const log = pino({ level: 'info' }, { write: (line: string) => void logged.push(JSON.parse(line).msg) });
@@ -68,6 +75,7 @@ function planner(seen: () => Parameters<typeof observation>[0], id = 'a', kept =
       await connection.hset(keys.roles(), 'planner-p', JSON.stringify(beat));
     },
     clock: () => now,
+    timed,
     log,
   });
   loops.push(loop);
@@ -112,6 +120,17 @@ test('a decision is persisted, published and sent, once', async () => {
   ]);
   const jobs = await scale.getJobs();
   expect(jobs.map((job) => [job.id, job.data.decode, job.opts.priority])).toEqual([['p-1', 1, 2]]);
+});
+
+test('each round is timed, into a histogram of this planner', async () => {
+  const registry = new Registry();
+  const loop = planner(() => ({}), 'a', 1000, roundTimes(registry, 'p'));
+  await turns(loop, 3);
+  const text = await registry.metrics();
+  expect(text).toContain('sluice_planner_round_duration_seconds_count{pool="p"} 3');
+  const sum = Number(/sluice_planner_round_duration_seconds_sum\{pool="p"\} (\S+)/.exec(text)?.[1]);
+  expect(sum).toBeGreaterThan(0);
+  expect(sum).toBeLessThan(30);
 });
 
 test('a confirmed order is not sent again, and the state goes on when its workers are ready', async () => {

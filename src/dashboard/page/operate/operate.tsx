@@ -231,7 +231,7 @@ function Audit({ entries }: { entries: readonly AuditEntry[] }) {
         <h2 id="audit">Audit log</h2>
       </header>
       {entries.length === 0 && <p class="muted">No operator has done anything yet.</p>}
-      <section class="scroll" tabIndex={0} aria-label="Audit log, scrolls">
+      <section class="scroll" tabIndex={0} aria-label="Audit log, scrolls" hidden={entries.length === 0}>
         <table class="plain audit">
           <caption class="hidden">What operators did, newest first</caption>
           <thead>

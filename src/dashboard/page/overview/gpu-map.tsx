@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { GpuStatus, SystemStatus } from '../../../contract/status.js';
-import { clock, span } from '../format.js';
+import { clock, percent, span } from '../format.js';
 import { hueOf } from '../parts.js';
 
 /** Every GPU as a tile: who holds it, in what state, since when and why. GPUs of one worker are marked together. */
@@ -40,6 +40,18 @@ export function GpuMap({ status }: { status: SystemStatus }) {
           </div>
         </div>
       ))}
+      <dl class="row uses" aria-label="Use of held GPUs by priority">
+        {status.priorities.map(({ priority, pools, now, run }) => (
+          <div key={priority}>
+            <dt>
+              Priority {priority}, {pools.join(', ')}
+            </dt>
+            <dd>
+              {percent(now)} in use, {percent(run)} since the start
+            </dd>
+          </div>
+        ))}
+      </dl>
       {shown === undefined ? (
         <p class="muted hint">Choose a GPU to see who holds it, since when and why.</p>
       ) : (

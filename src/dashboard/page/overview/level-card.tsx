@@ -1,7 +1,7 @@
 import type { BudgetStatus, PoolStatus, SystemStatus, WorkerStatus } from '../../../contract/status.js';
 import type { Sample, View } from '../../view.js';
 import { watched } from '../../watched.js';
-import { count, percent, rate, seconds, span, stateName, usd } from '../format.js';
+import { count, DASH, percent, rate, seconds, span, stateName, usd } from '../format.js';
 import { hueOf, Meter, plannerTrouble, StatePill } from '../parts.js';
 import { Spark } from './spark.js';
 
@@ -107,6 +107,21 @@ export function LevelCard({
         <Small name="Refused" value={count(pool.counts.refused)} />
         <Small name="Cost" value={`${usd(status.levels[pool.level]?.usdPerHour)}/h`} />
         <Small name="1k tokens" value={usd(status.levels[pool.level]?.usdPerThousandTokens)} />
+        <Small
+          name="Scaling efficiency"
+          value={percent(pool.scaling.efficiency)}
+          title="GPU-seconds in use of those leased, since the start"
+        />
+        <Small
+          name={`TP ${pool.tensorParallel.degree ?? DASH} efficiency`}
+          value={percent(pool.tensorParallel.efficiency)}
+          title="Tokens per second and GPU against a worker of one GPU, by the profile"
+        />
+        <Small
+          name="GPUs in use"
+          value={percent(pool.utilization.now)}
+          title="Busy share of the GPUs that it holds now"
+        />
       </dl>
 
       <Workers pool={pool} />
@@ -178,9 +193,9 @@ function Latency({
   );
 }
 
-function Small({ name, value }: { name: string; value: string }) {
+function Small({ name, value, title }: { name: string; value: string; title?: string }) {
   return (
-    <div>
+    <div title={title}>
       <dt>{name}</dt>
       <dd>{value}</dd>
     </div>
