@@ -203,15 +203,16 @@ test('one page shows the demo: levels, states that light up, GPUs that change ha
     60_000,
   );
 
-  // After the lull the load comes back, its ramp brings a worker, and then the second burst: all of it on one planner.
-  const inOrder = ['steady', 'burstProtect', 'idle', 'scaleUp', 'burstProtect'];
+  // After the lull the load comes back, and then the second burst: all of it on one planner. Whether the ramp between them
+  // shows as scaleUp, or its first seconds are a burst after silence already, is chance.
+  const inOrder = ['steady', 'burstProtect', 'idle', 'burstProtect'];
   await until(
     async () => {
       let next = 0;
       for (const state of states('Planner high', await seenBy(machines))) if (state === inOrder[next]) next++;
       return next === inOrder.length;
     },
-    'the ramp and the second burst on the planner of high',
+    'the lull and the second burst on the planner of high',
     90_000,
   );
   await machines.screenshot({ path: join(SHOTS, 'machines-second-burst.png') });
