@@ -7,7 +7,10 @@ import { TestSystem } from '../support/system.js';
 let system: TestSystem;
 const all: { id: string; pool: string }[] = [];
 beforeAll(async () => {
-  system = await TestSystem.start();
+  // In plain deadline order no request is put aside, so that a second start is a second execution.
+  system = await TestSystem.start('system.yaml', (yaml) =>
+    yaml.replaceAll('min_workers:', 'overload: { policy: edf }\n    min_workers:'),
+  );
   await system.ready('high', 1);
 });
 afterEach(() => system.expectSound(all));
