@@ -2,7 +2,7 @@ import { assign, setup } from 'xstate';
 import { confirmOrder, failOrder, placeOrder, resume } from '../src/planning/orders.js';
 import { freshMemory } from '../src/planning/memory.js';
 import { NONE } from '../src/planning/replicas.js';
-import { taker } from './take.js';
+import { pureTransition } from './pure-transition.js';
 import {
   type PlannerContext,
   type PlannerEvent,
@@ -120,7 +120,7 @@ const again = {
 } as const;
 const watch = { actions: 'watch' } as const;
 
-/** An actor that is only a scope (take.ts) comes without input. */
+/** An actor that is only a scope (pure-transition.ts) comes without input. */
 function beginning(input: PlannerInput | undefined): PlannerContext {
   const { pool = '', memory = NO_MEMORY } = input ?? {};
   return { pool, memory, why: 'started', numbers: {} };
@@ -269,4 +269,4 @@ export const plannerMachine = planner.createMachine({
 });
 
 /** One event's pure transition. */
-export const takePlannerEvent = taker(plannerMachine);
+export const takePlannerEvent = pureTransition(plannerMachine);

@@ -1,14 +1,7 @@
+import { type Reach, reach, reachCells } from '../support/reach.js';
 import type { Spread } from '../support/stats.js';
 import type { CostFigures } from './cost.js';
 import type { LiveFigures } from './live.js';
-
-/** What is asked of one figure; `reached` null: it was not measured. */
-export interface Reach {
-  what: string;
-  got: number | null;
-  reach: string;
-  reached: boolean | null;
-}
 
 interface Measured {
   cpus: number;
@@ -41,30 +34,26 @@ export function bytesPerPage({ cost, live }: Pick<Measured, 'cost' | 'live'>): n
 /** What is asked of the figures. */
 export function reachOf(measured: Measured): Reach[] {
   const { cost, live } = measured;
-  const row = (what: string, got: number | null, reach: string, ok: (value: number) => boolean): Reach => ({
-    ...{ what, got, reach },
-    reached: got === null ? null : ok(got),
-  });
   return [
-    row(
+    reach(
       "feed's share of a gateway core's throughput, %",
       cost.cpuShare.median * 100,
       '<= 5',
       (value) => value <= COST_SHARE * 100,
     ),
-    row(
+    reach(
       'KB/s of a page',
       bytesPerPage(measured) / 1e3,
       '<= 20',
       (value) => value * 1e3 <= PAGE_BYTES_PER_SECOND,
     ),
-    row('page compressed, KB', live.pageBytes / 1e3, '<= 250', (value) => value * 1e3 <= PAGE_BYTES),
-    row('first paint, ms', live.paint?.firstMs.median ?? null, '< 1000', (value) => value < FIRST_PAINT_MS),
+    reach('page compressed, KB', live.pageBytes / 1e3, '<= 250', (value) => value * 1e3 <= PAGE_BYTES),
+    reach('first paint, ms', live.paint?.firstMs.median ?? null, '< 1000', (value) => value < FIRST_PAINT_MS),
   ];
 }
 
 export function dashboardText(report: DashboardReport): string {
-  const { cost, live, reach } = report;
+  const { cost, live } = report;
   const { transitions, decisions, samples } = live.history;
   const size = ({ entries, bytes }: { entries: number; bytes: number }) =>
     `${entries} entries, ${(bytes / 1e3).toFixed(0)} KB`;
@@ -99,7 +88,10 @@ export function dashboardText(report: DashboardReport): string {
       report.historyBytes === null ? '-' : `${(report.historyBytes / 1e6).toFixed(0)} MB`,
     ],
   ];
-  const width = Math.max(...lines.map(([name]) => name.length), ...reach.map(({ what }) => what.length));
+  const width = Math.max(
+    ...lines.map(([name]) => name.length),
+    ...report.reach.map(({ what }) => what.length),
+  );
   return [
     `${report.cpus} CPUs, load average ${report.load.toFixed(1)}, Node ${report.node}`,
     '',
@@ -107,12 +99,10 @@ export function dashboardText(report: DashboardReport): string {
     '',
     'Ranges: least / median / most of the rounds.',
     '',
-    ...reach.map(
-      ({ what, got, reach: asked, reached }) =>
-        `${what.padEnd(width)}  ${got === null ? '-' : got.toFixed(2)}  ${asked}  ${
-          reached === null ? 'not measured' : reached ? 'reached' : 'MISSED'
-        }`,
-    ),
+    ...report.reach.map((figure) => {
+      const [what, ...cells] = reachCells(figure);
+      return `${what.padEnd(width)}  ${cells.join('  ')}`;
+    }),
   ].join('\n');
 }
 

@@ -1,3 +1,4 @@
+import { type Reach, reach, reachCells } from '../support/reach.js';
 import type { Percentiles } from './types.js';
 
 /** Times in ms; `added` is the side's percentile less the direct one's of the same round, median of the rounds. */
@@ -37,14 +38,6 @@ export interface MemoryRow {
   perStreamBytes: number | null;
 }
 
-export interface Reach {
-  what: string;
-  got: number | null;
-  reach: string;
-  /** null: not measured. */
-  reached: boolean | null;
-}
-
 interface Measured {
   cpus: number;
   /** Load average of a minute when it ended. */
@@ -72,25 +65,14 @@ export function reachOf({ latency, tokens, memory }: Measured): Reach[] {
     tokens.find(({ side }) => side === name)?.tokensPerGatewayCpuSecond ?? undefined;
   const [ourCore, theirCore] = [core('sluice'), core('portkey')];
   const held = memory.find(({ side, open }) => side === 'sluice' && open >= STREAMS)?.residentBytes;
-  const row = (
-    what: string,
-    got: number | null | undefined,
-    reach: string,
-    holds: (got: number) => boolean,
-  ) => ({
-    what,
-    got: got ?? null,
-    reach,
-    reached: got === null || got === undefined ? null : holds(got),
-  });
   return [
-    row(`added TTFT p50 at ${RATE}/s (ms)`, added?.p50, 'at most 3', (got) => got <= 3),
-    row(`added TTFT p99 at ${RATE}/s (ms)`, added?.p99, 'at most 10', (got) => got <= 10),
-    row('streamed tokens/s', ours, 'at least 45000', (got) => got >= 45_000),
-    row('streamed tokens/s over portkey', ratio(ours, theirs), 'at least 1.2', (got) => got >= 1.2),
-    row('tokens a CPU second of the gateway', ourCore, 'at least 45000', (got) => got >= 45_000),
-    row('the same over portkey', ratio(ourCore, theirCore), 'at least 1.2', (got) => got >= 1.2),
-    row(
+    reach(`added TTFT p50 at ${RATE}/s (ms)`, added?.p50, 'at most 3', (got) => got <= 3),
+    reach(`added TTFT p99 at ${RATE}/s (ms)`, added?.p99, 'at most 10', (got) => got <= 10),
+    reach('streamed tokens/s', ours, 'at least 45000', (got) => got >= 45_000),
+    reach('streamed tokens/s over portkey', ratio(ours, theirs), 'at least 1.2', (got) => got >= 1.2),
+    reach('tokens a CPU second of the gateway', ourCore, 'at least 45000', (got) => got >= 45_000),
+    reach('the same over portkey', ratio(ourCore, theirCore), 'at least 1.2', (got) => got >= 1.2),
+    reach(
       `memory with ${STREAMS} open streams (MB)`,
       held == null ? null : held / 1e6,
       'under 300',
@@ -105,7 +87,7 @@ function ratio(a: number | undefined, b: number | undefined): number | undefined
 
 /** The report as tables. */
 export function gatewayText(report: GatewayReport): string {
-  const { cpus, load, node, latency, requests, tokens, memory, reach } = report;
+  const { cpus, load, node, latency, requests, tokens, memory } = report;
   const three = ({ p50, p95, p99 }: Percentiles) =>
     [p50, p95, p99].map((value) => value.toFixed(1)).join(' / ');
   const cpu = ({ cpuMsPerRequest }: ThroughputRow) =>
@@ -158,15 +140,7 @@ export function gatewayText(report: GatewayReport): string {
       ]),
     ),
     '',
-    table(
-      ['', 'got', 'reach', ''],
-      reach.map(({ what, got, reach: asked, reached }) => [
-        what,
-        got === null ? '-' : got.toFixed(got < 100 ? 2 : 0),
-        asked,
-        reached === null ? 'not measured' : reached ? 'reached' : 'MISSED',
-      ]),
-    ),
+    table(['', 'got', 'reach', ''], report.reach.map(reachCells)),
   ].join('\n');
 }
 

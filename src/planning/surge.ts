@@ -29,21 +29,31 @@ export function judgeSpike(s: Sight, check: BurstCheck | null): Verdict {
  */
 export function surge(s: Sight, check: BurstCheck | null): Proposal | null {
   if (check === null) return null;
-  const { policy, facts, memory, load } = s;
+  const { policy, memory } = s;
   const spends = s.prospects !== null && policy.costOptimization;
   if (spends && !(s.spending.overPace && overspent(s.o, policy, s.outlook))) return null;
-  const lasting = spends ? Math.min(check.rps, rateNow(s) ?? check.rps) : check.rps;
-  const missing = Math.max(0, lasting - serves(load.ready, policy, facts));
-  const backlog = (load.waiting ?? 0) + missing * s.coldStartSeconds;
-  const rate = spends ? lasting : lasting + backlog / Math.max(1, policy.burstCalmSeconds);
+  const { rate, behind } = spends ? lasting(s, check) : withBacklog(s, check);
   const { desired } = memory;
   const need = needFor(s, [rate]) ?? { ...desired, decode: desired.decode + 1 };
   const want = atLeast({ prefill: policy.minPrefill, decode: 1 }, need);
   const replicas = growWithin(desired, atLeast(desired, want), policy);
   if (!exceeds(replicas, desired)) return null;
-  const behind = spends ? s.spending.why : `backlog ${fixed(backlog)}`;
-  const why =
-    `burst of ${fixed(check.rps)} requests/s (${fixed(check.baselineRps)} before), ` +
-    `${behind}: needs ${show(want)}`;
+  const why = `burst of ${fixed(check.rps)} requests/s (${fixed(check.baselineRps)} before), ${behind}: needs ${show(want)}`;
   return { replicas, why };
+}
+
+/** The rate to carry, requests/s, and what stands behind it. */
+interface Wanted {
+  rate: number;
+  behind: string;
+}
+
+function lasting(s: Sight, { rps }: BurstCheck): Wanted {
+  return { rate: Math.min(rps, rateNow(s) ?? rps), behind: s.spending.why };
+}
+
+function withBacklog({ policy, facts, load, coldStartSeconds }: Sight, { rps }: BurstCheck): Wanted {
+  const missing = Math.max(0, rps - serves(load.ready, policy, facts));
+  const backlog = (load.waiting ?? 0) + missing * coldStartSeconds;
+  return { rate: rps + backlog / Math.max(1, policy.burstCalmSeconds), behind: `backlog ${fixed(backlog)}` };
 }

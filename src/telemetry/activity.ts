@@ -27,54 +27,85 @@ export interface PlannerActivity {
   statesVisited: PlannerState[];
 }
 
+export interface StateChange {
+  from: PlannerState;
+  to: PlannerState;
+  count: number;
+}
+
 export function stepOf(record: TransitionRecord): PlannerStep {
   const { atMs, from, to, reason, order } = record;
   return { atMs, from, to, reason, ordered: order === null ? null : order.prefill + order.decode };
 }
 
 /**
- * Counts a pool's scale actions and states. An order for more workers than the order before it is a scale-up, for
- * fewer a scale-down; the same number is no action. A reversal is an action that turns the pool's last action
+ * Counts a pool's scale actions and states as its steps come. An order for more workers than the order before it is a
+ * scale-up, for fewer a scale-down; the same number is no action. A reversal is an action that turns the pool's last action
  * around within `reversalSeconds` of it.
  */
+export class PlannerTally {
+  readonly #visited: Set<PlannerState>;
+  readonly #changes = new Map<string, StateChange>();
+  #ordered: number;
+  #last: { up: boolean; atMs: number } | null = null;
+  #scaleUps = 0;
+  #scaleDowns = 0;
+  #reversals = 0;
+
+  constructor(
+    start: PlannerStart,
+    private readonly reversalSeconds: number,
+  ) {
+    this.#visited = new Set(start.state === null ? [] : [start.state]);
+    this.#ordered = start.ordered ?? 0;
+  }
+
+  add({ atMs, from, to, ordered }: PlannerStep): void {
+    this.#visited.add(from);
+    this.#visited.add(to);
+    this.#countChange(from, to);
+    if (ordered === null || ordered === this.#ordered) return;
+    const up = ordered > this.#ordered;
+    if (up) this.#scaleUps++;
+    else this.#scaleDowns++;
+    const last = this.#last;
+    if (last !== null && last.up !== up && atMs - last.atMs <= this.reversalSeconds * 1000) this.#reversals++;
+    this.#last = { up, atMs };
+    this.#ordered = ordered;
+  }
+
+  get activity(): PlannerActivity {
+    const statesVisited = PLANNER_STATES.filter((state) => this.#visited.has(state));
+    return {
+      scaleUps: this.#scaleUps,
+      scaleDowns: this.#scaleDowns,
+      reversals: this.#reversals,
+      statesVisited,
+    };
+  }
+
+  /** How often each change of state came; orders within a state are none. */
+  get changes(): StateChange[] {
+    return [...this.#changes.values()].map((change) => ({ ...change }));
+  }
+
+  #countChange(from: PlannerState, to: PlannerState): void {
+    if (from === to) return;
+    const known = this.#changes.get(`${from} ${to}`);
+    if (known === undefined) this.#changes.set(`${from} ${to}`, { from, to, count: 1 });
+    else known.count++;
+  }
+}
+
+/** What `PlannerTally` counts in all of these steps. */
 export function plannerActivity(
   start: PlannerStart,
   steps: readonly PlannerStep[],
   reversalSeconds: number,
 ): PlannerActivity {
-  const visited = new Set<PlannerState>(start.state === null ? [] : [start.state]);
-  let ordered = start.ordered ?? 0;
-  let last: { up: boolean; atMs: number } | null = null;
-  let scaleUps = 0;
-  let scaleDowns = 0;
-  let reversals = 0;
-  for (const step of steps) {
-    visited.add(step.from);
-    visited.add(step.to);
-    if (step.ordered === null || step.ordered === ordered) continue;
-    const up = step.ordered > ordered;
-    if (up) scaleUps++;
-    else scaleDowns++;
-    if (last !== null && last.up !== up && step.atMs - last.atMs <= reversalSeconds * 1000) reversals++;
-    last = { up, atMs: step.atMs };
-    ordered = step.ordered;
-  }
-  const statesVisited = PLANNER_STATES.filter((state) => visited.has(state));
-  return { scaleUps, scaleDowns, reversals, statesVisited };
-}
-
-/** How often each change of state is on record; orders within a state are none. */
-export function transitionCounts(
-  steps: readonly Pick<PlannerStep, 'from' | 'to'>[],
-): { from: PlannerState; to: PlannerState; count: number }[] {
-  const counts = new Map<string, { from: PlannerState; to: PlannerState; count: number }>();
-  for (const { from, to } of steps) {
-    if (from === to) continue;
-    const known = counts.get(`${from} ${to}`);
-    if (known === undefined) counts.set(`${from} ${to}`, { from, to, count: 1 });
-    else known.count++;
-  }
-  return [...counts.values()];
+  const tally = new PlannerTally(start, reversalSeconds);
+  for (const step of steps) tally.add(step);
+  return tally.activity;
 }
 
 /** Time within which an action that turns the last one around counts as a reversal: no capacity came of the first. */

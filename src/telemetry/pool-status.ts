@@ -6,7 +6,7 @@ import type { TransitionRecord } from '../contract/transition.js';
 import type { Heartbeat } from '../contract/worker.js';
 import { tensorParallelEfficiency } from '../profile/law.js';
 import type { Profile } from '../profile/types.js';
-import { type PlannerStep, plannerActivity, reversalSeconds, transitionCounts } from './activity.js';
+import type { PlannerTally } from './activity.js';
 import { budgetStatus, type EndMark, endsOf } from './budget.js';
 import type { QueueDepth } from './depth.js';
 import { attainment, type EndFigures, endedCount, endFigures, latencyFigures } from './figures.js';
@@ -35,8 +35,8 @@ export interface PoolReadings {
   gpuSeconds: number;
   /** The newest records, the newest last. */
   records: readonly TransitionRecord[];
-  /** All records, in short. */
-  steps: readonly PlannerStep[];
+  /** Of all records. */
+  tally: PlannerTally;
   /** The planner's own beat; absent: none. */
   plannerBeat?: string | undefined;
   /** null: the engine has none. */
@@ -51,7 +51,7 @@ export function poolStatus(pool: PoolConfig, config: Config, read: PoolReadings)
   const neededGpuSeconds = number(read.totals.busyGpuMs) / 1000;
   const heldGpuSeconds = number(read.totals.heldGpuMs) / 1000;
   const { busyGpus, heldGpus } = gpuUse(workers);
-  const activity = plannerActivity({ state: null, ordered: null }, read.steps, reversalSeconds(config, pool));
+  const { activity, changes } = read.tally;
   const waiting = read.depth.prefillWaiting + read.depth.decodeWaiting;
   const { completed, failed, expired, cancelled } = run.counters;
   return {
@@ -61,7 +61,7 @@ export function poolStatus(pool: PoolConfig, config: Config, read: PoolReadings)
     description: pool.description,
     planner: {
       ...plannerStatus(read.records, activity.statesVisited),
-      transitionCounts: transitionCounts(read.steps),
+      transitionCounts: changes,
       forecast: forecastStatus(read.plannerBeat, read.nowMs),
     },
     engine: engineStatus(workers),

@@ -15,6 +15,7 @@ import { loadProfile } from '../profile/load.js';
 import type { Profile } from '../profile/types.js';
 import type { Keys } from '../queues/keys.js';
 import { PoolQueues } from '../queues/pool-queues.js';
+import { PlannerTally, reversalSeconds } from './activity.js';
 import { arrivalRange } from './build-observation.js';
 import { readMark } from './budget.js';
 import { readArrivals, readEnded } from './observe.js';
@@ -36,6 +37,7 @@ interface PoolSource {
   pool: PoolConfig;
   queues: PoolQueues;
   log: TransitionLog;
+  tally: PlannerTally;
   profile: Profile | null;
 }
 
@@ -48,12 +50,16 @@ export class StatusCollector {
     private readonly keys: Keys,
     private readonly config: Config,
   ) {
-    this.#sources = Object.values(config.pools).map((pool) => ({
-      pool,
-      queues: new PoolQueues(pool.name, keys, redis),
-      log: new TransitionLog(redis, keys, pool.name),
-      profile: pool.engine.kind === 'noop' ? null : loadProfile(pool.engine.profile),
-    }));
+    this.#sources = Object.values(config.pools).map((pool) => {
+      const tally = new PlannerTally({ state: null, ordered: null }, reversalSeconds(config, pool));
+      return {
+        pool,
+        queues: new PoolQueues(pool.name, keys, redis),
+        log: new TransitionLog(redis, keys, pool.name, (step) => tally.add(step)),
+        tally,
+        profile: pool.engine.kind === 'noop' ? null : loadProfile(pool.engine.profile),
+      };
+    });
   }
 
   /** @param nowMs Unix ms. Rejects when Redis does. */
@@ -103,7 +109,7 @@ export class StatusCollector {
   }
 
   async #collectPool(
-    { pool, queues, log, profile }: PoolSource,
+    { pool, queues, log, tally, profile }: PoolSource,
     nowMs: number,
     shared: {
       leases: readonly Lease[];
@@ -141,7 +147,7 @@ export class StatusCollector {
       log.read(),
     ]);
     const minuteSeconds = nowMs / 1000 - slotStart(nowMs - 60_000, LATENCY_SLOT_SECONDS);
-    const { records, steps } = log;
+    const { records } = log;
     const status = poolStatus(pool, config, {
       nowMs,
       heartbeats,
@@ -157,7 +163,7 @@ export class StatusCollector {
       desired,
       ...shared,
       records,
-      steps,
+      tally,
       profile,
     });
     return { status, startedMs: totals.startedMs };

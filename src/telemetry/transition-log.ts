@@ -11,8 +11,6 @@ const ORDERS_KEPT = 500;
 
 /** Follows a pool's stream of transitions: each reading takes only what came since the last one. */
 export class TransitionLog {
-  /** All records, in short. */
-  readonly steps: PlannerStep[] = [];
   /** The newest records, the newest last. */
   records: TransitionRecord[] = [];
   readonly #orders = new Map<number, string>();
@@ -23,6 +21,8 @@ export class TransitionLog {
     private readonly redis: Redis,
     private readonly keys: Keys,
     private readonly pool: string,
+    /** Called with each record, in short and in order. */
+    private readonly onStep: (step: PlannerStep) => void,
   ) {}
 
   /** One reading at a time: two at once would take the same entries twice. */
@@ -57,7 +57,7 @@ export class TransitionLog {
         const text = fields[fields.indexOf('record') + 1] ?? null;
         const record = parseStored(transitionSchema, text);
         if (record === null) continue;
-        this.steps.push(stepOf(record));
+        this.onStep(stepOf(record));
         this.records.push(record);
         if (record.order !== null) this.#rememberOrder(record.order.generation, record.reason);
       }

@@ -8,6 +8,7 @@ import { Keys } from '../../src/queues/keys.js';
 import { GlobalScheduler } from '../../src/scheduler/global-scheduler.js';
 import { sloBlock } from '../../src/scheduler/planner-loop/slo-block.js';
 import { refusal } from '../../src/scheduler/worker/run.js';
+import { PlannerTally } from '../../src/telemetry/activity.js';
 import { endFigures } from '../../src/telemetry/figures.js';
 import { poolStatus } from '../../src/telemetry/pool-status.js';
 import { systemStatus } from '../../src/telemetry/system-status.js';
@@ -191,7 +192,7 @@ function statusOf(config: Config) {
       failures: [],
       gpuSeconds: 7200,
       records: [],
-      steps: [],
+      tally: new PlannerTally({ state: null, ordered: null }, 60),
       profile: null,
     });
   });

@@ -1,17 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { PoolObservation } from '../../src/contract/observation.js';
 import { decide } from '../../src/planning/decide.js';
-import type { PlannerMemory } from '../../src/planning/memory.js';
 import type { PoolPolicy } from '../../src/planning/policy.js';
-import { facts, granted, memory, observation, policy, T } from './support.js';
-
-function plan(seen: PoolObservation | null, has: PlannerMemory, rules: Partial<PoolPolicy> = {}, now = T) {
-  return decide({ observation: seen, policy: policy(rules), facts, memory: has, now });
-}
-
-/** The slow loop ran a moment ago and is not due. */
-const fast = { lastSlowAtMs: T };
+import { fast, granted, memory, observation, plan, policy, T } from './support.js';
 
 describe('saturation', () => {
   test('prefill-queue load over its threshold asks for as many workers as bring it to the threshold', () => {
@@ -253,94 +244,6 @@ describe('idle', () => {
     const seen = observation({ waiting: 1, waitingTokens: 500 });
     for (const aggressiveness of ['aggressive', 'balanced', 'conservative'] as const)
       expect(plan(seen, memory(0, fast), { aggressiveness }).more?.replicas.decode).toBeGreaterThanOrEqual(1);
-  });
-});
-
-describe('bursts', () => {
-  // 2 requests/s, then 10: one worker carries 4 (0.5 x 4 below the threshold)
-  const arrivals = [...Array(37).fill(2), 10, 10, 10];
-  const seen = observation({ ready: 1, arrivals, waiting: 20, running: 5, grant: granted(1) });
-  const rules = { burstProtection: true, gpuCeiling: 99, maxWorkers: 99 };
-
-  test('the surge covers the rate and the backlog that will have grown by then', () => {
-    // backlog = 20 + (10 - 4) x 10 s = 80, worked off in 10 s: 8/s; (10 + 8) / (4 x 0.5) = 9
-    const { spike, surge, calm } = plan(seen, memory(1, fast), rules);
-    expect([spike.is, calm.is]).toEqual([true, false]);
-    expect(surge?.replicas.decode).toBe(9);
-  });
-
-  test('the budget bounds it', () => {
-    expect(plan(seen, memory(1, fast), { burstProtection: true }).surge?.replicas.decode).toBe(4);
-  });
-
-  test('nothing of it where burst protection is off', () => {
-    const { spike, surge, calm } = plan(seen, memory(1, fast), { ...rules, burstProtection: false });
-    expect([spike.is, surge, calm.is]).toEqual([false, null, true]);
-  });
-
-  test('a burst that the ready workers carry below the threshold is none', () => {
-    // 5 ready: 20 requests/s x 0.5 = 10
-    const carried = observation({ ready: 5, arrivals, running: 5, grant: granted(5) });
-    expect(plan(carried, memory(5, fast), rules).spike.is).toBe(false);
-  });
-
-  describe('where allowed violations are spent on purpose', () => {
-    // One worker does 4 requests/s, each alone in a quarter of a second.
-    const worker = {
-      rps: 4,
-      sequences: 8,
-      itlSeconds: 0.01,
-      classes: [{ share: 1, tokens: 100, workSeconds: 0.25, ownSeconds: 0.25 }],
-    };
-    const modelled = { ...facts, model: { prefill: worker, decode: worker } };
-    const spends = policy({ ...rules, costOptimization: true });
-    // Six seconds of 10 requests/s: what has lasted, over the newest seconds of a quarter cold start, is 10.
-    const lasts = [...Array(34).fill(2), 10, 10, 10, 10, 10, 10];
-    const burst = (missed: number, violationShare: number, lateWaiting: number, asideBefore: number) => {
-      const latency = { requests: 100, ttftSeconds: 0.5, itlSeconds: 0.01, violationShare };
-      const o = observation({
-        ready: 1,
-        arrivals: lasts,
-        waiting: 20,
-        lateWaiting,
-        latency,
-        grant: granted(1),
-      });
-      const outlook = { leads: [], dispersion: 1, ended: 10_000, missed, asideBefore };
-      return decide({
-        observation: o,
-        policy: spends,
-        facts: modelled,
-        memory: memory(1, fast),
-        outlook,
-        now: T,
-      });
-    };
-
-    test('a burst is met from the budget while there is some', () => {
-      const { spike, surge } = burst(0, 0.5, 0, 0);
-      expect([spike.is, surge]).toEqual([true, null]);
-    });
-
-    test('past the planned share it orders for the rate that has lasted', () => {
-      // 10 requests/s of 4 a worker: more than 2
-      expect(burst(950, 0.5, 0, 0).surge?.replicas.decode).toBeGreaterThanOrEqual(3);
-      expect(burst(950, 0.5, 0, 0).surge?.why).toMatch(/9.5 % of the last hour's 10000 were late/);
-    });
-
-    test('what stood aside before the window is no reason again, what came to stand aside in it is', () => {
-      expect(burst(950, 0, 40, 40).surge).toBeNull();
-      expect(burst(950, 0, 40, 10).surge).not.toBeNull();
-    });
-  });
-
-  test('calm comes so long after the last spike, and nothing shrinks before', () => {
-    const quiet = observation({ ready: 2, arrivals: 1, running: 1, grant: granted(2) });
-    const since = (ms: number) =>
-      plan(quiet, memory(2, { lastSpikeAtMs: T - ms }), { ...rules, costOptimization: true });
-    expect([since(9_999).calm.is, since(9_999).fewer]).toEqual([false, null]);
-    expect(since(10_000).calm.is).toBe(true);
-    expect(since(10_000).fewer).not.toBeNull();
   });
 });
 

@@ -1,4 +1,5 @@
 import type { PoolObservation } from '../../src/contract/observation.js';
+import { decide } from '../../src/planning/decide.js';
 import { LoadWatch } from '../../src/planning/load-watch.js';
 import { freshMemory, type PlannerMemory } from '../../src/planning/memory.js';
 import type { CapacityFacts, PoolPolicy } from '../../src/planning/policy.js';
@@ -125,3 +126,16 @@ export function mindOf(known: CapacityFacts): Pick<PlannerMind, 'look' | 'save'>
   const watch = new LoadWatch(policy(), known.coldStartSeconds);
   return { look: () => ({ facts: known, outlook: null }), save: () => watch.save() };
 }
+
+/** What is decided on what was seen, by these rules. */
+export function plan(
+  seen: PoolObservation | null,
+  has: PlannerMemory,
+  rules: Partial<PoolPolicy> = {},
+  now = T,
+) {
+  return decide({ observation: seen, policy: policy(rules), facts, memory: has, now });
+}
+
+/** The slow loop ran a moment ago and is not due. */
+export const fast = { lastSlowAtMs: T };

@@ -8,7 +8,8 @@ const OSL: LengthShape = { median: 135, sigma: 0.25, min: 50, max: 260 };
 
 /**
  * A burst, a lull and a ramp for each level, at different times. The first burst of `high` finds one worker; its lull is
- * long enough to go idle; its ramp brings a worker back before the second burst. `low` pauses for long enough to be drained to nothing, and comes back.
+ * long enough to go idle; its ramp leads to a second burst. `low` pauses for long enough to be drained to nothing, and
+ * comes back.
  */
 export const DEMO_SHAPES: readonly LevelShape[] = [
   {

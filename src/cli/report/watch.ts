@@ -10,7 +10,8 @@ const POLL_MS = 1000;
 
 interface PoolWatch {
   log: TransitionLog;
-  /** Steps of the log that were there before the run. */
+  steps: PlannerStep[];
+  /** Of the steps, those that were there before the run. */
   before: number;
 }
 
@@ -49,9 +50,9 @@ export class RunWatch {
       readMaxLeased(this.redis, this.keys),
     ]);
     const pools: RunFigures['pools'] = {};
-    for (const [name, { log, before }] of this.pools) {
+    for (const [name, { steps, before }] of this.pools) {
       const gpuSeconds = Math.max(0, (seconds[name] ?? 0) - (this.gpuSecondsAtStart[name] ?? 0));
-      pools[name] = { gpuSeconds, maxGpus: peaks[name] ?? 0, ...runSteps(log.steps, before) };
+      pools[name] = { gpuSeconds, maxGpus: peaks[name] ?? 0, ...runSteps(steps, before) };
     }
     return { pools, maxGpus: peaks[ALL_POOLS] ?? 0 };
   }
@@ -62,9 +63,10 @@ export class RunWatch {
   }
 
   private async begin(pool: string): Promise<PoolWatch> {
-    const log = new TransitionLog(this.redis, this.keys, pool);
+    const steps: PlannerStep[] = [];
+    const log = new TransitionLog(this.redis, this.keys, pool, (step) => steps.push(step));
     await log.read();
-    return { log, before: log.steps.length };
+    return { log, steps, before: steps.length };
   }
 
   private async poll(): Promise<void> {

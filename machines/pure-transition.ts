@@ -7,7 +7,7 @@ type System = Actor<ActorLogic<Snapshot<unknown>, EventObject>>['system'];
  * for each call, only as its scope, which costs more than the step itself; here one, never started, serves every call.
  * @returns a function from a snapshot and an event to the next snapshot; it throws what a guard or an action throws.
  */
-export function taker<S extends Snapshot<unknown>, E extends EventObject, I>(
+export function pureTransition<S extends Snapshot<unknown>, E extends EventObject, I>(
   machine: ActorLogic<S, E, I, System, EventObject>,
 ): (snapshot: S, event: E) => S {
   const self = createActor(machine);
