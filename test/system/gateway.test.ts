@@ -114,4 +114,8 @@ it('kill -9 of the gateway: the asynchronous request completes, and another gate
   expect(view).toMatchObject({ status: 'completed', response: { choices: [{ text: wholeText(id) }] } });
   await until(() => hooks.length > 0, 'the webhook');
   expect(hooks).toEqual([{ id, type: 'request.completed' }]);
+  // Its clients know it by its address, a free port or not.
+  const isBack = async () =>
+    (await system.gateways()).some(({ pid, url }) => pid !== own.pid && url === own.url);
+  await until(isBack, 'the gateway at its address', 30_000);
 });

@@ -85,6 +85,7 @@ export class Supervisor {
       supervisor.#beat = setInterval(() => void supervisor.#writeBeat().catch(() => {}), BEAT_MS);
       for (const role of supervisor.#roles) role.start();
       await supervisor.#ready();
+      await supervisor.#keepGatewayPort();
       return supervisor;
     } catch (error) {
       await supervisor.stop();
@@ -125,6 +126,14 @@ export class Supervisor {
     const pid = this.#roles.find((role) => role.spec.program === 'gateway')?.pid;
     const beats = await this.#redis.hvals(this.#keys.roles());
     return roleUrls(beats).find((beat) => beat.pid === pid)?.url;
+  }
+
+  /** A gateway on a free port comes back on the same one: its clients know it by its address. */
+  async #keepGatewayPort(): Promise<void> {
+    const url = await this.gatewayUrl();
+    const { port } = new URL(url ?? 'http://localhost');
+    for (const { spec } of this.#roles.filter(isGateway))
+      if (port !== '') spec.args = [...spec.args, '--port', port];
   }
 
   /** A Redis that was started here is started again, on the same port and data, when it ends. */
