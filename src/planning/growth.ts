@@ -1,7 +1,7 @@
 import { serves } from './load.js';
 import type { PlannerMemory } from './memory.js';
 import type { Proposal } from './plan.js';
-import { atLeast, exceeds, fits, floorOf, growWithin, NONE, type Replicas, show } from './replicas.js';
+import { atLeast, exceeds, floorOf, growWithin, NONE, raisedTo, type Replicas, show } from './replicas.js';
 import { rateNow, type Sight } from './sight.js';
 import type { Evidence } from './sizing.js';
 import { sightingsNeeded, stepTowards } from './steps.js';
@@ -72,9 +72,8 @@ export function growth(s: Sight, ahead: RatesAhead | null, idle: boolean): Growt
   }
 
   const want = wants.reduce((most, { replicas }) => atLeast(most, replicas), desired);
-  // The floor goes before what else is wanted; the rest of a short budget is split.
-  const withFloor = atLeast(desired, floor);
-  const replicas = growWithin(fits(withFloor, policy) ? withFloor : desired, want, policy);
+  // The floor goes before what else is held or wanted; the rest of a short budget is split.
+  const replicas = growWithin(raisedTo(floor, desired, policy), want, policy);
   if (!exceeds(replicas, desired)) return { more: null, sightings };
   const short = exceeds(want, replicas) ? `; limits allow ${show(replicas)} of ${show(want)}` : '';
   return { more: { replicas, why: wants.map(({ why }) => why).join('; ') + short }, sightings };

@@ -67,6 +67,12 @@ export function trim(r: Replicas, policy: Limits): Replicas {
   return fits(r, policy) ? r : growWithin(NONE, r, policy);
 }
 
+/** What is ordered, raised to the floor: where both do not fit, the floor stays whole and what is left is split. Both fit alone. */
+export function raisedTo(floor: Replicas, ordered: Replicas, policy: Limits): Replicas {
+  const both = atLeast(ordered, floor);
+  return fits(both, policy) ? both : growWithin(floor, both, policy);
+}
+
 /** What an idle pool keeps: the floor, with its prefill workers where disaggregation is on and the floor is not 0. */
 export function floorOf(floor: number, policy: Limits & { minPrefill: number }): Replicas {
   return trim({ prefill: floor > 0 ? policy.minPrefill : 0, decode: floor }, policy);

@@ -1,7 +1,7 @@
 import type { BurstCheck } from './burst.js';
 import { serves } from './load.js';
 import type { Proposal, Verdict } from './plan.js';
-import { atLeast, exceeds, growWithin, show } from './replicas.js';
+import { atLeast, exceeds, floorOf, growWithin, raisedTo, show } from './replicas.js';
 import { rateNow, type Sight } from './sight.js';
 import { needFor } from './need.js';
 import { overspent } from './spending.js';
@@ -36,7 +36,8 @@ export function surge(s: Sight, check: BurstCheck | null): Proposal | null {
   const { desired } = memory;
   const need = needFor(s, [rate]) ?? { ...desired, decode: desired.decode + 1 };
   const want = atLeast({ prefill: policy.minPrefill, decode: 1 }, need);
-  const replicas = growWithin(desired, atLeast(desired, want), policy);
+  const base = raisedTo(floorOf(memory.floor ?? policy.minWorkers, policy), desired, policy);
+  const replicas = growWithin(base, atLeast(base, want), policy);
   if (!exceeds(replicas, desired)) return null;
   const why = `burst of ${fixed(check.rps)} requests/s (${fixed(check.baselineRps)} before), ${behind}: needs ${show(want)}`;
   return { replicas, why };

@@ -76,11 +76,11 @@ export const HISTORY: Knob[] = [
   knob('dashboard.audit_kept_days', {
     says: 'entries of more than a day before the newest one are removed',
     to: 1,
-    see: (config, room) => auditKept(config, room, [0, 12, 23, 47]),
+    see: (config, room) => auditKept(config, room, [0, 12, 24, 47]),
     show: (before, after) =>
       expect([before, after]).toEqual([
-        ['0', '12', '23', '47'],
-        ['23', '47'],
+        ['0', '12', '24', '47'],
+        ['24', '47'],
       ]),
   }),
 ];
@@ -135,8 +135,9 @@ async function samplesKept(config: Config, room: Room, number: number): Promise<
 /** What of entries at these hours is left. */
 async function auditKept(config: Config, room: Room, hours: readonly number[]): Promise<string[]> {
   const { redis, keys } = await emptyRedis(config, room);
+  const nowMs = Date.now();
   for (const hour of hours) {
-    const entry = { atMs: Date.now() + hour * HOUR_MS, who: 'local', what: String(hour), outcome: 'done' };
+    const entry = { atMs: nowMs + hour * HOUR_MS, who: 'local', what: String(hour), outcome: 'done' };
     await writeAudit(redis, keys, config.dashboard, entry);
   }
   return (await readAudit(redis, keys)).map(({ what }) => what);

@@ -147,6 +147,25 @@ test('a floor that fits goes before what else is wanted of a short budget', () =
   expect(world.planner.memory.desired).toEqual({ prefill: 1, decode: 3 });
 });
 
+test('a floor set later is whole too, where a worker of the other role held its place, and in a burst', () => {
+  const world = new World(policy({ disaggregated: true, minPrefill: 1 }));
+  world.until('steady', { waiting: 1 });
+  const late = { requests: 10, ttftSeconds: null, violationShare: 0.5 };
+  for (let i = 0; i < 20 && world.planner.memory.desired.prefill < 2; i++) world.tick({ latency: late });
+  expect(world.planner.memory.desired).toEqual({ prefill: 2, decode: 1 });
+  world.feed({ type: 'SET_FLOOR', now: world.now, min: 3 });
+  world.tick();
+  expect(world.planner.memory.desired).toEqual({ prefill: 1, decode: 3 });
+
+  // The burst alone needs (6 + (6 - 4) x 10 / 10) / (4 x 0.5) = 4.
+  const bursty = new World(policy({ burstProtection: true, gpuCeiling: 8, maxWorkers: 8 }));
+  bursty.until('steady', { arrivals: 1, running: 1 });
+  bursty.feed({ type: 'SET_FLOOR', now: bursty.now, min: 6 });
+  bursty.tick({ arrivals: [...Array(37).fill(1), 6, 6, 6], running: 5 });
+  expect(bursty.state).toBe('burstProtect');
+  expect(bursty.planner.memory.desired.decode).toBe(6);
+});
+
 test('never stuck: from wherever it came to, telemetry, an allocator and an operator lead back to steady', () => {
   fc.assert(
     fc.property(rules, fc.array(happening, { maxLength: 15 }), (p, story) => {
