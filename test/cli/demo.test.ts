@@ -3,10 +3,15 @@ import { brokenPromises } from '../../src/cli/demo/promises.js';
 import { Screen } from '../../src/cli/demo/screen.js';
 import { DEMO_SECONDS, DEMO_SHAPES } from '../../src/cli/demo/workload.js';
 import { buildReport } from '../../src/cli/report/build.js';
+import { loadConfig } from '../../src/config/load.js';
 import type { RunReport } from '../../src/contract/report.js';
+import { openEngines } from '../../src/simulator/open/engines.js';
+import { simulate } from '../../src/simulator/run/simulate.js';
 import { PromptWriter } from '../../src/simulator/workload/prompts.js';
-import { rateAt, shapedArrivals } from '../../src/simulator/workload/shape.js';
+import { rateAt, shapedArrivals, shapeRequests } from '../../src/simulator/workload/shape.js';
 import { testConfig } from '../support/report-config.js';
+
+const demoConfig = loadConfig('examples/llm/configs/global_scheduler_demo.yaml');
 
 class Paper {
   text = '';
@@ -43,6 +48,42 @@ describe("the demo's workload", () => {
     const together = seconds.map((at) => DEMO_SHAPES.reduce((sum, { rate }) => sum + rateAt(rate, at), 0));
     expect(Math.max(...together)).toBeLessThan(40);
   });
+});
+
+/** States that the planner of `high` comes to in the simulated demo, its load this much later than the planner's clock. */
+function statesOfHigh(stretch: number, laterSeconds: number): string[] {
+  const requests = DEMO_SHAPES.flatMap((shape) => [...shapeRequests(shape, 1, stretch)])
+    .sort((a, b) => a.atSeconds - b.atSeconds)
+    .map((request) => ({ ...request, atSeconds: request.atSeconds + laterSeconds }));
+  const seen: string[] = [];
+  simulate({
+    config: demoConfig,
+    engines: openEngines(demoConfig),
+    requests,
+    onRecord: ({ pool, from, to }) => {
+      if (pool === 'high' && from !== to) seen.push(to);
+    },
+  });
+  return seen;
+}
+
+describe("the demo's planner of high", () => {
+  // Planners look once a second and size each five: where the load begins between these is chance.
+  const begins = Array.from({ length: 13 }, (_, k) => Math.round(1 + k * 4) / 10);
+
+  it.each([1, 1.5])(
+    'is steady, scales up as load rises, protects as it bursts, and goes idle after: %d times as long',
+    (stretch) => {
+      for (const later of begins) {
+        const seen = statesOfHigh(stretch, later);
+        const burst = seen.indexOf('burstProtect');
+        const before = seen.slice(0, burst);
+        const when = `begun ${later} s later: ${seen.join(' ')}`;
+        expect(before.slice(before.indexOf('steady')), when).toContain('scaleUp');
+        expect(seen.slice(burst), when).toContain('idle');
+      }
+    },
+  );
 });
 
 describe("the demo's promises", () => {

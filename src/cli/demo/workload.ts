@@ -7,9 +7,10 @@ const ISL: LengthShape = { median: 1700, sigma: 0.3, min: 400, max: 3200 };
 const OSL: LengthShape = { median: 135, sigma: 0.25, min: 50, max: 260 };
 
 /**
- * A burst, a lull and a ramp for each level, at different times. The first burst of `high` finds one worker; its lull is
- * long enough to go idle; its ramp leads to a second burst. `low` pauses for long enough to be drained to nothing, and
- * comes back.
+ * A burst and a lull for each level, at different times. The load of `high` rises gently first, which its planner meets with a
+ * second worker, and then bursts beyond half of what both carry: steady, scaleUp, burstProtect (a test simulates it). Its lull
+ * is long enough to go idle, and its second rush comes out of silence. `low` pauses for long enough to be drained to
+ * nothing, and comes back.
  */
 export const DEMO_SHAPES: readonly LevelShape[] = [
   {
@@ -17,20 +18,20 @@ export const DEMO_SHAPES: readonly LevelShape[] = [
     isl: ISL,
     osl: OSL,
     rate: curve(
-      [3, 1.5],
-      [24, 1.5],
-      [25, 15],
-      [36, 15],
-      [37, 3],
-      [52, 3],
-      [53, 0],
-      [68, 0],
-      [69, 2],
-      [84, 5],
-      [85, 20],
-      [95, 20],
-      [96, 2],
-      [112, 2],
+      [3, 3.5],
+      [20, 3.5],
+      [34, 6.5],
+      [44, 6.5],
+      [45, 23],
+      [53, 23],
+      [54, 3],
+      [63, 3],
+      [64, 0],
+      [80, 0],
+      [81, 13],
+      [90, 13],
+      [91, 3],
+      [112, 3],
     ),
   },
   {
