@@ -103,7 +103,7 @@ interface GatewayFlags {
 program
   .command('dashboard')
   .description(
-    'the dashboard: what its open pages cost the gateway, bytes of a page, first paint, history in Redis',
+    'the dashboard: what its open pages cost the gateway, bytes of a page, first paint, history in Redis, inspection',
   )
   .option('--json', 'print JSON')
   .option('--rounds <n>', 'interleaved rounds without and with pages', '5')

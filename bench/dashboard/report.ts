@@ -1,6 +1,7 @@
 import { type Reach, reach, reachCells } from '../support/reach.js';
 import type { Spread } from '../support/stats.js';
 import type { CostFigures } from './cost.js';
+import type { InspectionFigures } from './inspection.js';
 import type { LiveFigures } from './live.js';
 
 interface Measured {
@@ -12,6 +13,7 @@ interface Measured {
   rate: number;
   cost: CostFigures;
   live: LiveFigures;
+  inspection: InspectionFigures;
   /** What the configuration lets the streams of all pools hold at most, bytes, at the mean size of what is there. */
   historyBytes: number | null;
 }
@@ -24,6 +26,9 @@ const COST_SHARE = 0.05;
 const PAGE_BYTES_PER_SECOND = 20_000;
 const PAGE_BYTES = 250_000;
 const FIRST_PAINT_MS = 1_000;
+const INSPECTED_SHARE = 0.05;
+/** What two planners that do the same differ by, at most, is no cost that can be measured. */
+const UNINSPECTED_SHARE = 0.01;
 
 /** Bytes a second of a page: the mean over the busiest of the loads. */
 export function bytesPerPage({ cost, live }: Pick<Measured, 'cost' | 'live'>): number {
@@ -33,7 +38,7 @@ export function bytesPerPage({ cost, live }: Pick<Measured, 'cost' | 'live'>): n
 
 /** What is asked of the figures. */
 export function reachOf(measured: Measured): Reach[] {
-  const { cost, live } = measured;
+  const { cost, live, inspection } = measured;
   return [
     reach(
       "feed's share of a gateway core's throughput, %",
@@ -49,11 +54,23 @@ export function reachOf(measured: Measured): Reach[] {
     ),
     reach('page compressed, KB', live.pageBytes / 1e3, '<= 250', (value) => value * 1e3 <= PAGE_BYTES),
     reach('first paint, ms', live.paint?.firstMs.median ?? null, '< 1000', (value) => value < FIRST_PAINT_MS),
+    reach(
+      'planner time, inspector connected, % more',
+      inspection.onShare.median * 100,
+      '<= 5',
+      (value) => value <= INSPECTED_SHARE * 100,
+    ),
+    reach(
+      'planner time, inspector off, % more',
+      inspection.offShare.median * 100,
+      '<= 1',
+      (value) => value <= UNINSPECTED_SHARE * 100,
+    ),
   ];
 }
 
 export function dashboardText(report: DashboardReport): string {
-  const { cost, live } = report;
+  const { cost, live, inspection } = report;
   const { transitions, decisions, samples } = live.history;
   const size = ({ entries, bytes }: { entries: number; bytes: number }) =>
     `${entries} entries, ${(bytes / 1e3).toFixed(0)} KB`;
@@ -80,6 +97,11 @@ export function dashboardText(report: DashboardReport): string {
     ['first view', `${(live.read.firstBytes / 1e3).toFixed(1)} KB`],
     ['first paint', live.paint === null ? '-' : ms(live.paint.firstMs)],
     ['level cards with figures', live.paint === null ? '-' : ms(live.paint.figuresMs)],
+    ['planner round, inspector off', ms(inspection.off)],
+    ['planner round, inspector connected', ms(inspection.on)],
+    ['their difference, share of a round', share(inspection.onShare)],
+    ['a second planner, inspector off', share(inspection.offShare)],
+    ['inspector heard', `${inspection.messages} messages of ${inspection.rounds} rounds and those before`],
     ['Redis, transitions of all pools', size(transitions)],
     ['Redis, decisions of all pools', size(decisions)],
     ['Redis, samples', size(samples)],

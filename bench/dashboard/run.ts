@@ -1,6 +1,7 @@
 import { cpus, loadavg } from 'node:os';
 import { defaultConfig } from '../../src/config/load.js';
 import { type CostOptions, feedCost } from './cost.js';
+import { inspectionCost } from './inspection.js';
 import { liveFigures, type Stored } from './live.js';
 import { type DashboardReport, reachOf } from './report.js';
 
@@ -12,11 +13,12 @@ export interface DashboardBenchOptions extends CostOptions {
 /** What the dashboard costs the gateway, the network, a browser and Redis. Errors: those of setting it up. */
 export async function dashboardBench(options: DashboardBenchOptions): Promise<DashboardReport> {
   const { rate, pages, liveSeconds, note } = options;
+  const inspection = await inspectionCost(note);
   const cost = await feedCost(options);
   const live = await liveFigures(liveSeconds, pages, note);
   const measured = {
     ...{ cpus: cpus().length, load: loadavg()[0] ?? Number.NaN, node: process.version },
-    ...{ rate, cost, live },
+    ...{ rate, cost, live, inspection },
     historyBytes: most(live.history),
   };
   return { ...measured, reach: reachOf(measured) };
