@@ -95,7 +95,7 @@ export async function inspectionCost(note: (line: string) => void): Promise<Insp
         ...(await restorePlanner(pool.name, { redis, keys, store, outbox, log }, nowMs)),
         mind: new PlannerMind(pool, policy, profile),
       }),
-      beat: async (state, atMs) => {
+      beat: async ({ state }, atMs) => {
         await redis.hset(keys.roles(), `planner-${pool.name}`, JSON.stringify({ id, state, atMs }));
       },
       clock: () => at?.now ?? 0,

@@ -108,6 +108,8 @@ export interface PoolStatus {
     transitionCounts: { from: PlannerState; to: PlannerState; count: number }[];
     /** null: its planner never told. */
     forecast: ForecastStatus | null;
+    /** What holds for it now, by configuration or by an operator; null: its planner never told. */
+    holds: { floor: number; advisory: boolean } | null;
   };
   workers: {
     /** Of the newest order; null: no order yet. */

@@ -10,7 +10,7 @@ import type { PlannerTally } from './activity.js';
 import { budgetStatus, type EndMark, endsOf } from './budget.js';
 import type { QueueDepth } from './depth.js';
 import { attainment, type EndFigures, endedCount, endFigures, latencyFigures } from './figures.js';
-import { forecastStatus } from './roles.js';
+import { forecastStatus, holdsStatus } from './roles.js';
 import { engineStatus, gpuUse, kvUsage, livingWorkers, roleCounts } from './workers.js';
 
 /** What was read from Redis of one pool for its status. */
@@ -63,6 +63,7 @@ export function poolStatus(pool: PoolConfig, config: Config, read: PoolReadings)
       ...plannerStatus(read.records, activity.statesVisited),
       transitionCounts: changes,
       forecast: forecastStatus(read.plannerBeat, read.nowMs),
+      holds: holdsStatus(read.plannerBeat),
     },
     engine: engineStatus(workers),
     workers: {
@@ -138,7 +139,7 @@ function windowStatus(figures: EndFigures): WindowStatus {
 function plannerStatus(
   records: readonly TransitionRecord[],
   statesVisited: PoolStatus['planner']['statesVisited'],
-): Omit<PoolStatus['planner'], 'transitionCounts' | 'forecast'> {
+): Omit<PoolStatus['planner'], 'transitionCounts' | 'forecast' | 'holds'> {
   const last = records.at(-1);
   // An order within a state is recorded too: the state began at the last record that changed it.
   const entered = records.findLast((record) => record.from !== record.to) ?? records.at(0);

@@ -12,6 +12,9 @@ const planSchema = z.object({
   horizonSeconds: figure,
 });
 
+/** What holds for a planner now: its floor of workers, and whether it only plans. */
+const holdsSchema = z.object({ floor: z.number().int().min(0), advisory: z.boolean() });
+
 /** What each role writes of itself; a supervisor also tells of the processes it keeps. */
 const roleBeatSchema = z.object({
   role: z.string(),
@@ -20,6 +23,7 @@ const roleBeatSchema = z.object({
   pool: z.string().optional(),
   url: z.string().optional(),
   plan: planSchema.optional(),
+  holds: holdsSchema.optional(),
   roles: z
     .array(z.object({ name: z.string(), pid: z.number().int().nullable(), restarts: z.number().int() }))
     .optional(),
@@ -88,6 +92,11 @@ export function forecastStatus(stored: string | null | undefined, nowMs: number)
     capacityRequestsPerSecond: capacityRps ?? null,
     ageSeconds: Math.max(0, nowMs - beat.atMs) / 1000,
   };
+}
+
+/** What a pool's planner last told that holds for it; null: it never did. @param stored its field in the hash of roles. */
+export function holdsStatus(stored: string | null | undefined): { floor: number; advisory: boolean } | null {
+  return parseStored(roleBeatSchema, stored ?? null)?.holds ?? null;
 }
 
 function compare(a: string, b: string): number {

@@ -112,10 +112,15 @@ test('the text shows pools, states with their time, GPUs by name and why the pla
       statesVisited: ['steady', 'scaleUp'],
       transitionCounts: [],
       forecast: null,
+      holds: null,
     };
     pool.minute.attainment = 0.934;
     made.gpus[0] = { id: 'host:0', pool: 'high', workerId: 'w', state: 'starting', lease: null };
-    made.roles = [{ id: 'i', role: 'ingress', pid: 1, state: 'dead', ageSeconds: 7, restarts: null }];
+    const role = { pid: 1, restarts: null };
+    made.roles = [
+      { ...role, id: 'i', role: 'ingress', state: 'dead', ageSeconds: 7 },
+      { ...role, id: 'p', role: 'planner high', state: 'alive', ageSeconds: 0 },
+    ];
   });
   const text = renderStatus(seen, { color: false, width: 200 });
   expect(text).not.toContain('\x1b');
@@ -124,6 +129,9 @@ test('the text shows pools, states with their time, GPUs by name and why the pla
   expect(text).toContain('steady -> scaleUp  KV load 0.71 over 0.5');
   expect(text).toMatch(/93\.4%.* 95\.0%/);
   expect(text).toContain('ingress dead for 7.0s');
+  expect(renderStatus({ ...seen, roles: seen.roles.slice(0, 1) }, { color: false, width: 200 })).toMatch(
+    /high +silent, was scaleUp /,
+  );
   expect(renderStatus(seen, { color: true, width: 200 })).toContain('\x1b[36mscaleUp\x1b[0m');
 });
 

@@ -117,6 +117,51 @@ test('what an operator asks is confirmed, done or refused in words, and written 
   await page.close();
 });
 
+test('a planner is shown with the floor and the mode that hold for it, and as silent once it is not heard', async () => {
+  const now = Date.now();
+  const step = {
+    pool: 'low',
+    sequence: 1,
+    atMs: now,
+    from: 'idle',
+    to: 'steady',
+    event: 'TICK',
+    reason: 'r',
+  };
+  const keys = new Keys(gatewayConfig().namespace);
+  const record = JSON.stringify({ ...step, numbers: {}, order: null, observation: null });
+  await redis.xadd(keys.transitions('low'), '*', 'record', record);
+  const beat = (atMs: number) =>
+    redis.hset(
+      keys.roles(),
+      'planner-low',
+      JSON.stringify({ role: 'planner', pool: 'low', pid: 1, atMs, holds: { floor: 3, advisory: true } }),
+    );
+  const beating = setInterval(() => void beat(Date.now()), 500);
+  const page = await open();
+  const low = page.getByRole('article', { name: 'low' });
+  try {
+    await beat(Date.now());
+    await show(page, 'operate');
+    await low.getByText('advisory', { exact: true }).waitFor();
+    expect(await low.getByLabel('Floor of workers').inputValue()).toBe('3');
+    await low.getByRole('button', { name: 'End advisory' }).waitFor();
+    await low.locator('[data-state=steady]').waitFor();
+  } finally {
+    clearInterval(beating);
+  }
+  await low.getByText('planner silent').waitFor();
+  expect(await low.locator('[data-state=steady]').count()).toBe(0);
+  await show(page, 'machines');
+  await page
+    .getByRole('img', { name: /^Planner low.* is silent, was steady$/ })
+    .first()
+    .waitFor();
+  expect(await violations(page)).toEqual([]);
+  await page.close();
+  await redis.hdel(keys.roles(), 'planner-low');
+});
+
 test('at 390 pixels nothing is wider than the page', async () => {
   const page = await open('dark', 390);
   const width = (of: string) => page.evaluate<number>(`document.documentElement.${of}`);

@@ -99,7 +99,8 @@ function gpuLines({ gpus, pools }: SystemStatus): Line[] {
   ]);
 }
 
-function poolTable({ pools, atMs }: SystemStatus): Line[] {
+function poolTable({ pools, atMs, roles }: SystemStatus): Line[] {
+  const alive = new Set(roles.flatMap(({ role, state }) => (state === 'alive' ? [role] : [])));
   const heading = [
     'POOL',
     'STATE',
@@ -119,7 +120,11 @@ function poolTable({ pools, atMs }: SystemStatus): Line[] {
     const itl = watched(pool, pool.minute.itlSeconds);
     return [
       cell(pool.name, 'bold'),
-      cell(state ?? 'unknown', state === null ? 'dim' : STATE_COLOURS[state]),
+      state === null
+        ? cell('unknown', 'dim')
+        : alive.has(`planner ${pool.name}`)
+          ? cell(state, STATE_COLOURS[state])
+          : cell(`silent, was ${state}`, 'red'),
       cell(sinceMs === null ? '-' : duration(Math.max(0, atMs - sinceMs) / 1000)),
       cell(
         workersText(pool),

@@ -23,6 +23,17 @@ export function plannerTrouble(status: SystemStatus, pool: PoolStatus): { ageSec
   return { ageSeconds: roles[0]?.ageSeconds ?? null };
 }
 
+/** Where a planner is, as far as it is heard: what it was is not shown as what it is. */
+export function PlannerPill({ status, pool }: { status: SystemStatus; pool: PoolStatus }) {
+  if (plannerTrouble(status, pool) !== null) return <span class="pill s-degraded">planner silent</span>;
+  return (
+    <>
+      {pool.planner.holds?.advisory === true && <span class="pill">advisory</span>}
+      <StatePill state={pool.planner.state} />
+    </>
+  );
+}
+
 /** A share of a whole as a bar, with a mark where the limit is. */
 export function Meter({
   value,

@@ -44,16 +44,18 @@ export class Inspection {
 
   /**
    * An event, and where the planner is after it. A look of the fast loop that decided nothing is left out: shown each time
-   * they would be most of what is shown, and cost a planner a tenth of its time.
+   * they would be most of what is shown, and cost a planner a tenth of its time. A plan that changes nothing is the
+   * snapshot alone, which names its event.
    */
-  see(event: SeenEvent, { snapshot, decision, numbers = {} }: Step): void {
+  see(event: SeenEvent, { snapshot, record, decision, numbers = {} }: Step): void {
     const first = this.#newest === undefined;
     if (event.type === 'TICK' && decision === null && !first) return;
     const { pool, state, memory, why } = snapshot;
     const context = { pool, why, numbers, memory };
     this.#newest = { status: 'active', value: state, context, children: {}, historyValue: {}, tags: [] };
     if (first) this.#announce();
-    this.#send({ type: '@xstate.event', event, sourceId: undefined });
+    if (record !== null || first || event.type !== 'TICK')
+      this.#send({ type: '@xstate.event', event, sourceId: undefined });
     this.#send({ type: '@xstate.snapshot', event, snapshot: this.#newest });
   }
 

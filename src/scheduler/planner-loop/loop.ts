@@ -27,8 +27,8 @@ export interface LoopParts {
   observe(nowMs: number): Promise<PoolObservation>;
   /** Where to begin, asked for once the right to act is held. */
   restore(nowMs: number): Promise<{ snapshot: PlannerSnapshot; restored: boolean; mind: Mind }>;
-  /** Shows that the planner lives, with the numbers of its last plan. */
-  beat(state: PlannerState, nowMs: number, numbers: PlanNumbers): Promise<void>;
+  /** Shows that the planner lives, with the numbers of its last plan and what an operator told it. */
+  beat(snapshot: PlannerSnapshot, nowMs: number, numbers: PlanNumbers): Promise<void>;
   clock(): number;
   /** Takes how long a round was, seconds; absent: nobody asks. */
   timed?: ((seconds: number) => void) | undefined;
@@ -164,7 +164,7 @@ export class PlannerLoop {
     this.#decisions = this.#decisions.slice(decisions.length);
     const { order } = snapshot.memory;
     if (order !== null) await parts.outbox.send(order);
-    await parts.beat(snapshot.state, parts.clock(), this.#numbers);
+    await parts.beat(snapshot, parts.clock(), this.#numbers);
   }
 
   #obey(command: OperatorCommand | null, now: number): void {

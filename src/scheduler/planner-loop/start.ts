@@ -82,9 +82,14 @@ export function startPlanner(
       const begin = await restorePlanner(pool.name, { redis, keys, store, outbox, log }, nowMs);
       return { ...begin, mind: new PlannerMind(pool, policy, profile, await store.loadMind()) };
     },
-    beat: async (state, atMs, { rps, capacityRps, forecastRps, forecastSd, horizonSeconds }) => {
+    beat: async ({ state, memory }, atMs, { rps, capacityRps, forecastRps, forecastSd, horizonSeconds }) => {
       const plan = { rps, capacityRps, forecastRps, forecastSd, horizonSeconds };
-      const role = { role: 'planner', id, pool: pool.name, pid: process.pid, host: hostname(), state, plan };
+      const holds = {
+        floor: memory.floor ?? policy.minWorkers,
+        advisory: memory.advisory ?? policy.advisory,
+      };
+      const who = { role: 'planner', id, pool: pool.name, pid: process.pid, host: hostname() };
+      const role = { ...who, state, plan, holds };
       await redis.hset(keys.roles(), `planner-${pool.name}`, JSON.stringify({ ...role, startedAtMs, atMs }));
     },
     clock: Date.now,

@@ -70,7 +70,7 @@ function planner(
       ...(await restorePlanner('p', { redis: connection, keys, store, outbox, log }, at)),
       mind: mindOf(facts),
     }),
-    beat: async (state, at) => {
+    beat: async ({ state }, at) => {
       const beat = { role: 'planner', id, pool: 'p', state, atMs: at };
       await connection.hset(keys.roles(), 'planner-p', JSON.stringify(beat));
     },

@@ -57,8 +57,15 @@ export function Machines({ known }: { known: Known }) {
             onClick={() => choose(one.id)}
           >
             <span class="mini-name">{one.name}</span>
-            <Statechart drawing={drawingOf(one.kind)} state={one.state} taken={null} name={one.name} small />
-            <StatePill state={one.state} />
+            <Statechart
+              drawing={drawingOf(one.kind)}
+              state={one.state}
+              taken={null}
+              name={one.name}
+              silent={one.silent}
+              small
+            />
+            <MachinePill machine={one} />
           </button>
         ))}
       </section>
@@ -101,6 +108,7 @@ function Focus({
       : { from: last.from, to: last.to, key: `${last.atMs}`, fresh: at - last.atMs < FRESH_MS };
   const entries = log.filter((entry) => isOf(entry, machine) && entry.atMs <= at + 999);
   const file = machine.id.replace(/[^\w-]/g, '-');
+  useEffect(() => bringToView(chart.current), [machine.id, machine.state]);
   const json = () =>
     JSON.stringify({ machine, atMs: at, graph: { ...drawing, mermaid: undefined }, log: entries }, null, 2);
   return (
@@ -108,7 +116,8 @@ function Focus({
       <section class="panel" aria-labelledby="machine-name">
         <header>
           <h2 id="machine-name">{machine.name}</h2>
-          <StatePill state={machine.state} />
+          <MachinePill machine={machine} />
+          {machine.silent && <span class="muted">was {stateName(machine.state)}</span>}
           {!live && <span class="warn">as of {clock(at)}</span>}
           <span class="spring" />
           <span class="muted">Export</span>
@@ -138,7 +147,13 @@ function Focus({
           </button>
         </header>
         <section ref={chart} class="chart-box" tabIndex={0} aria-label="Statechart, scrolls">
-          <Statechart drawing={drawing} state={machine.state} taken={taken} name={machine.name} />
+          <Statechart
+            drawing={drawing}
+            state={machine.state}
+            taken={taken}
+            name={machine.name}
+            silent={machine.silent}
+          />
         </section>
       </section>
       <section class="panel" aria-labelledby="machine-log">
@@ -169,7 +184,7 @@ function Focus({
                   <code class="muted">{entry.event}</code>{' '}
                   {entry.order !== null && (
                     <span class="tag">
-                      order {entry.order.generation}: {entry.order.prefill + entry.order.decode} workers
+                      order {entry.order.generation}: {workers(entry.order.prefill + entry.order.decode)}
                     </span>
                   )}
                   <p>{entry.reason}</p>
@@ -186,6 +201,22 @@ function Focus({
       </section>
     </div>
   );
+}
+
+function MachinePill({ machine }: { machine: MachineAt }) {
+  return machine.silent ? <span class="pill s-degraded">silent</span> : <StatePill state={machine.state} />;
+}
+
+/** Where a chart is wider than its box, the state that is lit is brought to the middle. */
+function bringToView(box: HTMLElement | null): void {
+  const lit = box?.querySelector('[data-lit=true]')?.getBoundingClientRect();
+  if (box === null || lit === undefined) return;
+  const { left, width } = box.getBoundingClientRect();
+  box.scrollLeft += lit.left + lit.width / 2 - left - width / 2;
+}
+
+function workers(count: number): string {
+  return `${count} worker${count === 1 ? '' : 's'}`;
 }
 
 /** One key from any moment back to now, unless it is being typed into a field. */

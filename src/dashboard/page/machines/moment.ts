@@ -1,5 +1,6 @@
 import type { SystemStatus } from '../../../contract/status.js';
 import type { LogEntry, Sample } from '../../view.js';
+import { plannerTrouble } from '../parts.js';
 
 /** One machine at some moment. */
 export interface MachineAt {
@@ -9,11 +10,16 @@ export interface MachineAt {
   name: string;
   /** null: not known. */
   state: string | null;
+  /** It is not heard: the state is what it was. */
+  silent: boolean;
 }
 
 /** The machines that live now. */
 export function machinesNow(status: SystemStatus): MachineAt[] {
-  const planners = status.pools.map((pool) => planner(pool.name, pool.planner.state));
+  const planners = status.pools.map((pool) => ({
+    ...planner(pool.name, pool.planner.state),
+    silent: plannerTrouble(status, pool) !== null,
+  }));
   const workers = status.pools.flatMap((pool) =>
     pool.workers.each.map((one) => worker(pool.name, one.id, one.state)),
   );
@@ -50,9 +56,9 @@ export function isOf(entry: LogEntry, { kind, pool, id }: MachineAt): boolean {
 }
 
 function planner(pool: string, state: string | null): MachineAt {
-  return { id: `planner-${pool}`, kind: 'planner', pool, name: `Planner ${pool}`, state };
+  return { id: `planner-${pool}`, kind: 'planner', pool, name: `Planner ${pool}`, state, silent: false };
 }
 
 function worker(pool: string, id: string, state: string | null): MachineAt {
-  return { id, kind: 'worker', pool, name: `Worker ${id}`, state };
+  return { id, kind: 'worker', pool, name: `Worker ${id}`, state, silent: false };
 }

@@ -9,6 +9,7 @@ export function Statechart({
   state,
   taken,
   name,
+  silent = false,
   small = false,
 }: {
   drawing: Drawing;
@@ -16,6 +17,8 @@ export function Statechart({
   /** The last transition, and whether it was taken just now. */
   taken: { from: string; to: string; key: string; fresh: boolean } | null;
   name: string;
+  /** It is not heard: the state is what it was. */
+  silent?: boolean;
   /** Only shapes, for many at once. */
   small?: boolean;
 }) {
@@ -24,10 +27,10 @@ export function Statechart({
   const direct = drawing.arrows.some(({ from, to }) => isTaken(from, to));
   return (
     <svg
-      class={`statechart ${small ? 'small' : ''}`}
+      class={`statechart ${small ? 'small' : ''} ${silent ? 'silent' : ''}`}
       viewBox={`0 0 ${drawing.width} ${drawing.height}`}
       role="img"
-      aria-label={`${name}, a ${drawing.name} machine, is ${stateName(state)}`}
+      aria-label={`${name}, a ${drawing.name} machine, ${silent ? 'is silent, was' : 'is'} ${stateName(state)}`}
       data-machine={name}
       data-state={state ?? 'unknown'}
     >

@@ -3,7 +3,7 @@ import type { PoolStatus, SystemStatus } from '../../../contract/status.js';
 import type { AuditEntry } from '../../view.js';
 import { ask } from '../ask.js';
 import { clock } from '../format.js';
-import { hueOf, StatePill } from '../parts.js';
+import { hueOf, PlannerPill } from '../parts.js';
 import type { Known } from '../store.js';
 
 /** What is about to be done, in words, and as the gateway reads it. */
@@ -56,7 +56,11 @@ function PoolControls({
   status: SystemStatus;
   onIntend: (intent: Intent) => void;
 }) {
-  const [floor, setFloor] = useState('1');
+  const { holds } = pool.planner;
+  /** Null: nothing was typed yet, the floor that holds is shown. */
+  const [typed, setFloor] = useState<string | null>(null);
+  const floor = typed ?? String(holds?.floor ?? 1);
+  const advisory = holds?.advisory === true;
   const paused = pool.planner.state === 'paused';
   const min = Number(floor);
   const valid = floor.trim() !== '' && Number.isInteger(min) && min >= 0;
@@ -64,7 +68,7 @@ function PoolControls({
     <article class={`card ${hueOf(status, pool.name)}`} aria-labelledby={`operate-${pool.name}`}>
       <header>
         <h2 id={`operate-${pool.name}`}>{pool.name}</h2>
-        <StatePill state={pool.planner.state} />
+        <PlannerPill status={status} pool={pool} />
       </header>
       <div class="controls">
         <button
@@ -93,27 +97,22 @@ function PoolControls({
           type="button"
           class="quiet"
           onClick={() =>
-            onIntend({
-              question: `Move the planner of ${pool.name} to advisory?`,
-              effect: 'It plans and records, and orders nothing, until it is made active again.',
-              operation: { action: 'advisory', pool: pool.name, on: true },
-            })
+            onIntend(
+              advisory
+                ? {
+                    question: `Let the planner of ${pool.name} order again?`,
+                    effect: 'It ends advisory and orders what its load needs.',
+                    operation: { action: 'advisory', pool: pool.name, on: false },
+                  }
+                : {
+                    question: `Move the planner of ${pool.name} to advisory?`,
+                    effect: 'It plans and records, and orders nothing, until advisory is ended.',
+                    operation: { action: 'advisory', pool: pool.name, on: true },
+                  },
+            )
           }
         >
-          Advisory
-        </button>
-        <button
-          type="button"
-          class="quiet"
-          onClick={() =>
-            onIntend({
-              question: `Let the planner of ${pool.name} order again?`,
-              effect: 'It ends advisory and orders what its load needs.',
-              operation: { action: 'advisory', pool: pool.name, on: false },
-            })
-          }
-        >
-          Active
+          {advisory ? 'End advisory' : 'To advisory'}
         </button>
         <form
           onSubmit={(event) => {

@@ -2,7 +2,7 @@ import type { BudgetStatus, PoolStatus, SystemStatus, WorkerStatus } from '../..
 import type { Sample, View } from '../../view.js';
 import { watched } from '../../watched.js';
 import { count, DASH, percent, rate, seconds, span, stateName, usd } from '../format.js';
-import { hueOf, Meter, plannerTrouble, StatePill } from '../parts.js';
+import { hueOf, Meter, PlannerPill, plannerTrouble } from '../parts.js';
 import { Spark } from './spark.js';
 
 const SPARK_MS = 5 * 60_000;
@@ -38,12 +38,12 @@ export function LevelCard({
         <div class="state">
           {trouble === null ? (
             <>
-              <StatePill state={pool.planner.state} />
+              <PlannerPill status={status} pool={pool} />
               <span class="muted">{sinceText(pool, status)}</span>
             </>
           ) : (
             <>
-              <span class="pill s-degraded">planner silent</span>
+              <PlannerPill status={status} pool={pool} />
               <span class="muted">
                 {trouble.ageSeconds === null ? 'not heard' : `for ${span(trouble.ageSeconds)}`}, was{' '}
                 {stateName(pool.planner.state)}
