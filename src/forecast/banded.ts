@@ -30,9 +30,10 @@ export class BandedForecaster implements OnlineForecaster {
   push(rate: number | null): void {
     if (rate !== null && !(rate >= 0 && Number.isFinite(rate)))
       throw new RangeError(`expected a rate of 0 or more, or null for one that is not known, got ${rate}`);
-    this.#calibration.observe(rate);
+    this.#calibration.observe(rate, this.#noise);
     this.#noise.push(rate);
-    this.model.push(rate, this.#noise);
+    // An idle beginning is no past: what comes after it is no growth, and nothing that a model should explain.
+    this.model.push(this.#calibration.hasTraffic ? rate : null, this.#noise);
     this.#path = null;
     this.#calibration.note((bins) => this.#ahead(bins), this.#noise);
   }
@@ -64,8 +65,17 @@ export class BandedForecaster implements OnlineForecaster {
     });
   }
 
+  #isIdle(): boolean {
+    return !this.#calibration.hasTraffic && this.#noise.last === 0;
+  }
+
   #ahead(bins: number): Path | null {
-    if (this.#path === null || this.#path.mean.length < bins) this.#path = this.model.path(bins, this.#noise);
+    if (this.#path === null || this.#path.mean.length < bins)
+      this.#path = this.model.path(bins, this.#noise) ?? (this.#isIdle() ? flatZero(bins) : null);
     return this.#path;
   }
+}
+
+function flatZero(bins: number): Path {
+  return { mean: new Array<number>(bins).fill(0), variance: new Array<number>(bins).fill(0) };
 }

@@ -35,6 +35,11 @@ export class NoiseTracker implements CountNoise {
     this.#expected = state.expected;
   }
 
+  /** The newest bin; null: not known. */
+  get last(): number | null {
+    return this.#before[1] ?? null;
+  }
+
   get dispersion(): number {
     return Math.max(1, (this.#squares + PRIOR_BINS * GAIN) / (this.#expected + PRIOR_BINS * GAIN));
   }

@@ -124,11 +124,15 @@ export function decide(input: DecideInput): Plan {
   };
 }
 
+/** What was late too often is won back over so long, at least: at once would cost far more workers than the lateness was worth. */
+const WON_BACK_SECONDS = 900;
+
 function look(input: DecideInput, o: PoolObservation): Sight {
   const { policy, facts, memory, now, outlook = null } = input;
   const load = measureLoad(o, policy, facts);
   const coldStartSeconds = o.coldStartSeconds ?? facts.coldStartSeconds;
-  const toCome = (load.recentRps ?? 0) * decisionSpan(coldStartSeconds, policy);
+  const ahead = Math.max(WON_BACK_SECONDS, decisionSpan(coldStartSeconds, policy));
+  const toCome = (load.recentRps ?? 0) * ahead;
   const expected = expectedReplicas(memory, o);
   return {
     o,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { CountNoise, Path } from '../path.js';
-import { type Band, largestBand } from './largest.js';
+import { type Band, isIdle, largestBand } from './largest.js';
 import { CELLS, ScoreTable } from './scores.js';
 
 /** Leads whose forecasts are followed up; others use the nearest. */
@@ -11,7 +11,7 @@ const WINDOWS: readonly { from: number; to: number }[] = [
   ...LEADS.slice(1).map((lead) => ({ from: 1, to: lead })),
 ];
 
-/** Known bins before which a model has hardly begun, and its forecasts tell nothing of later ones. */
+/** Bins with traffic before which a model has hardly begun, and its forecasts tell nothing of later ones. */
 const FIRST_BINS = 5;
 
 /** A forecast that waits for its outcome. */
@@ -43,7 +43,7 @@ type State = z.output<typeof calibrationStateSchema>;
 export class Calibration {
   #bins: number;
   #known: number;
-  readonly #tables: ScoreTable[];
+  #tables: ScoreTable[];
   #open: Open[];
 
   constructor(state?: State) {
@@ -53,10 +53,22 @@ export class Calibration {
     this.#open = [...(state?.open ?? [])];
   }
 
-  /** What came: scores the forecasts that it completes. A window with a bin that is not known says nothing. */
-  observe(rate: number | null): void {
+  /** Whether any bin had traffic. */
+  get hasTraffic(): boolean {
+    return this.#known > 0;
+  }
+
+  /**
+   * What came: scores the forecasts that it completes. A window with a bin that is not known says nothing, nor does a
+   * beginning, however far it is from an idle forecast.
+   */
+  observe(rate: number | null, noise: CountNoise): void {
     this.#bins += 1;
-    if (rate !== null) this.#known += 1;
+    if (rate !== null && rate > 0) this.#known += 1;
+    if (this.#known === 1 && rate !== null && rate > 0) {
+      this.#tables = WINDOWS.map(() => new ScoreTable());
+      this.#open = [];
+    }
     const open: Open[] = [];
     for (const [window, age, middle, spread, before] of this.#open) {
       const { from, to } = WINDOWS[window] ?? { from: 1, to: 1 };
@@ -64,14 +76,15 @@ export class Calibration {
       if (lead >= from && rate === null) continue;
       const seen = lead < from ? before : Math.max(before, rate ?? 0);
       if (lead < to) open.push([window, lead, middle, spread, seen]);
-      else this.#tables[window]?.add((seen - middle) / spread);
+      else if (!isIdle(middle, noise) || isIdle(seen, noise))
+        this.#tables[window]?.add((seen - middle) / spread);
     }
     this.#open = open;
   }
 
   /** Notes the forecasts that are due to be followed up; long ones less often, since they overlap. */
   note(path: (bins: number) => Path | null, noise: CountNoise): void {
-    if (this.#known < FIRST_BINS) return;
+    if (this.#known > 0 && this.#known < FIRST_BINS) return;
     const due = WINDOWS.map(({ to }) => this.#bins % Math.max(1, Math.floor(to / 4)) === 0);
     const reach = WINDOWS.reduce((most, { to }, i) => (due[i] ? Math.max(most, to) : most), 0);
     const ahead = path(reach);

@@ -36,6 +36,11 @@ export function largestBand(path: Path, noise: CountNoise, from: number, to: num
   };
 }
 
+/** Whether a rate is less than one request a bin. */
+export function isIdle(rate: number, noise: CountNoise): boolean {
+  return rate * noise.binSeconds < 1;
+}
+
 /** Quantile of the standard normal distribution: Acklam's rational approximation, relative error below 1.2e-9. */
 export function normalQuantile(p: number): number {
   if (p <= 0) return Number.NEGATIVE_INFINITY;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { largestBand } from '../bands/largest.js';
+import { isIdle, largestBand } from '../bands/largest.js';
 import { mixPaths, softWeights } from './mixture.js';
 import type { CountNoise, Path, PathModel } from '../path.js';
 
@@ -8,6 +8,8 @@ const RATE = 0.2;
 /** A loss of the next bin, in the same units, that is no chance: what lies above it counts at once, and so much. */
 const GROSS = 3;
 const GROSS_RATE = 0.5;
+/** A loss beyond this, where all forecasts lie far off, tells a step that none could foresee, and not which is the better. */
+const MOST_GROSS = 8;
 /** Past loss that still counts after a bin. */
 const MEMORY = 0.995;
 /** Share of all weight that is dealt out by the first weights each bin. */
@@ -76,8 +78,11 @@ export class CombinedModel implements PathModel<State> {
         const { middle, spread } = largestBand(path, noise, 1, to);
         return [middle, spread];
       });
-    this.#open.push([0, 0, bands(this.horizonBins)]);
-    this.#next = bands(1);
+    const judged = bands(this.horizonBins);
+    const next = bands(1);
+    const told = ([middle]: Band) => !isIdle(middle, noise);
+    if (judged.some(told)) this.#open.push([0, 0, judged]);
+    this.#next = next.some(told) ? next : [];
   }
 
   path(bins: number, noise: CountNoise): Path | null {
@@ -111,7 +116,9 @@ export class CombinedModel implements PathModel<State> {
     // A window with a bin that is not known says nothing.
     if (rate !== null) {
       this.#lose(
-        this.#losses(rate, this.#next).map((loss) => GROSS_RATE * Math.max(0, loss - GROSS)),
+        this.#losses(rate, this.#next).map(
+          (loss) => GROSS_RATE * (Math.min(MOST_GROSS, Math.max(GROSS, loss)) - GROSS),
+        ),
         1,
       );
       for (const [age, before, bands] of this.#open) {

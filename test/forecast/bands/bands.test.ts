@@ -58,7 +58,7 @@ test('forecasts that were too low are widened, those of windows with a gap are n
   const told = (rate: (bin: number) => number | null) => {
     const calibration = new Calibration();
     for (let bin = 0; bin < 200; bin++) {
-      calibration.observe(rate(bin));
+      calibration.observe(rate(bin), unit);
       calibration.note(path, unit);
     }
     return calibration.scores(1, 4).quantile(0.5);
@@ -66,6 +66,19 @@ test('forecasts that were too low are widened, those of windows with a gap are n
   expect(told(() => 13)).toBeGreaterThan(1);
   // Every fourth bin is missing: no window of four is whole.
   expect(told((bin) => (bin % 4 === 0 ? null : 13))).toBeCloseTo(0, 1);
+});
+
+test('an idle beginning leaves no mark: not while it lasts, nor by the load that comes', () => {
+  const first = new Calibration();
+  const idle = { mean: Array(40).fill(0), variance: Array(40).fill(0) };
+  for (let bin = 0; bin < 200; bin++) {
+    first.observe(0, unit);
+    first.note(() => idle, unit);
+  }
+  // Half a request a bin is more than came.
+  expect(first.scores(1, 4).quantile(0.9)).toBeLessThan(1);
+  first.observe(500, unit);
+  expect(first.scores(1, 4).quantile(0.9)).toBeCloseTo(new ScoreTable().quantile(0.9), 6);
 });
 
 test('noise is told from a level that moves, and is never less than that of counting', () => {
