@@ -24,14 +24,18 @@ export interface EmittingRun {
 }
 
 /**
- * Sends the tokens of all running requests of one worker to Redis: at most one script call is under way, so
- * that tokens gather while Redis is busy, and one call carries every request that has news.
+ * Sends the tokens of all running requests of one worker to Redis. A request's first token goes at once, with whatever else
+ * has news; other tokens gather while a call is under way, and one call carries every request that has news. A request is
+ * in one call at a time.
  */
 export class TokenEmitter {
   readonly #dirty = new Set<EmittingRun>();
   readonly #waiters = new Map<EmittingRun, (() => void)[]>();
+  /** Runs whose tokens are on their way. */
+  readonly #sending = new Set<EmittingRun>();
+  #calls = 0;
   #scheduled = false;
-  #flushing = false;
+  #urgent = false;
 
   constructor(
     private readonly redis: Redis,
@@ -41,6 +45,8 @@ export class TokenEmitter {
   /** Says that `run.tokens` grew. */
   touch(run: EmittingRun): void {
     this.#dirty.add(run);
+    // Its first token: someone waits for it.
+    if (run.journaled === 0 && !this.#sending.has(run)) this.#urgent = true;
     this.#schedule();
   }
 
@@ -60,7 +66,7 @@ export class TokenEmitter {
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#flushing) return;
+    if (this.#scheduled || (this.#calls > 0 && !this.#urgent)) return;
     this.#scheduled = true;
     // After all that the current callback sets off: a request that ends in it needs no flush of its own.
     process.nextTick(() => {
@@ -70,36 +76,45 @@ export class TokenEmitter {
   }
 
   async #flush(): Promise<void> {
-    if (this.#flushing || this.#dirty.size === 0) return;
-    this.#flushing = true;
-    const runs = [...this.#dirty];
-    this.#dirty.clear();
+    const runs = [...this.#dirty].filter((run) => !this.#sending.has(run));
+    this.#urgent = false;
+    if (runs.length === 0) return;
+    this.#calls++;
+    for (const run of runs) {
+      this.#dirty.delete(run);
+      this.#sending.add(run);
+    }
     try {
-      const sent = runs.filter((run) => run.tokens.length > run.journaled);
-      const upTo = sent.map((run) => run.tokens.length);
-      const statuses = sent.length === 0 ? [] : await emit(this.redis, this.keys, sent.map(emissionOf));
-      statuses.forEach((status, i) => {
-        const run = sent[i];
-        if (run === undefined) return;
-        if (status.kind === 'ok') run.journaled = upTo[i] ?? run.journaled;
-        // Redis came back with less than it had acknowledged: send again from what it has.
-        else if (status.kind === 'gap') run.journaled = status.length;
-        else {
-          run.journaled = run.tokens.length;
-          run.onFenced();
-        }
-        if (run.tokens.length > run.journaled) this.#dirty.add(run);
-      });
+      await this.#send(runs.filter((run) => run.tokens.length > run.journaled));
     } catch {
       // Refused (Redis full or gone): the tokens stay and go with the next flush.
       for (const run of runs) this.#dirty.add(run);
       await new Promise((resolve) => setTimeout(resolve, 200));
     } finally {
-      this.#flushing = false;
+      this.#calls--;
+      for (const run of runs) this.#sending.delete(run);
     }
     for (const run of runs)
       if (!this.#dirty.has(run) && run.journaled >= run.tokens.length) this.#release(run);
     if (this.#dirty.size > 0) this.#schedule();
+  }
+
+  async #send(runs: readonly EmittingRun[]): Promise<void> {
+    if (runs.length === 0) return;
+    const upTo = runs.map((run) => run.tokens.length);
+    const statuses = await emit(this.redis, this.keys, runs.map(emissionOf));
+    statuses.forEach((status, i) => {
+      const run = runs[i];
+      if (run === undefined) return;
+      if (status.kind === 'ok') run.journaled = upTo[i] ?? run.journaled;
+      // Redis came back with less than it had acknowledged: send again from what it has.
+      else if (status.kind === 'gap') run.journaled = status.length;
+      else {
+        run.journaled = run.tokens.length;
+        run.onFenced();
+      }
+      if (run.tokens.length > run.journaled) this.#dirty.add(run);
+    });
   }
 
   #release(run: EmittingRun): void {

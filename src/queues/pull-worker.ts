@@ -30,6 +30,16 @@ export class PullWorker extends Worker {
     }
   }
 
+  /**
+   * A job that was fetched begins at once. BullMQ's main loop would first fetch all others that wait, one round trip each,
+   * before it begins the first; it breaks that off while it has a time to wait for, and each fetch sets that anew.
+   */
+  protected override async moveToActive(...args: Parameters<Worker['moveToActive']>): Promise<Job> {
+    const job = await super.moveToActive(...args);
+    if (job !== undefined) Reflect.set(this, 'blockUntil', 1);
+    return job;
+  }
+
   /** Sets how many jobs more than the `held` ones may be taken; one at least is taken when none is held. */
   setRoom(held: number, more: number): void {
     const wasFull = held >= this.concurrency;
