@@ -3,6 +3,7 @@ import type { EndFrame, TokenFrame } from '../contract/reply.js';
 import type { Outcome } from '../contract/request.js';
 import { type Emission, emit } from './journal.js';
 import type { Keys } from './keys.js';
+import { Rush } from './rush.js';
 
 /** A running request as the emitter sees it. */
 export interface EmittingRun {
@@ -23,10 +24,15 @@ export interface EmittingRun {
   onFenced(): void;
 }
 
+/** Tokens that are not a first one gather for so long while no call is under way. */
+const GATHER_MS = 1;
+/** Calls under way at once: one that gathered, and one with first tokens. */
+const MOST_CALLS = 2;
+
 /**
  * Sends the tokens of all running requests of one worker to Redis. A request's first token goes at once, with whatever else
- * has news; other tokens gather while a call is under way, and one call carries every request that has news. A request is
- * in one call at a time.
+ * has news; other tokens gather for a moment and while a call is under way. One call carries every request that has news,
+ * and a request is in one call at a time, so that its tokens stay in order.
  */
 export class TokenEmitter {
   readonly #dirty = new Set<EmittingRun>();
@@ -35,7 +41,10 @@ export class TokenEmitter {
   readonly #sending = new Set<EmittingRun>();
   #calls = 0;
   #scheduled = false;
+  #later: NodeJS.Timeout | undefined;
   #urgent = false;
+  /** Of first tokens; under load they gather too. */
+  readonly #rush = new Rush();
 
   constructor(
     private readonly redis: Redis,
@@ -44,10 +53,15 @@ export class TokenEmitter {
 
   /** Says that `run.tokens` grew. */
   touch(run: EmittingRun): void {
+    const isFirst = run.journaled === 0 && !this.#dirty.has(run) && !this.#sending.has(run);
     this.#dirty.add(run);
-    // Its first token: someone waits for it.
-    if (run.journaled === 0 && !this.#sending.has(run)) this.#urgent = true;
-    this.#schedule();
+    if (isFirst) {
+      const now = performance.now();
+      this.#rush.count(now);
+      if (!this.#rush.isOn(now)) this.#urgent = true;
+    }
+    if (this.#urgent) this.#soon(MOST_CALLS);
+    else if (this.#calls === 0) this.#later ??= setTimeout(() => this.#gathered(), GATHER_MS);
   }
 
   /** Resolves when every token of the run is in the journal, or another run owns the request. */
@@ -65,10 +79,15 @@ export class TokenEmitter {
     this.#release(run);
   }
 
-  #schedule(): void {
-    if (this.#scheduled || (this.#calls > 0 && !this.#urgent)) return;
+  #gathered(): void {
+    this.#later = undefined;
+    if (this.#calls === 0) void this.#flush();
+  }
+
+  /** Flushes after all that the current callback sets off: a request that ends in it needs no flush of its own. */
+  #soon(mostCalls: number): void {
+    if (this.#scheduled || this.#calls >= mostCalls) return;
     this.#scheduled = true;
-    // After all that the current callback sets off: a request that ends in it needs no flush of its own.
     process.nextTick(() => {
       this.#scheduled = false;
       void this.#flush();
@@ -96,7 +115,7 @@ export class TokenEmitter {
     }
     for (const run of runs)
       if (!this.#dirty.has(run) && run.journaled >= run.tokens.length) this.#release(run);
-    if (this.#dirty.size > 0) this.#schedule();
+    if (this.#dirty.size > 0) this.#soon(this.#urgent ? MOST_CALLS : 1);
   }
 
   async #send(runs: readonly EmittingRun[]): Promise<void> {
@@ -149,7 +168,7 @@ function frameOf(run: EmittingRun, tokens: string[]): TokenFrame {
 }
 
 /** Under load, ends go together that follow each other faster than this. */
-const GATHER_MS = 2;
+const ENDS_MS = 2;
 /** So many ends in one message are load. */
 const LOAD_ENDS = 4;
 
@@ -176,9 +195,9 @@ export class EndPublisher {
     }
     if (this.#scheduled || this.#byChannel.size === 0) return;
     this.#scheduled = true;
-    const atOnce = this.#lastEnds < LOAD_ENDS || performance.now() - this.#lastMs > GATHER_MS;
+    const atOnce = this.#lastEnds < LOAD_ENDS || performance.now() - this.#lastMs > ENDS_MS;
     if (atOnce) setImmediate(() => this.#flush());
-    else setTimeout(() => this.#flush(), GATHER_MS);
+    else setTimeout(() => this.#flush(), ENDS_MS);
   }
 
   #flush(): void {

@@ -8,6 +8,7 @@ import {
 } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { SluiceError } from '../contract/errors.js';
+import { Rush } from './rush.js';
 
 /**
  * A BullMQ worker whose room changes while it runs. BullMQ reads `concurrency` only when a job ends; when room grows
@@ -17,12 +18,14 @@ import type { SluiceError } from '../contract/errors.js';
 export class PullWorker extends Worker {
   /** Called when this worker is done with a job, however that came, also when it could not tell Redis of its end. */
   onSettled: (job: Job) => void = () => {};
+  readonly #rush = new Rush();
 
   constructor(name: string, processor: Processor, options: WorkerOptions & { connection: Redis }) {
     super(name, processor, options);
   }
 
   override async processJob(...args: Parameters<Worker['processJob']>): ReturnType<Worker['processJob']> {
+    this.#rush.count(performance.now());
     try {
       return await super.processJob(...args);
     } finally {
@@ -31,12 +34,13 @@ export class PullWorker extends Worker {
   }
 
   /**
-   * A job that was fetched begins at once. BullMQ's main loop would first fetch all others that wait, one round trip each,
-   * before it begins the first; it breaks that off while it has a time to wait for, and each fetch sets that anew.
+   * A fetched job begins at once. BullMQ's main loop would first fetch all that wait, one round trip each, before it begins
+   * the first; it breaks that off while it has a time to wait for, which each fetch sets anew. Under load its way is less
+   * work for each job.
    */
   protected override async moveToActive(...args: Parameters<Worker['moveToActive']>): Promise<Job> {
     const job = await super.moveToActive(...args);
-    if (job !== undefined) Reflect.set(this, 'blockUntil', 1);
+    if (job !== undefined && !this.#rush.isOn(performance.now())) Reflect.set(this, 'blockUntil', 1);
     return job;
   }
 
