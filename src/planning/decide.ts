@@ -126,6 +126,13 @@ export function decide(input: DecideInput): Plan {
 
 /** What was late too often is won back over so long, at least: at once would cost far more workers than the lateness was worth. */
 const WON_BACK_SECONDS = 900;
+/** So long after a burst, another is not at hand. */
+const EVEN_MS = 900_000;
+
+/** No burst for long, and one would have been seen. */
+function isEven({ policy, memory, now }: DecideInput): boolean {
+  return policy.burstProtection && (memory.lastSpikeAtMs === null || now - memory.lastSpikeAtMs >= EVEN_MS);
+}
 
 function look(input: DecideInput, o: PoolObservation): Sight {
   const { policy, facts, memory, now, outlook = null } = input;
@@ -144,7 +151,7 @@ function look(input: DecideInput, o: PoolObservation): Sight {
     load,
     outlook,
     prospects: prospectsOf(facts, policy, outlook?.dispersion ?? null),
-    spending: spending(policy, outlook, o.queue.lateWaiting ?? 0, toCome),
+    spending: spending(policy, outlook, o.queue.lateWaiting ?? 0, toCome, isEven(input)),
     coldStartSeconds,
     expected,
     short: load.ready.prefill < expected.prefill || load.ready.decode < expected.decode,

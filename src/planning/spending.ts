@@ -9,6 +9,8 @@ const PLANNED = 0.9;
 const UNPLANNED = 0.3;
 /** An overdrawn hour is won back by planning for this share at least, never for none. */
 const LEAST = 0.2;
+/** An hour that has used little lets what comes use up to so many times the planned share, while the load is even. */
+const MOST = 1.5;
 /** Long prompts are the first to stand aside: of the prompt work at most so many times the share of requests. */
 const WORK_FACTOR = 3;
 
@@ -18,8 +20,6 @@ export interface Spending {
   lateWork: number;
   /** So much has been late that what comes may not use the planned share. */
   overPace: boolean;
-  /** So many of `n` requests to come may be late; below 0: more has been late already. */
-  room(n: number): number;
   why: string;
 }
 
@@ -32,26 +32,25 @@ export function allowedLate(policy: PoolPolicy): number {
  * The allowed violations as a budget of the last hour and the time ahead: with N requests ended within the hour, M of them
  * missed, and n to come, the time ahead may use
  *   (planned share x allowed x (N + n) - M - waiting late) / n
- * within bounds. Only a pool that optimises cost spends on purpose.
+ * within bounds, wider while the load is `even`. Only a pool that optimises cost spends on purpose.
  */
 export function spending(
   policy: PoolPolicy,
   outlook: Outlook | null,
   lateWaiting: number,
   expected: number,
+  even = false,
 ): Spending {
   const allowed = allowedLate(policy);
-  if (!policy.costOptimization) return of(allowed * UNPLANNED, true, () => 0, 'none is spent on purpose');
+  if (!policy.costOptimization) return of(allowed * UNPLANNED, true, 'none is spent on purpose');
   const planned = allowed * PLANNED;
   const ended = outlook?.ended ?? 0;
   const missed = (outlook?.missed ?? 0) + lateWaiting;
-  const room = (n: number) => planned * (ended + n) - missed;
-  const left = expected > 0 ? room(expected) / expected : planned;
-  const share = Math.min(planned, Math.max(allowed * LEAST, left));
+  const left = expected > 0 ? (planned * (ended + expected) - missed) / expected : planned;
+  const share = Math.min(planned * (even ? MOST : 1), Math.max(allowed * LEAST, left));
   return of(
     share,
     left < planned,
-    room,
     `${percent(missed / Math.max(1, ended))} of the last hour's ${Math.round(ended)} were late`,
   );
 }
@@ -69,6 +68,6 @@ export function overspent(o: PoolObservation, policy: PoolPolicy, outlook: Outlo
   return missed > policy.violationsAllowed;
 }
 
-function of(late: number, overPace: boolean, room: Spending['room'], why: string): Spending {
-  return { late, lateWork: late * WORK_FACTOR, overPace, room, why: `${percent(late)} may be late (${why})` };
+function of(late: number, overPace: boolean, why: string): Spending {
+  return { late, lateWork: late * WORK_FACTOR, overPace, why: `${percent(late)} may be late (${why})` };
 }

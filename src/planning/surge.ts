@@ -4,7 +4,7 @@ import type { Proposal, Verdict } from './plan.js';
 import { atLeast, exceeds, floorOf, growWithin, raisedTo, show } from './replicas.js';
 import { rateNow, type Sight } from './sight.js';
 import { needFor } from './need.js';
-import { allowedLate, overspent } from './spending.js';
+import { overspent } from './spending.js';
 import { fixed } from './words.js';
 
 /** A burst counts where the pool protects itself and the ready workers do not carry it below the KV threshold. */
@@ -25,15 +25,13 @@ export function judgeSpike(s: Sight, check: BurstCheck | null): Verdict {
  * serve, worked off within the calm time:
  *   backlog = waiting + max(0, rate - capacity) x cold start;   needed rate = rate + backlog / calm time.
  * A pool that spends allowed violations on purpose spends them on bursts first, since most are over before a worker could
- * come: it surges once more was late than it plans for, or will have been by the time that a worker could serve; for the
- * rate that has lasted, and what stands aside waits.
+ * come: it surges once more was late than it plans for, for the rate that has lasted, and what stands aside waits.
  */
 export function surge(s: Sight, check: BurstCheck | null): Proposal | null {
   if (check === null) return null;
   const { policy, memory } = s;
   const spends = s.prospects !== null && policy.costOptimization;
-  const spent = s.spending.overPace && overspent(s.o, policy, s.outlook);
-  if (spends && !spent && !wouldOverspend(s, check)) return null;
+  if (spends && !(s.spending.overPace && overspent(s.o, policy, s.outlook))) return null;
   const { rate, behind } = spends ? lasting(s, check) : withBacklog(s, check);
   const { desired } = memory;
   const need = needFor(s, [rate]) ?? { ...desired, decode: desired.decode + 1 };
@@ -43,14 +41,6 @@ export function surge(s: Sight, check: BurstCheck | null): Proposal | null {
   if (!exceeds(replicas, desired)) return null;
   const why = `burst of ${fixed(check.rps)} requests/s (${fixed(check.baselineRps)} before), ${behind}: needs ${show(want)}`;
   return { replicas, why };
-}
-
-/** With the workers ordered, more would be late until others could serve than is left of the hour's share. */
-function wouldOverspend(s: Sight, check: BurstCheck): boolean {
-  const { rate } = lasting(s, check);
-  const { late } = s.prospects?.of(s.memory.desired, [rate]) ?? { late: 0 };
-  const toCome = rate * s.coldStartSeconds;
-  return late > allowedLate(s.policy) && late * toCome > s.spending.room(toCome);
 }
 
 /** The rate to carry, requests/s, and what stands behind it. */

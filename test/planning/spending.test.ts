@@ -15,6 +15,8 @@ const hour = (ended: number, missed: number) => ({
 test('an hour without a miss plans to use nine tenths of what is allowed', () => {
   // (0.09 x (1000 + 100) - 0) / 100 = 0.99, at most 0.1 x 0.9 = 0.09
   expect(spending(saver, hour(1000, 0), 0, 100).late).toBeCloseTo(0.09);
+  // An even hour: at most half as much again.
+  expect(spending(saver, hour(1000, 0), 0, 100, true).late).toBeCloseTo(0.135);
 });
 
 test('what was missed in the hour, and what stands aside, is no longer there to use', () => {
