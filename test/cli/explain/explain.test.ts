@@ -7,13 +7,22 @@ import { replayFile } from '../../../src/cli/explain/replay.js';
 import { momentOf } from '../../../src/cli/explain/time.js';
 import { explainRecord } from '../../../src/cli/explain/words.js';
 import type { TransitionRecord } from '../../../src/contract/transition.js';
-import { onePool, run, steady } from '../../simulator/run/support.js';
+import { shapeRequests } from '../../../src/simulator/workload/shape.js';
+import { onePool, run } from '../../simulator/run/support.js';
 
 const dir = mkdtempSync(join(tmpdir(), 'sluice-explain-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 const decisions: TransitionRecord[] = [];
-run(onePool({ costOptimization: true }, { coldStartSeconds: 10 }), steady(80, 300, 1), {
+// A load that rises by and by, past what one worker carries, and stays.
+const tokens = (median: number) => ({ median, sigma: 0, min: 1, max: 100_000 });
+const rate = [
+  { atSeconds: 0, rps: 15 },
+  { atSeconds: 200, rps: 80 },
+  { atSeconds: 300, rps: 80 },
+];
+const rising = shapeRequests({ level: 'medium', rate, isl: tokens(1000), osl: tokens(50) }, 1);
+run(onePool({ costOptimization: true }, { coldStartSeconds: 10 }), rising, {
   onDecision: (record) => decisions.push(record),
 });
 
