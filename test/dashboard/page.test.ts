@@ -1,10 +1,11 @@
+import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { Gateway } from '../../src/gateway/gateway.js';
 import { connect } from '../../src/queues/connection.js';
-import { SluiceClient } from '../../src/scheduler/client.js';
 import { Keys } from '../../src/queues/keys.js';
+import { SluiceClient } from '../../src/scheduler/client.js';
 import { gatewayConfig, openGateway } from '../gateway/support.js';
 import { violations } from '../support/axe.js';
 import { openBrowser } from '../support/browser.js';
@@ -69,6 +70,24 @@ test('each view is accessible, its colours in both themes, and asks no other hos
     await page.emulateMedia({ colorScheme: 'dark' });
   }
   expect(wrong).toEqual([]);
+  await page.close();
+});
+
+test('the machine in view is saved as Mermaid, SVG and JSON', async () => {
+  const page = await open();
+  await show(page, 'machines');
+  await page.locator('.chart-box svg').first().waitFor();
+  for (const [name, ending, content] of [
+    ['Mermaid', '.mmd', 'stateDiagram'],
+    ['SVG', '.svg', 'xmlns="http://www.w3.org/2000/svg"'],
+    ['JSON', '.json', '"burstProtect"'],
+  ] as const) {
+    const saved = page.waitForEvent('download');
+    await page.getByRole('button', { name, exact: true }).first().click();
+    const download = await saved;
+    expect(download.suggestedFilename().endsWith(ending), name).toBe(true);
+    expect(readFileSync(await download.path(), 'utf8'), name).toContain(content);
+  }
   await page.close();
 });
 
