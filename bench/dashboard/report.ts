@@ -36,16 +36,16 @@ export function bytesPerPage({ cost, live }: Pick<Measured, 'cost' | 'live'>): n
   return Math.max(...each);
 }
 
+/** The median share over the rounds, judged in percent. */
+function shareOf(what: string, { median }: Spread, most: number): Reach {
+  return reach(what, median * 100, `<= ${most * 100}`, () => median <= most);
+}
+
 /** What is asked of the figures. */
 export function reachOf(measured: Measured): Reach[] {
   const { cost, live, inspection } = measured;
   return [
-    reach(
-      "feed's share of a gateway core's throughput, %",
-      cost.cpuShare.median * 100,
-      '<= 5',
-      (value) => value <= COST_SHARE * 100,
-    ),
+    shareOf("feed's share of a gateway core's throughput, %", cost.cpuShare, COST_SHARE),
     reach(
       'KB/s of a page',
       bytesPerPage(measured) / 1e3,
@@ -54,18 +54,8 @@ export function reachOf(measured: Measured): Reach[] {
     ),
     reach('page compressed, KB', live.pageBytes / 1e3, '<= 250', (value) => value * 1e3 <= PAGE_BYTES),
     reach('first paint, ms', live.paint?.firstMs.median ?? null, '< 1000', (value) => value < FIRST_PAINT_MS),
-    reach(
-      'planner time, inspector connected, % more',
-      inspection.onShare.median * 100,
-      '<= 5',
-      (value) => value <= INSPECTED_SHARE * 100,
-    ),
-    reach(
-      'planner time, inspector off, % more',
-      inspection.offShare.median * 100,
-      '<= 1',
-      (value) => value <= UNINSPECTED_SHARE * 100,
-    ),
+    shareOf('planner time, inspector connected, % more', inspection.onShare, INSPECTED_SHARE),
+    shareOf('planner time, inspector off, % more', inspection.offShare, UNINSPECTED_SHARE),
   ];
 }
 

@@ -6,18 +6,18 @@ import { growth } from './growth.js';
 import { judgeHealth } from './health.js';
 import { decisionSpan, isSlowDue, lookAheadSeconds } from './horizon.js';
 import { counted, measureLoad, sinceTrafficMs } from './load.js';
+import type { PlannerMemory } from './memory.js';
 import { prospectsOf } from './model/prospects.js';
 import type { Outlook } from './outlook.js';
-import type { PlannerMemory } from './memory.js';
 import type { Plan, Proposal, Verdict } from './plan.js';
 import type { CapacityFacts, PoolPolicy } from './policy.js';
 import { judgeArrived, judgeDrained, restate, retry } from './progress.js';
+import { forecastOf, ratesAhead, ratesWithin, type WindowForecast } from './rates.js';
 import { fits, floorOf, same, show } from './replicas.js';
 import { shrink } from './shrink.js';
 import { expectedReplicas, type Sight } from './sight.js';
 import type { Sizing } from './sizing.js';
-import { forecastOf, ratesAhead, ratesWithin, type WindowForecast } from './rates.js';
-import { spending } from './spending.js';
+import { isEven, spending, wonBackSeconds } from './spending.js';
 import { judgeSpike, surge } from './surge.js';
 import { thresholdSizing } from './threshold-sizing.js';
 import { seconds } from './words.js';
@@ -124,22 +124,10 @@ export function decide(input: DecideInput): Plan {
   };
 }
 
-/** What was late too often is won back over so long, at least: at once would cost far more workers than the lateness was worth. */
-const WON_BACK_SECONDS = 900;
-/** So long after a burst, another is not at hand. */
-const EVEN_MS = 900_000;
-
-/** No burst for long, and one would have been seen. */
-function isEven({ policy, memory, now }: DecideInput): boolean {
-  return policy.burstProtection && (memory.lastSpikeAtMs === null || now - memory.lastSpikeAtMs >= EVEN_MS);
-}
-
 function look(input: DecideInput, o: PoolObservation): Sight {
   const { policy, facts, memory, now, outlook = null } = input;
   const load = measureLoad(o, policy, facts);
   const coldStartSeconds = o.coldStartSeconds ?? facts.coldStartSeconds;
-  const ahead = Math.max(WON_BACK_SECONDS, decisionSpan(coldStartSeconds, policy));
-  const toCome = (load.recentRps ?? 0) * ahead;
   const expected = expectedReplicas(memory, o);
   return {
     o,
@@ -151,7 +139,11 @@ function look(input: DecideInput, o: PoolObservation): Sight {
     load,
     outlook,
     prospects: prospectsOf(facts, policy, outlook?.dispersion ?? null),
-    spending: spending(policy, outlook, o.queue.lateWaiting ?? 0, toCome, isEven(input)),
+    spending: spending(policy, outlook, {
+      lateWaiting: o.queue.lateWaiting ?? 0,
+      expected: (load.recentRps ?? 0) * wonBackSeconds(decisionSpan(coldStartSeconds, policy)),
+      even: isEven(policy, memory.lastSpikeAtMs, now),
+    }),
     coldStartSeconds,
     expected,
     short: load.ready.prefill < expected.prefill || load.ready.decode < expected.decode,

@@ -11,6 +11,10 @@ const UNPLANNED = 0.3;
 const LEAST = 0.2;
 /** An hour that has used little lets what comes use up to so many times the planned share, while the load is even. */
 const MOST = 1.5;
+/** What was late too often is won back over so long, at least: at once would cost far more workers than the lateness was worth. */
+const WON_BACK_SECONDS = 900;
+/** So long after a burst, another is not at hand. */
+const EVEN_MS = 900_000;
 /** Long prompts are the first to stand aside: of the prompt work at most so many times the share of requests. */
 const WORK_FACTOR = 3;
 
@@ -37,9 +41,7 @@ export function allowedLate(policy: PoolPolicy): number {
 export function spending(
   policy: PoolPolicy,
   outlook: Outlook | null,
-  lateWaiting: number,
-  expected: number,
-  even = false,
+  { lateWaiting, expected, even }: { lateWaiting: number; expected: number; even: boolean },
 ): Spending {
   const allowed = allowedLate(policy);
   if (!policy.costOptimization) return of(allowed * UNPLANNED, true, 'none is spent on purpose');
@@ -53,6 +55,16 @@ export function spending(
     left < planned,
     `${percent(missed / Math.max(1, ended))} of the last hour's ${Math.round(ended)} were late`,
   );
+}
+
+/** The time ahead that a budget is planned over, seconds: at least what a decision answers for. */
+export function wonBackSeconds(decisionSpan: number): number {
+  return Math.max(WON_BACK_SECONDS, decisionSpan);
+}
+
+/** No burst for long, and one would have been seen. @param lastSpikeAtMs null: none was. */
+export function isEven(policy: PoolPolicy, lastSpikeAtMs: number | null, now: number): boolean {
+  return policy.burstProtection && (lastSpikeAtMs === null || now - lastSpikeAtMs >= EVEN_MS);
 }
 
 /**

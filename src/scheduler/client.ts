@@ -2,26 +2,22 @@ import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { Config } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
-import { parseReply } from '../contract/reply.js';
 import type { Outcome, Owner, RoutedRequest, Submission } from '../contract/request.js';
 import { assertRedis, connect, redisError } from '../queues/connection.js';
-import { journalLength, readJournal } from '../queues/journal.js';
+import { journalLength } from '../queues/journal.js';
 import { Keys } from '../queues/keys.js';
+import { Recorder } from '../telemetry/recorder.js';
 import { correctTurn } from '../tenants/fair-share.js';
 import { settle } from '../tenants/limits.js';
 import { DIRECT, NOTHING, settleEnded, usedBy } from '../tenants/settlement.js';
-import { Recorder } from '../telemetry/recorder.js';
+import { ACCEPT_LIMIT_MS, Following, notTaken } from './following.js';
 import { GlobalScheduler, type RouteCounts } from './global-scheduler.js';
-import { PendingRequest, type TokenHandlers } from './pending.js';
+import type { PendingRequest, TokenHandlers } from './pending.js';
 import { type Found, PoolRouter } from './pool-router.js';
 
-/** A request unheard of for so long is looked up in Redis; pub/sub only makes hearing faster. */
-const SILENCE_MS = 1_500;
 const SWEEP_MS = 500;
-const LOOKUPS_PER_SWEEP = 50;
 const MAINTAIN_MS = 60_000;
 const CANCEL_LIMIT_MS = 15_000;
-const ACCEPT_LIMIT_MS = 60_000;
 
 export interface RequestHandle {
   id: string;
@@ -48,8 +44,7 @@ export interface RequestHandle {
 export class SluiceClient {
   readonly scheduler: GlobalScheduler;
   readonly #routers = new Map<string, PoolRouter>();
-  readonly #pending = new Map<string, PendingRequest>();
-  readonly #channel: string;
+  readonly #following: Following;
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #recorder: Recorder;
   #closed = false;
@@ -61,7 +56,7 @@ export class SluiceClient {
     private readonly subscriber: Redis,
   ) {
     this.scheduler = new GlobalScheduler(config);
-    this.#channel = keys.reply(randomUUID());
+    this.#following = new Following(redis, subscriber, keys, (pool) => this.#router(pool));
     this.#recorder = new Recorder(redis, keys, { pools: Object.keys(config.pools) });
     for (const pool of Object.values(config.pools)) {
       this.#routers.set(pool.name, new PoolRouter(pool, config, redis, keys));
@@ -98,7 +93,7 @@ export class SluiceClient {
   route(submission: Submission, freshId: string = randomUUID()): RoutedRequest {
     try {
       const routed = this.scheduler.route(submission, freshId, Date.now());
-      return { ...routed, replyTo: this.#channel };
+      return { ...routed, replyTo: this.#following.channel };
     } catch (error) {
       this.refused(this.scheduler.poolOf(submission));
       throw error;
@@ -153,26 +148,26 @@ export class SluiceClient {
     }
     const handle = await this.send(routed, handlers);
     if (!again) return handle;
-    const pending = this.#pending.get(routed.id);
-    if (pending !== undefined) void this.#lookUp(pending).catch(() => {});
+    const pending = this.#following.get(routed.id);
+    if (pending !== undefined) void this.#following.lookUp(pending).catch(() => {});
     return { ...handle, again };
   }
 
   /** Sends a routed request with a fresh id. Resolves when it is accepted. Errors: `redis_full`, `no_redis`. */
   async send(routed: RoutedRequest, handlers?: TokenHandlers): Promise<RequestHandle> {
     if (this.#closed) throw closedError();
-    const known = this.#pending.get(routed.id);
+    const known = this.#following.get(routed.id);
     if (known !== undefined) {
       known.listen(handlers);
       return handleOf(known);
     }
     const router = this.#router(routed.pool);
-    const pending = this.#pend(routed);
+    const pending = this.#following.begin(routed);
     pending.listen(handlers);
     try {
       await pending.accepting(router.dispatch(routed, routed.acceptedAtMs));
     } catch (error) {
-      this.#pending.delete(routed.id);
+      this.#following.forget(routed.id);
       const refused = redisError(error);
       pending.fail(refused); // for who submitted the same id meanwhile
       throw refused;
@@ -180,7 +175,7 @@ export class SluiceClient {
     this.scheduler.routed(routed.pool);
     this.#recorder.arrival(routed.pool, routed.acceptedAtMs, routed.isl);
     const settle = (completed: boolean) => {
-      this.#pending.delete(routed.id);
+      this.#following.forget(routed.id);
       this.scheduler.ended(routed.pool, completed);
     };
     pending.done.then(
@@ -216,20 +211,20 @@ export class SluiceClient {
    */
   async follow(id: string, handlers?: TokenHandlers): Promise<RequestHandle | undefined> {
     if (this.#closed) throw closedError();
-    const known = this.#pending.get(id);
+    const known = this.#following.get(id);
     if (known !== undefined) {
       known.listen(handlers);
       return handleOf(known);
     }
     const routed = await (await this.#find(id))?.routed(id);
     if (routed === undefined) return undefined;
-    const meanwhile = this.#pending.get(id);
-    const pending = meanwhile ?? this.#pend({ ...routed, replyTo: this.#channel });
+    const meanwhile = this.#following.get(id);
+    const pending = meanwhile ?? this.#following.begin({ ...routed, replyTo: this.#following.channel });
     pending.listen(handlers);
     if (meanwhile === undefined) {
-      const forget = () => this.#pending.delete(id);
+      const forget = () => this.#following.forget(id);
       pending.done.then(forget, forget);
-      await this.#lookUp(pending);
+      await this.#following.lookUp(pending);
     }
     return handleOf(pending);
   }
@@ -270,9 +265,7 @@ export class SluiceClient {
     if (this.#closed) return;
     this.#closed = true;
     for (const timer of this.#timers) clearInterval(timer);
-    for (const pending of this.#pending.values()) {
-      pending.fail(new SluiceError('not_running', 'the client was closed before the request ended'));
-    }
+    this.#following.failAll(new SluiceError('not_running', 'the client was closed before the request ended'));
     await this.#recorder.close();
     await Promise.all([...this.#routers.values()].map((router) => router.close()));
     this.subscriber.disconnect();
@@ -280,14 +273,9 @@ export class SluiceClient {
   }
 
   async #listen(): Promise<void> {
-    this.subscriber.on('message', (_channel: string, message: string) => this.#hear(message));
-    // What was published while the connection was away is looked up.
-    this.subscriber.on('ready', () => {
-      for (const pending of this.#pending.values()) pending.lastHeardMs = 0;
-    });
-    await this.subscriber.subscribe(this.#channel);
+    await this.#following.listen();
     this.#recorder.start();
-    this.#every(SWEEP_MS, () => this.#sweep());
+    this.#every(SWEEP_MS, () => this.#following.sweep());
     this.#every(MAINTAIN_MS, async () => {
       for (const router of this.#routers.values()) {
         await router.maintain(Date.now(), () => new Promise((resolve) => setTimeout(resolve, 31_000)));
@@ -310,62 +298,6 @@ export class SluiceClient {
     this.#timers.push(timer);
   }
 
-  #hear(message: string): void {
-    const now = Date.now();
-    for (const frame of parseReply(message)) {
-      const pending = this.#pending.get(frame.id);
-      if (pending === undefined) continue;
-      if (frame.type === 'tokens') pending.tokens(frame, now);
-      else pending.end(frame);
-    }
-  }
-
-  /** Looks up the requests that nothing was heard of. */
-  async #sweep(): Promise<void> {
-    const now = Date.now();
-    let looked = 0;
-    for (const pending of this.#pending.values()) {
-      if (pending.isAccepting) {
-        if (now - pending.routed.acceptedAtMs > ACCEPT_LIMIT_MS) pending.fail(notTaken(pending.routed.id));
-        continue;
-      }
-      if (now - pending.lastHeardMs < SILENCE_MS) continue;
-      if (++looked > LOOKUPS_PER_SWEEP) break;
-      pending.lastHeardMs = now;
-      await this.#lookUp(pending);
-    }
-  }
-
-  async #lookUp(pending: PendingRequest): Promise<void> {
-    const { id, pool } = pending.routed;
-    const router = this.#router(pool);
-    const found = await router.lookup(id);
-    switch (found.state) {
-      case 'ended':
-        pending.end({ type: 'end', id, outcome: found.outcome });
-        return;
-      case 'open':
-        // The run may not know of this client (it joined later), or its frames were lost on the way.
-        if (found.phase === 'running') await router.control({ type: 'attach', id, replyTo: this.#channel });
-        pending.catchUp();
-        return;
-      case 'missing':
-        // Redis came back without what it had accepted: the same id is added again.
-        await router.dispatch(pending.routed, Date.now());
-        return;
-    }
-  }
-
-  #pend(routed: RoutedRequest): PendingRequest {
-    const pending = new PendingRequest(
-      routed,
-      (from) => readJournal(this.redis, this.keys, routed.pool, routed.id, from),
-      Date.now(),
-    );
-    this.#pending.set(routed.id, pending);
-    return pending;
-  }
-
   /** Binds a client-chosen id to one pool, so that the same id at two levels is still one execution. */
   async #claim(asked: RoutedRequest): Promise<{ routed: RoutedRequest; again: boolean }> {
     const key = this.keys.claim(asked.id);
@@ -378,7 +310,7 @@ export class SluiceClient {
 
   async #find(id: string): Promise<PoolRouter | undefined> {
     const claimed = await this.redis.get(this.keys.claim(id));
-    const first = this.#pending.get(id)?.routed.pool ?? claimed;
+    const first = this.#following.get(id)?.routed.pool ?? claimed;
     if (first !== null && this.#routers.has(first)) return this.#router(first);
     for (const router of this.#routers.values()) {
       if ((await router.lookup(id)).state !== 'missing') return router;
@@ -417,13 +349,4 @@ async function withLimit<T>(work: Promise<T>, id: string): Promise<T> {
   } finally {
     clearTimeout(timer);
   }
-}
-
-/** Redis did not take a request in time; whether it will is not known. */
-function notTaken(id: string): SluiceError {
-  const waited = `Redis has not taken request ${id} in ${ACCEPT_LIMIT_MS / 1000} s`;
-  return new SluiceError(
-    'no_redis',
-    `${waited}; it may still run: look it up by its id before sending it again`,
-  );
 }

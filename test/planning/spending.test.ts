@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { spending } from '../../src/planning/spending.js';
+import { isEven, spending, wonBackSeconds } from '../../src/planning/spending.js';
 import { policy } from './support.js';
 
 // 10 % allowed (p90 leaves the same).
@@ -14,25 +14,45 @@ const hour = (ended: number, missed: number) => ({
 
 test('an hour without a miss plans to use nine tenths of what is allowed', () => {
   // (0.09 x (1000 + 100) - 0) / 100 = 0.99, at most 0.1 x 0.9 = 0.09
-  expect(spending(saver, hour(1000, 0), 0, 100).late).toBeCloseTo(0.09);
+  expect(spending(saver, hour(1000, 0), { lateWaiting: 0, expected: 100, even: false }).late).toBeCloseTo(
+    0.09,
+  );
   // An even hour: at most half as much again.
-  expect(spending(saver, hour(1000, 0), 0, 100, true).late).toBeCloseTo(0.135);
+  expect(spending(saver, hour(1000, 0), { lateWaiting: 0, expected: 100, even: true }).late).toBeCloseTo(
+    0.135,
+  );
 });
 
 test('what was missed in the hour, and what stands aside, is no longer there to use', () => {
   // (0.09 x 1100 - 90 - 5) / 100 = 0.04
-  expect(spending(saver, hour(1000, 90), 5, 100).late).toBeCloseTo(0.04);
+  expect(spending(saver, hour(1000, 90), { lateWaiting: 5, expected: 100, even: false }).late).toBeCloseTo(
+    0.04,
+  );
 });
 
 test('an overdrawn hour still plans for a fifth', () => {
-  expect(spending(saver, hour(1000, 500), 0, 100).late).toBeCloseTo(0.02);
+  expect(spending(saver, hour(1000, 500), { lateWaiting: 0, expected: 100, even: false }).late).toBeCloseTo(
+    0.02,
+  );
 });
 
 test('without cost optimisation nothing is spent on purpose', () => {
-  expect(spending(policy(), hour(1000, 0), 0, 100).late).toBeCloseTo(0.03);
+  expect(spending(policy(), hour(1000, 0), { lateWaiting: 0, expected: 100, even: false }).late).toBeCloseTo(
+    0.03,
+  );
 });
 
 test('the watched percentile bounds what may be late too', () => {
   const strict = policy({ costOptimization: true, latencyPercentile: 99 });
-  expect(spending(strict, null, 0, 100).late).toBeCloseTo(0.009);
+  expect(spending(strict, null, { lateWaiting: 0, expected: 100, even: false }).late).toBeCloseTo(0.009);
+});
+
+test('a load is even once no burst came for a quarter of an hour, where one would have been seen', () => {
+  const watched = policy({ burstProtection: true });
+  expect([null, 0, 100_001].map((spike) => isEven(watched, spike, 1_000_000))).toEqual([true, true, false]);
+  expect(isEven(policy({ burstProtection: false }), null, 1_000_000)).toBe(false);
+});
+
+test('lateness is won back over a quarter of an hour, or as long as a decision answers for', () => {
+  expect([wonBackSeconds(130), wonBackSeconds(1800)]).toEqual([900, 1800]);
 });

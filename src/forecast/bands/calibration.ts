@@ -32,7 +32,8 @@ const openSchema = z.tuple([
 ]);
 export const calibrationStateSchema = z.object({
   bins: z.number().int().min(0),
-  known: z.number().int().min(0),
+  /** Bins that had traffic. */
+  busy: z.number().int().min(0),
   tables: z.array(z.array(z.number().min(0)).length(CELLS)).length(WINDOWS.length),
   open: z.array(openSchema),
 });
@@ -42,20 +43,20 @@ type State = z.output<typeof calibrationStateSchema>;
 /** Follows up forecasts, and says by how many spreads each quantile lies off the middle. */
 export class Calibration {
   #bins: number;
-  #known: number;
+  #busy: number;
   #tables: ScoreTable[];
   #open: Open[];
 
   constructor(state?: State) {
     this.#bins = state?.bins ?? 0;
-    this.#known = state?.known ?? 0;
+    this.#busy = state?.busy ?? 0;
     this.#tables = WINDOWS.map((_, i) => new ScoreTable(state?.tables[i]));
     this.#open = [...(state?.open ?? [])];
   }
 
   /** Whether any bin had traffic. */
   get hasTraffic(): boolean {
-    return this.#known > 0;
+    return this.#busy > 0;
   }
 
   /**
@@ -64,10 +65,9 @@ export class Calibration {
    */
   observe(rate: number | null, noise: CountNoise): void {
     this.#bins += 1;
-    if (rate !== null && rate > 0) this.#known += 1;
-    if (this.#known === 1 && rate !== null && rate > 0) {
-      this.#tables = WINDOWS.map(() => new ScoreTable());
-      this.#open = [];
+    if (rate !== null && rate > 0) {
+      if (!this.hasTraffic) this.#beginAnew();
+      this.#busy += 1;
     }
     const open: Open[] = [];
     for (const [window, age, middle, spread, before] of this.#open) {
@@ -82,9 +82,15 @@ export class Calibration {
     this.#open = open;
   }
 
+  /** What idle bins said of the forecasts of no load says nothing of those of a load. */
+  #beginAnew(): void {
+    this.#tables = WINDOWS.map(() => new ScoreTable());
+    this.#open = [];
+  }
+
   /** Notes the forecasts that are due to be followed up; long ones less often, since they overlap. */
   note(path: (bins: number) => Path | null, noise: CountNoise): void {
-    if (this.#known > 0 && this.#known < FIRST_BINS) return;
+    if (this.hasTraffic && this.#busy < FIRST_BINS) return;
     const due = WINDOWS.map(({ to }) => this.#bins % Math.max(1, Math.floor(to / 4)) === 0);
     const reach = WINDOWS.reduce((most, { to }, i) => (due[i] ? Math.max(most, to) : most), 0);
     const ahead = path(reach);
@@ -113,7 +119,7 @@ export class Calibration {
   save(): State {
     return {
       bins: this.#bins,
-      known: this.#known,
+      busy: this.#busy,
       tables: this.#tables.map(({ weights }) => [...weights]),
       open: [...this.#open],
     };

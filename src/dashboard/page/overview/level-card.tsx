@@ -36,20 +36,12 @@ export function LevelCard({
           <p class="muted">{pool.description}</p>
         </div>
         <div class="state">
-          {trouble === null ? (
-            <>
-              <PlannerPill status={status} pool={pool} />
-              <span class="muted">{sinceText(pool, status)}</span>
-            </>
-          ) : (
-            <>
-              <PlannerPill status={status} pool={pool} />
-              <span class="muted">
-                {trouble.ageSeconds === null ? 'not heard' : `for ${span(trouble.ageSeconds)}`}, was{' '}
-                {stateName(pool.planner.state)}
-              </span>
-            </>
-          )}
+          <PlannerPill status={status} pool={pool} />
+          <span class="muted">
+            {trouble === null
+              ? sinceText(pool, status)
+              : `${trouble.ageSeconds === null ? 'not heard' : `for ${span(trouble.ageSeconds)}`}, was ${stateName(pool.planner.state)}`}
+          </span>
         </div>
       </header>
 
