@@ -18,7 +18,9 @@ let url = '';
 
 beforeAll(async () => {
   system = await TestSystem.start('system.yaml', undefined, undefined, ['--inspect', '0']);
-  url = /inspector at (ws:\/\/\S+)/.exec(system.said)?.[1] ?? '';
+  const found = () => /inspector at (ws:\/\/\S+)\n/.exec(system.said)?.[1];
+  await until(() => found() !== undefined, 'the inspector is named', 20_000);
+  url = found()!;
 });
 afterAll(() => system.close());
 
