@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import type { Redis } from 'ioredis';
 import type { Config } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
@@ -31,6 +32,7 @@ export class Dashboard {
   #view: View | undefined;
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<View> | undefined;
+  #ticking: Promise<void> | undefined;
   #sampledMs = 0;
 
   constructor(
@@ -57,8 +59,22 @@ export class Dashboard {
     await Promise.all([this.#collector.close(), this.requests.close(), this.whatIf.close()]);
   }
 
-  /** One look, told to all pages. Never rejects: a Redis that does not answer is told too, with the figures of before. */
-  async tick(): Promise<void> {
+  /** Adds a page. It has the newest view at once, and one that is made now unless the newest is of the last second or so. */
+  async attend(response: ServerResponse, lastId: string | undefined): Promise<void> {
+    this.feed.add(response, {}, lastId);
+    const fresh = this.#view !== undefined && this.now() - this.#view.sentMs < 2 * TICK_MS;
+    if (!fresh) await this.tick();
+  }
+
+  /** One look, told to all pages; calls while it is made share it. Never rejects: a Redis that does not answer is told too, with the figures of before. */
+  tick(): Promise<void> {
+    this.#ticking ??= this.#tick().finally(() => {
+      this.#ticking = undefined;
+    });
+    return this.#ticking;
+  }
+
+  async #tick(): Promise<void> {
     const watched = this.feed.readers > 0;
     const due = this.now() - this.#sampledMs >= SAMPLE_MS - TICK_MS / 2;
     if (!watched && !due) return;

@@ -15,9 +15,7 @@ export interface EndFigures extends EndCounters {
 
 /** Adds up stored hashes (HGETALL of slots, or of the totals); fields of other meaning are passed over. */
 export function endFigures(hashes: readonly Record<string, string>[]): EndFigures {
-  const counters = Object.fromEntries(COUNTERS.map((name) => [name, 0])) as Record<Counter, number>;
-  const ttft = new QuantileSketch();
-  const itl = new QuantileSketch();
+  const { counters, ttft, itl } = noneEnded();
   for (const hash of hashes) {
     for (const [field, text] of Object.entries(hash)) {
       const amount = Number(text);
@@ -30,6 +28,22 @@ export function endFigures(hashes: readonly Record<string, string>[]): EndFigure
     }
   }
   return { counters, ttft, itl };
+}
+
+/** What all of these say together. */
+export function sumFigures(parts: readonly EndFigures[]): EndFigures {
+  const { counters, ttft, itl } = noneEnded();
+  for (const part of parts) {
+    for (const name of COUNTERS) counters[name] += part.counters[name];
+    ttft.merge(part.ttft);
+    itl.merge(part.itl);
+  }
+  return { counters, ttft, itl };
+}
+
+function noneEnded(): EndFigures {
+  const counters = Object.fromEntries(COUNTERS.map((name) => [name, 0])) as Record<Counter, number>;
+  return { counters, ttft: new QuantileSketch(), itl: new QuantileSketch() };
 }
 
 /** Requests that ended, however they did. */

@@ -18,7 +18,8 @@ import { PoolQueues } from '../queues/pool-queues.js';
 import { PlannerTally, reversalSeconds } from './activity.js';
 import { arrivalRange } from './build-observation.js';
 import { readMark } from './budget.js';
-import { readArrivals, readEnded } from './observe.js';
+import { EndedSlots } from './ended-slots.js';
+import { readArrivals } from './observe.js';
 import { poolStatus } from './pool-status.js';
 import { readQueueDepth } from './queue-depth.js';
 import { NO_POOL } from './recorder.js';
@@ -36,6 +37,7 @@ const DAY_SECONDS = 86_400;
 interface PoolSource {
   pool: PoolConfig;
   queues: PoolQueues;
+  ended: EndedSlots;
   log: TransitionLog;
   tally: PlannerTally;
   profile: Profile | null;
@@ -55,6 +57,7 @@ export class StatusCollector {
       return {
         pool,
         queues: new PoolQueues(pool.name, keys, redis),
+        ended: new EndedSlots(redis, keys, pool.name),
         log: new TransitionLog(redis, keys, pool.name, (step) => tally.add(step)),
         tally,
         profile: pool.engine.kind === 'noop' ? null : loadProfile(pool.engine.profile),
@@ -109,7 +112,7 @@ export class StatusCollector {
   }
 
   async #collectPool(
-    { pool, queues, log, tally, profile }: PoolSource,
+    { pool, queues, ended, log, tally, profile }: PoolSource,
     nowMs: number,
     shared: {
       leases: readonly Lease[];
@@ -123,8 +126,7 @@ export class StatusCollector {
     const [
       heartbeats,
       totals,
-      minute,
-      tenMinutes,
+      { minute, tenMinutes },
       grant,
       desired,
       depth,
@@ -135,8 +137,7 @@ export class StatusCollector {
     ] = await Promise.all([
       redis.hvals(keys.heartbeats(pool.name)),
       redis.hgetall(totalsKey(keys, pool.name)),
-      readEnded(redis, keys, pool.name, nowMs, 60),
-      readEnded(redis, keys, pool.name, nowMs, 600),
+      ended.read(nowMs),
       readGrant(redis, keys, pool.name),
       readDesired(redis, keys, pool.name),
       readQueueDepth(queues, pool, pool.expected.osl, nowMs),

@@ -23,8 +23,12 @@ afterAll(async () => {
   await server.stop();
 });
 
-/** The first event of a stream. */
+/** The view that a stream begins with. */
 async function firstView(url: string, headers: Record<string, string> = {}): Promise<View> {
+  return JSON.parse(/^data: (.*)$/m.exec(await firstEvent(url, headers))?.[1] ?? '');
+}
+
+async function firstEvent(url: string, headers: Record<string, string> = {}): Promise<string> {
   const stop = new AbortController();
   const response = await fetch(`${url}/dashboard/stream`, { headers, signal: stop.signal });
   expect(response.headers.get('content-type')).toContain('text/event-stream');
@@ -34,7 +38,7 @@ async function firstView(url: string, headers: Record<string, string> = {}): Pro
     if (text.includes('\n\n')) break;
   }
   stop.abort();
-  return JSON.parse(/^data: (.*)$/m.exec(text)?.[1] ?? '');
+  return text;
 }
 
 test('the page comes compressed, under a policy that allows nothing but this server', async () => {
@@ -65,6 +69,13 @@ test('the stream tells the same as the status, and a gateway that stops ends it'
   expect(view.problem).toBeNull();
   expect(view.status.pools.map(({ name }) => name)).toEqual(['high', 'medium', 'low']);
   expect(view.status.total.gpus).toBe(8);
+});
+
+test('pages that come all at once, as after a restart, share one look', async () => {
+  const events = await Promise.all(Array.from({ length: 20 }, () => firstEvent(gateway.url)));
+  const looks = events.map((text) => Number(/^id: \w+-(\d+)$/m.exec(text)?.[1]));
+  // The clock's own looks may come between.
+  expect(Math.max(...looks) - Math.min(...looks)).toBeLessThan(5);
 });
 
 describe('where keys are asked for', () => {

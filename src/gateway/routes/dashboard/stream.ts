@@ -8,8 +8,7 @@ export function stream(app: FastifyInstance, { dashboard, config }: GatewayServi
     assertMayOperate(request, config.gateway.auth);
     const lastId = request.headers['last-event-id'];
     reply.hijack();
-    dashboard.feed.add(reply.raw, {}, typeof lastId === 'string' ? lastId : undefined);
-    await dashboard.tick();
+    await dashboard.attend(reply.raw, typeof lastId === 'string' ? lastId : undefined);
     return reply;
   });
 }
