@@ -106,7 +106,7 @@ program
     'the dashboard: what its open pages cost the gateway, bytes of a page, first paint, history in Redis, inspection',
   )
   .option('--json', 'print JSON')
-  .option('--rounds <n>', 'interleaved rounds without and with pages', '20')
+  .option('--rounds <n>', 'interleaved rounds without and with pages', '30')
   .option('--seconds <n>', 'of one load', '4')
   .option('--rate <n>', 'requests a second', '500')
   .option('--pages <n>', 'open pages', '20')
