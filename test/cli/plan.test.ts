@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
@@ -54,6 +54,20 @@ describe('sluice plan', () => {
     expect(scaled.gpuHours).toBeLessThanOrEqual((fixed.gpuHours * scaled.gpus) / fixed.gpus);
     expect(gpus).toMatchObject({ fixed: fixed.gpus, scaled: scaled.gpus, configured: 2, inventory: 8 });
     expect(process.exitCode).toBe(0);
+  });
+
+  it('draws every fleet that was tried, and what is needed, on a page that needs nothing else', async () => {
+    const file = join(folder, 'plan.html');
+    const { pools } = JSON.parse(await plan(scenario, '--json', '--report', file));
+    const [{ curve, scaled }] = pools;
+    const page = readFileSync(file, 'utf8');
+    const titles = [...page.matchAll(/<circle[^>]*><title>(.*?)<\/title>/g)].map(([, title]) => title);
+    expect(titles).toHaveLength(curve.length + 1);
+    expect(titles.at(-1)).toContain(`${scaled.gpus} GPUs as the planner's ceiling`);
+    for (const [k, { gpus, attainment }] of curve.entries())
+      expect(titles[k]).toContain(`${gpus} GPUs fixed: ${(100 * attainment).toFixed(1)} % in time`);
+    expect(page).toContain('90.0 % needed');
+    expect(page).not.toMatch(/(?:src|href)=|https?:/);
   });
 
   it('says by how much a target fails that no fleet can meet, and what would help', async () => {

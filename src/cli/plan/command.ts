@@ -2,8 +2,10 @@ import { Command } from 'commander';
 import { SluiceError } from '../../contract/errors.js';
 import { TRACE_FORMATS } from '../../simulator/traces/read.js';
 import { numberOption } from '../report/options.js';
+import { writeOutput } from '../report/output.js';
 import { planAnswer } from './answer.js';
 import { type OpenFlags, openTraffic } from './open.js';
+import { planPage } from './page.js';
 import { parseSlo } from './slo.js';
 import { renderPlan } from './text.js';
 
@@ -12,6 +14,7 @@ interface PlanFlags extends OpenFlags {
   hours: string;
   whole?: boolean;
   maxGpus: string;
+  report?: string;
   json?: boolean;
 }
 
@@ -20,7 +23,7 @@ Examples:
   sluice plan trace.csv --format azure --slo medium
   sluice plan trace.csv --format azure --slo high=ttft:300ms,itl:30ms,p95
   sluice plan trace.jsonl --format mooncake --mix high=.5,medium=.5 --slo high=ttft:250ms --slo medium=p99
-  sluice plan bench/scenarios/three-levels.yaml -c sluice.yaml --json
+  sluice plan bench/scenarios/three-levels.yaml -c sluice.yaml --report plan.html
 
 Exit codes: 0 every level can be kept, 1 one cannot (and what would help), 2 wrong input.`;
 
@@ -52,6 +55,7 @@ export function planCommand(): Command {
     .option('--cold-start <seconds>', 'cold start of every engine, instead of the configured one')
     .option('-c, --config <file>', 'configuration file')
     .option('--skip-bad', 'leave broken rows out and count them')
+    .option('--report <file>', 'write the answer as a page with the curve of each pool (HTML)')
     .option('--json', 'print the answer as JSON (docs/plan.md)')
     .addHelpText('after', EXAMPLES)
     .action((file: string, flags: PlanFlags) => {
@@ -74,6 +78,7 @@ function run(file: string, flags: PlanFlags): number {
   const answer = planAnswer({ file, traffic, minutes, maxGpus, note });
   for (const { skipped, firstBad } of traffic.opened.traces)
     if (skipped > 0) note(`left out ${skipped} broken rows, the first: ${firstBad}`);
+  if (flags.report !== undefined) writeOutput(flags.report, planPage(answer));
   process.stdout.write(flags.json === true ? `${JSON.stringify(answer, null, 1)}\n` : renderPlan(answer));
   return answer.gpus.fixed === null ? 1 : 0;
 }
