@@ -3,6 +3,7 @@ import type { EngineLoad } from '../../contract/worker.js';
 import { chunkSeconds, decodeSeconds, frontEndSeconds, lawFor } from '../../profile/law.js';
 import { sequencesWithinItl } from '../../profile/worker-model.js';
 import type { StepLaw } from '../../profile/types.js';
+import { EventLog } from './event-log.js';
 import { Flight } from './flight.js';
 import { KvMemory } from './kv-memory.js';
 import { memoryOf } from './options.js';
@@ -23,16 +24,20 @@ export class SimCore<R extends SimRequest> {
   readonly #kv: KvMemory<R>;
   readonly #scheduler: Scheduler<R>;
   readonly #handoverMs: number;
-  /** In order of expiry. */
+  /** What happened and was not yet taken by `advance` or by whoever reads it here and clears it. */
+  readonly log = new EventLog<R>();
+  /** In order of expiry, and when the first expires; Infinity: there is none. */
   readonly #handovers: Sequence<R>[] = [];
+  #expiryMs = Number.POSITIVE_INFINITY;
+  /** Given back by `forget`. */
+  readonly #spare: Sequence<R>[] = [];
   #handoverBlocks = 0;
   #finalBlocks = 0;
   /** Running means of accepted requests: tokens, and what a prompt adds to its steps, seconds. */
   #mean: { isl: number; osl: number; prompt: number } | null = null;
-  #events: SimEvent<R>[] = [];
   /** Time of the last call. */
   #nowMs = Number.NEGATIVE_INFINITY;
-  #flight: Flight | null = null;
+  readonly #flight = new Flight();
   /** When to look for work while no step is under way; Infinity: nothing to look for. */
   #wakeMs = Number.POSITIVE_INFINITY;
   /** Infinity: not started. */
@@ -54,7 +59,7 @@ export class SimCore<R extends SimRequest> {
     this.#scheduler = new Scheduler(
       this.#kv,
       { maxSequences, maxBatchedTokens, frontEndMs: frontEndSeconds(this.#law) * 1000, transferMs },
-      (sequence, atMs) => this.#events.push({ type: 'preempted', request: sequence.request, atMs }),
+      (sequence, atMs) => this.log.add('preempted', sequence.request, -1, atMs),
     );
   }
 
@@ -91,7 +96,7 @@ export class SimCore<R extends SimRequest> {
       );
     }
     this.#runBefore(now);
-    const sequence = new Sequence(request, this.#arrivals++);
+    const sequence = this.#sequence(request);
     this.#finalBlocks += blocks;
     this.#learn(request);
     this.#lookAgain(this.#scheduler.accept(sequence, Math.max(now, this.#readyMs)));
@@ -104,6 +109,7 @@ export class SimCore<R extends SimRequest> {
     if (handle.state === 'ended') return;
     if (handle.state === 'handover') {
       this.#handovers.splice(this.#handovers.indexOf(handle), 1);
+      this.#expiryMs = this.#handovers[0]?.untilMs ?? Number.POSITIVE_INFINITY;
       this.#handoverBlocks -= blocksFor(handle.context);
     } else this.#finalBlocks -= handle.finalBlocks;
     this.#scheduler.drop(handle);
@@ -113,22 +119,29 @@ export class SimCore<R extends SimRequest> {
 
   /** When to call `advance` next, ms, perhaps in the past: for what happens then or for events that submit or cancel brought. */
   nextEventAt(): number | null {
-    if (this.#events.length > 0) return this.#nowMs;
-    const handover = this.#handovers[0]?.untilMs ?? Number.POSITIVE_INFINITY;
-    const next = Math.min(this.#flight?.endMs ?? this.#wakeMs, handover);
+    if (this.log.size > 0) return this.#nowMs;
+    const next = Math.min(this.#flight.steps > 0 ? this.#flight.endMs : this.#wakeMs, this.#expiryMs);
     return next === Number.POSITIVE_INFINITY ? null : next;
   }
 
   /** Runs until `now` and returns what happened since the last call, in order of time. */
   advance(now: number): SimEvent<R>[] {
+    this.run(now);
+    return this.log.take();
+  }
+
+  /** The same for callers that read `log` themselves. */
+  run(now: number): void {
     this.#runBefore(now);
     while (this.#wakeMs <= now) {
       this.#begin(this.#wakeMs);
       this.#runBefore(now);
     }
-    const events = this.#events;
-    if (events.length > 0) this.#events = [];
-    return events;
+  }
+
+  /** Nobody will ask of this handle again: once its request has ended, it may serve another one. */
+  forget(handle: SimHandle<R>): void {
+    if (handle.state === 'ended') this.#spare.push(handle);
   }
 
   /** Prompt tokens looked up in the prefix cache since start, and those found there. */
@@ -164,7 +177,7 @@ export class SimCore<R extends SimRequest> {
     const tokens = pendingPrefillTokens + isl;
     const steps = Math.ceil(tokens / Math.max(1, this.options.maxBatchedTokens - batch.size));
     const compute = law.ttft[1] * tokens + law.ttft[2] * isl * isl + steps * step;
-    const rest = this.#flight === null ? 0 : Math.min(this.#flight.endMs - now, step * 1000);
+    const rest = this.#flight.steps === 0 ? 0 : Math.min(this.#flight.endMs - now, step * 1000);
     const begin = Math.max(frontEndSeconds(law) * 1000, rest, this.#readyMs - now);
     return begin + compute * 1000;
   }
@@ -184,6 +197,14 @@ export class SimCore<R extends SimRequest> {
     const byPrefill = Math.ceil((2 * this.options.maxBatchedTokens - pendingPrefillTokens) / size);
     const room = Math.min(this.#sequences() - accepted, byKv, byPrefill);
     return Math.max(accepted === 0 ? 1 : 0, room);
+  }
+
+  #sequence(request: R): Sequence<R> {
+    const arrival = this.#arrivals++;
+    const spare = this.#spare.pop();
+    if (spare === undefined) return new Sequence(request, arrival);
+    spare.begin(request, arrival);
+    return spare;
   }
 
   #learn({ isl, maxTokens }: R): void {
@@ -206,15 +227,15 @@ export class SimCore<R extends SimRequest> {
   /** Runs until `now`, but begins nothing at `now` itself, so that all that is submitted at one moment is seen together. */
   #runBefore(now: number): void {
     this.#nowMs = now;
+    const flight = this.#flight;
     for (;;) {
-      const flight = this.#flight;
-      const expiryMs = this.#handovers[0]?.untilMs ?? Number.POSITIVE_INFINITY;
+      const expiryMs = this.#expiryMs;
       const untilMs = Math.min(now, expiryMs);
-      const done = flight?.doneBy(untilMs) ?? 0;
-      if (flight && done > 0) {
-        if (done < flight.steps) this.#passSteps(flight, done);
-        else this.#land(flight);
-      } else if (!flight && this.#wakeMs < untilMs) this.#begin(this.#wakeMs);
+      const done = flight.doneBy(untilMs);
+      if (done > 0) {
+        if (done < flight.steps) this.#passSteps(done);
+        else this.#land();
+      } else if (flight.steps === 0 && this.#wakeMs < untilMs) this.#begin(this.#wakeMs);
       else if (expiryMs <= now) this.#expireHandovers(expiryMs);
       else return;
     }
@@ -222,7 +243,7 @@ export class SimCore<R extends SimRequest> {
 
   /** Work comes or room grows at `atMs`: look then, or when the step under way at that time ends. */
   #lookAgain(atMs: number): void {
-    if (this.#flight) this.#flight = this.#flight.cutAt(atMs);
+    if (this.#flight.steps > 0) this.#flight.cut(atMs);
     else if (this.#scheduler.queued > 0) this.#wakeMs = Math.min(this.#wakeMs, atMs);
   }
 
@@ -242,30 +263,32 @@ export class SimCore<R extends SimRequest> {
     if (alone && scheduler.preemptions === preemptions) {
       const steps = 1 + batch.affordable(this.#kv.free, batch.stepsToFinish() - 1);
       const growth = law.itl[2] * batch.size * 1000;
-      this.#flight = new Flight(atMs, steps, seconds * 1000, growth).cutAt(this.#externalMs());
-    } else this.#flight = new Flight(atMs, 1, seconds * 1000, 0);
+      this.#flight.begin(atMs, steps, seconds * 1000, growth);
+      this.#flight.cut(this.#externalMs());
+    } else this.#flight.begin(atMs, 1, seconds * 1000, 0);
     this.#wakeMs = Number.POSITIVE_INFINITY;
   }
 
   /** When something other than the end of a step may let more work begin. */
   #externalMs(): number {
-    const expiry = this.#scheduler.waiting.length > 0 ? this.#handovers[0]?.untilMs : undefined;
-    return Math.min(this.#scheduler.nextArrivalMs(), expiry ?? Number.POSITIVE_INFINITY);
+    const arrivalMs = this.#scheduler.nextArrivalMs();
+    return this.#scheduler.waiting.length > 0 ? Math.min(arrivalMs, this.#expiryMs) : arrivalMs;
   }
 
   /** Some steps of a longer run are over, none of them the last of any sequence. */
-  #passSteps(flight: Flight, steps: number): void {
+  #passSteps(steps: number): void {
     const { batch } = this.#scheduler;
     this.#kv.take(batch.blocksBetween(1, steps + 1));
     this.#decoded(steps);
-    this.#flight = flight.after(steps);
+    this.#flight.pass(steps);
   }
 
-  #land(flight: Flight): void {
+  #land(): void {
     const scheduler = this.#scheduler;
-    const atMs = flight.endMs;
-    this.#kv.take(scheduler.batch.blocksBetween(1, flight.steps));
-    this.#decoded(flight.steps);
+    const { endMs: atMs, steps } = this.#flight;
+    this.#flight.end();
+    this.#kv.take(scheduler.batch.blocksBetween(1, steps));
+    this.#decoded(steps);
     scheduler.reserved = false;
     if (this.options.tokenEvents === 'each') this.#reportDecoded(atMs);
     for (let done = scheduler.batch.takeFinished(); done; done = scheduler.batch.takeFinished()) {
@@ -273,11 +296,8 @@ export class SimCore<R extends SimRequest> {
       this.#finish(done, atMs);
     }
     const { chunks } = scheduler;
-    if (chunks.length > 0) {
-      scheduler.chunks = [];
-      for (const sequence of chunks) this.#chunkDone(sequence, atMs);
-    }
-    this.#flight = null;
+    for (const sequence of chunks) this.#chunkDone(sequence, atMs);
+    while (chunks.length > 0) chunks.pop();
     this.#wakeMs = atMs;
   }
 
@@ -291,7 +311,7 @@ export class SimCore<R extends SimRequest> {
     const { batch } = this.#scheduler;
     for (const sequence of batch.members) {
       const index = batch.generated(sequence) - 1;
-      this.#events.push({ type: 'token', request: sequence.request, index, atMs });
+      this.log.add('token', sequence.request, index, atMs);
     }
   }
 
@@ -304,12 +324,12 @@ export class SimCore<R extends SimRequest> {
     this.roomChanges++;
     if (sequence.context < sequence.target) return;
 
-    scheduler.prefilling.splice(scheduler.prefilling.indexOf(sequence), 1);
+    scheduler.prefilled(sequence);
     const { request } = sequence;
     const index = sequence.generated++;
     this.#generatedTokens++;
     if (this.options.tokenEvents === 'each' || index === request.emitted) {
-      this.#events.push({ type: 'token', request, index, atMs });
+      this.log.add('token', request, index, atMs);
     }
     if (request.phase === 'prefill') this.#keepForHandover(sequence, atMs);
     else if (sequence.generated < request.maxTokens) scheduler.batch.add(sequence);
@@ -322,7 +342,7 @@ export class SimCore<R extends SimRequest> {
   #finish(sequence: Sequence<R>, atMs: number): void {
     sequence.state = 'ended';
     this.#finalBlocks -= sequence.finalBlocks;
-    this.#events.push({ type: 'finished', request: sequence.request, atMs });
+    this.log.add('finished', sequence.request, -1, atMs);
   }
 
   #keepForHandover(sequence: Sequence<R>, atMs: number): void {
@@ -331,6 +351,7 @@ export class SimCore<R extends SimRequest> {
     sequence.untilMs = atMs + this.#handoverMs;
     this.#handoverBlocks += blocksFor(sequence.context);
     this.#handovers.push(sequence);
+    this.#expiryMs = this.#handovers[0]?.untilMs ?? Number.POSITIVE_INFINITY;
   }
 
   #expireHandovers(atMs: number): void {
@@ -341,5 +362,6 @@ export class SimCore<R extends SimRequest> {
       first.state = 'ended';
       this.roomChanges++;
     }
+    this.#expiryMs = this.#handovers[0]?.untilMs ?? Number.POSITIVE_INFINITY;
   }
 }

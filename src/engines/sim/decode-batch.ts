@@ -7,7 +7,6 @@ import { BLOCK_TOKENS, type SimRequest } from './types.js';
  * counter stands for all lengths, and sequences are told apart by the residue of the step at which each needs a block.
  */
 export class DecodeBatch<R extends SimRequest> {
-  readonly members: Sequence<R>[] = [];
   /** Decode steps done since start. */
   step = 0;
   /** KV tokens of all members. */
@@ -17,15 +16,17 @@ export class DecodeBatch<R extends SimRequest> {
   readonly #ends = new FinishHeap<R>();
 
   get size(): number {
-    return this.members.length;
+    return this.#ends.sequences.length;
+  }
+
+  get members(): readonly Sequence<R>[] {
+    return this.#ends.sequences;
   }
 
   add(sequence: Sequence<R>): void {
     sequence.state = 'decode';
     sequence.joinStep = this.step;
     sequence.finishStep = this.step + sequence.request.maxTokens - sequence.generated;
-    sequence.batchIndex = this.members.length;
-    this.members.push(sequence);
     this.#count(sequence, 1);
     this.kvTokens += sequence.context;
     this.#ends.push(sequence);
@@ -33,17 +34,8 @@ export class DecodeBatch<R extends SimRequest> {
 
   /** Takes a member out and brings its `context` and `generated` up to date. */
   remove(sequence: Sequence<R>): void {
-    this.#count(sequence, -1);
-    const made = this.step - sequence.joinStep;
-    sequence.context += made;
-    sequence.generated += made;
-    this.kvTokens -= sequence.context;
-    const last = this.members.pop();
-    if (last && last !== sequence) {
-      this.members[sequence.batchIndex] = last;
-      last.batchIndex = sequence.batchIndex;
-    }
     this.#ends.remove(sequence);
+    this.#leave(sequence);
   }
 
   /** Tokens that a member has made so far. */
@@ -84,16 +76,23 @@ export class DecodeBatch<R extends SimRequest> {
 
   /** Steps until the next member is done; Infinity when empty. */
   stepsToFinish(): number {
-    const next = this.#ends.peek();
-    return next ? next.finishStep - this.step : Number.POSITIVE_INFINITY;
+    return this.#ends.firstStep - this.step;
   }
 
   /** Takes out one member that has made all its tokens. */
   takeFinished(): Sequence<R> | undefined {
-    const next = this.#ends.peek();
-    if (!next || next.finishStep > this.step) return undefined;
-    this.remove(next);
-    return next;
+    if (this.#ends.firstStep > this.step) return undefined;
+    const done = this.#ends.pop();
+    if (done !== undefined) this.#leave(done);
+    return done;
+  }
+
+  #leave(sequence: Sequence<R>): void {
+    this.#count(sequence, -1);
+    const made = this.step - sequence.joinStep;
+    sequence.context += made;
+    sequence.generated += made;
+    this.kvTokens -= sequence.context;
   }
 
   #count(sequence: Sequence<R>, by: number): void {

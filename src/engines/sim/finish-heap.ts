@@ -1,64 +1,90 @@
 import type { Sequence } from './sequence.js';
 import type { SimRequest } from './types.js';
 
-/** Binary heap of sequences by `finishStep`, then arrival; a sequence knows its place, so it can be taken out anywhere. */
+/**
+ * Binary heap of sequences by `finishStep`, then arrival. The keys lie beside the sequences, in arrays of their own, so that
+ * finding a place reads no sequence.
+ */
 export class FinishHeap<R extends SimRequest> {
-  readonly #heap: Sequence<R>[] = [];
+  /** In order of the heap. */
+  readonly sequences: Sequence<R>[] = [];
+  readonly #steps: number[] = [];
+  readonly #arrivals: number[] = [];
 
-  peek(): Sequence<R> | undefined {
-    return this.#heap[0];
+  /** The lowest `finishStep`; Infinity when empty. */
+  get firstStep(): number {
+    return this.#steps[0] ?? Number.POSITIVE_INFINITY;
   }
 
   push(sequence: Sequence<R>): void {
-    this.#heap.push(sequence);
-    this.#up(sequence, this.#heap.length - 1);
+    this.#up(sequence, sequence.finishStep, sequence.arrival, this.sequences.length);
   }
 
+  /** Takes out the first. */
+  pop(): Sequence<R> | undefined {
+    const first = this.sequences[0];
+    if (first !== undefined) this.#removeAt(0);
+    return first;
+  }
+
+  /** Takes out any one; looks through all. */
   remove(sequence: Sequence<R>): void {
-    const index = sequence.heapIndex;
-    const last = this.#heap.pop();
-    sequence.heapIndex = -1;
-    if (!last || last === sequence) return;
-    this.#up(last, index);
-    this.#down(last, last.heapIndex);
+    const index = this.sequences.indexOf(sequence);
+    if (index >= 0) this.#removeAt(index);
   }
 
-  #up(sequence: Sequence<R>, from: number): void {
+  #removeAt(index: number): void {
+    const last = this.sequences.pop();
+    const step = this.#steps.pop();
+    const arrival = this.#arrivals.pop();
+    if (last === undefined || step === undefined || arrival === undefined) return;
+    if (index === this.sequences.length) return;
+    this.#down(last, step, arrival, this.#up(last, step, arrival, index));
+  }
+
+  /** Returns where it came to. */
+  #up(sequence: Sequence<R>, step: number, arrival: number, from: number): number {
     let index = from;
     while (index > 0) {
       const above = (index - 1) >> 1;
-      const parent = this.#heap[above];
-      if (!parent || !before(sequence, parent)) break;
-      this.#put(parent, index);
+      if (!this.#isBefore(step, arrival, above)) break;
+      this.#move(above, index);
       index = above;
     }
-    this.#put(sequence, index);
+    this.#put(sequence, step, arrival, index);
+    return index;
   }
 
-  #down(sequence: Sequence<R>, from: number): void {
+  #down(sequence: Sequence<R>, step: number, arrival: number, from: number): void {
+    const size = this.sequences.length;
     let index = from;
     for (;;) {
-      const left = 2 * index + 1;
-      let child = this.#heap[left];
-      let at = left;
-      const right = this.#heap[left + 1];
-      if (child && right && before(right, child)) {
-        child = right;
-        at = left + 1;
-      }
-      if (!child || !before(child, sequence)) break;
-      this.#put(child, index);
-      index = at;
+      let below = 2 * index + 1;
+      if (below >= size) break;
+      const other = below + 1;
+      if (other < size && this.#isBefore(this.#steps[other] ?? 0, this.#arrivals[other] ?? 0, below))
+        below = other;
+      if (this.#isBefore(step, arrival, below)) break;
+      this.#move(below, index);
+      index = below;
     }
-    this.#put(sequence, index);
+    this.#put(sequence, step, arrival, index);
   }
 
-  #put(sequence: Sequence<R>, index: number): void {
-    this.#heap[index] = sequence;
-    sequence.heapIndex = index;
+  #isBefore(step: number, arrival: number, index: number): boolean {
+    const other = this.#steps[index] ?? 0;
+    return step < other || (step === other && arrival < (this.#arrivals[index] ?? 0));
   }
-}
 
-function before<R extends SimRequest>(a: Sequence<R>, b: Sequence<R>): boolean {
-  return a.finishStep < b.finishStep || (a.finishStep === b.finishStep && a.arrival < b.arrival);
+  #move(from: number, to: number): void {
+    const sequence = this.sequences[from];
+    if (sequence !== undefined)
+      this.#put(sequence, this.#steps[from] ?? 0, this.#arrivals[from] ?? 0, to);
+  }
+
+  #put(sequence: Sequence<R>, step: number, arrival: number, index: number): void {
+    this.sequences[index] = sequence;
+    this.#steps[index] = step;
+    this.#arrivals[index] = arrival;
+  }
 }

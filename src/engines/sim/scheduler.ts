@@ -27,7 +27,7 @@ export class Scheduler<R extends SimRequest> {
   readonly transferring: Sequence<R>[] = [];
   readonly batch = new DecodeBatch<R>();
   /** Prompts with tokens in the step under way. */
-  chunks: Sequence<R>[] = [];
+  readonly chunks: Sequence<R>[] = [];
   /** The decoding sequences hold the block of the token under way. */
   reserved = false;
   /** Prompt tokens accepted and not yet computed. */
@@ -124,6 +124,11 @@ export class Scheduler<R extends SimRequest> {
       case 'ended':
         return;
     }
+  }
+
+  /** All of its prompt is computed. */
+  prefilled(sequence: Sequence<R>): void {
+    removeFrom(this.prefilling, sequence);
   }
 
   #wait(sequence: Sequence<R>): void {
@@ -225,6 +230,10 @@ function insertByArrival<R extends SimRequest>(list: Sequence<R>[], sequence: Se
 }
 
 function removeFrom<T>(list: T[], item: T): void {
+  if (list[0] === item) {
+    list.shift();
+    return;
+  }
   const at = list.indexOf(item);
   if (at >= 0) list.splice(at, 1);
 }

@@ -15,36 +15,40 @@ export class Sequence<R extends SimRequest> {
   /** KV tokens in the cache. */
   context = 0;
   /** Output tokens made, earlier attempts included. */
-  generated: number;
+  generated = 0;
   /** Tokens to prefill before the next output token. */
-  target: number;
+  target = 0;
   /** Prompt tokens under way in the current step. */
   chunk = 0;
   /** Prefix-cache entries that it refers to, from the prompt's start. */
   readonly cached: number[] = [];
   /** It begins with a KV transfer; a preempted one recomputes. */
-  transfers: boolean;
+  transfers = false;
   /** When the front end, the transfer or the hand-over is over, ms. */
   untilMs = 0;
   joinStep = 0;
   finishStep = 0;
-  /** Places in the decode batch and in its heap. */
-  batchIndex = -1;
-  heapIndex = -1;
+  /** Blocks that it needs at its longest: the last token is never read back, so it is not stored. */
+  finalBlocks = 0;
 
   constructor(
-    readonly request: R,
+    public request: R,
     /** Rises with each accepted request: the order of first come, first served. */
-    readonly arrival: number,
+    public arrival: number,
   ) {
-    this.generated = request.emitted;
-    this.target = request.isl + request.emitted;
-    this.transfers = request.phase === 'decode' && request.emitted <= 1;
+    this.begin(request, arrival);
   }
 
-  /** Blocks that it needs at its longest: the last token is never read back, so it is not stored. */
-  get finalBlocks(): number {
-    return finalBlocks(this.request);
+  /** Serves another request, once the one before has ended. */
+  begin(request: R, arrival: number): void {
+    this.request = request;
+    this.arrival = arrival;
+    this.context = 0;
+    this.generated = request.emitted;
+    this.target = request.isl + request.emitted;
+    this.chunk = 0;
+    this.transfers = request.phase === 'decode' && request.emitted <= 1;
+    this.finalBlocks = finalBlocks(request);
   }
 }
 

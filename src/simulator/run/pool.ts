@@ -257,11 +257,13 @@ export class SimPool {
   }
 
   #settle(worker: SimWorker, nowMs: number): void {
-    for (const event of worker.advance(nowMs)) {
+    worker.run(nowMs);
+    const { log } = worker.core;
+    for (let k = 0, event = log.at(0); event !== null; event = log.at(++k)) {
       const job = event.request;
       switch (event.type) {
         case 'token':
-          if (Number.isNaN(job.firstTokenMs)) job.firstTokenMs = worker.timeOf(event);
+          if (Number.isNaN(job.firstTokenMs)) job.firstTokenMs = worker.wallOf(event.atMs);
           this.lastSignMs = nowMs;
           break;
         case 'finished':
@@ -272,12 +274,13 @@ export class SimPool {
             job.phase = 'decode';
             job.emitted = 1;
             this.dispatch(job, nowMs);
-          } else this.#ended(job, 'completed', worker.timeOf(event), true);
+          } else this.#ended(job, 'completed', worker.wallOf(event.atMs), true);
           break;
         case 'preempted':
           break;
       }
     }
+    log.clear();
   }
 
   /** Ends a request: once, and in every count. `recorded`: it was accepted, so telemetry hears of it. */

@@ -3,7 +3,7 @@ import { type WorkerEvent, workerLifecycle } from '../../../machines/worker-life
 import type { Lease } from '../../contract/lease.js';
 import type { Heartbeat } from '../../contract/worker.js';
 import { SimCore } from '../../engines/sim/core.js';
-import type { SimEvent, SimOptions } from '../../engines/sim/types.js';
+import type { SimOptions } from '../../engines/sim/types.js';
 import type { SimJob } from './job.js';
 
 /** Weight of a new request in the running mean of KV tokens a request needs, as in the live worker. */
@@ -18,6 +18,8 @@ export class SimWorker {
   readonly held: SimJob[] = [];
   readonly startedMs: number;
   #life: ReturnType<typeof initialTransition<typeof workerLifecycle>>[0];
+  /** Of the life cycle, kept at hand. */
+  state: Heartbeat['state'];
   beat: Heartbeat | null = null;
   lastBeatMs: number;
   /** Stands in its pool's line of workers with room. */
@@ -51,14 +53,11 @@ export class SimWorker {
     this.lastBeatMs = nowMs;
     this.#meanKvTokens = meanKvTokens;
     this.#life = initialTransition(workerLifecycle, { now: nowMs })[0];
+    this.state = this.#life.value;
   }
 
   get id(): string {
     return this.lease.workerId;
-  }
-
-  get state(): Heartbeat['state'] {
-    return this.#life.value;
   }
 
   get readyMs(): number | null {
@@ -66,16 +65,17 @@ export class SimWorker {
   }
 
   get serves(): boolean {
-    return this.#life.value === 'ready' && !this.dead;
+    return this.state === 'ready' && !this.dead;
   }
 
   send(event: WorkerEvent): void {
     [this.#life] = transition(workerLifecycle, this.#life, event);
+    this.state = this.#life.value;
   }
 
   /** Begins the cold start; returns when the engine will be ready. */
   start(nowMs: number): number {
-    return this.#wall(this.core.start(this.#clock(nowMs)));
+    return this.wallOf(this.core.start(this.#clock(nowMs)));
   }
 
   /** From now on everything takes `factor` times as long as the profile says. */
@@ -115,21 +115,18 @@ export class SimWorker {
       this.held[job.place] = last;
       last.place = job.place;
     }
+    if (job.handle !== null) this.core.forget(job.handle);
     job.handle = null;
   }
 
-  advance(nowMs: number): SimEvent<SimJob>[] {
-    return this.core.advance(this.#clock(nowMs));
-  }
-
-  /** An event's time on the clock of the run. */
-  timeOf(event: SimEvent<SimJob>): number {
-    return this.#factor === 1 && this.#coreMs === this.#wallMs ? event.atMs : this.#wall(event.atMs);
+  /** Lets the core run until now; what happened stands in its log, at times of its own clock. */
+  run(nowMs: number): void {
+    this.core.run(this.#clock(nowMs));
   }
 
   nextMs(): number {
     const next = this.core.nextEventAt();
-    return next === null ? Number.POSITIVE_INFINITY : this.#wall(next);
+    return next === null ? Number.POSITIVE_INFINITY : this.wallOf(next);
   }
 
   /** Takes back all that it holds, each with the tokens that it has made. */
@@ -171,7 +168,8 @@ export class SimWorker {
     return this.#coreMs + (wallMs - this.#wallMs) / this.#factor;
   }
 
-  #wall(coreMs: number): number {
+  /** A time of the core's clock on that of the run. */
+  wallOf(coreMs: number): number {
     if (this.#factor === 1 && this.#coreMs === this.#wallMs) return coreMs;
     return this.#wallMs + (coreMs - this.#coreMs) * this.#factor;
   }
