@@ -41,7 +41,7 @@ export const SIZES = [
  * peak 3.17 x mean, trough to peak 38 x, flat weekend; 27.3 million chat requests, peak 1.76 x mean, 3.9 x).
  * Shorter sizes begin with Monday's noon, at about the mean rate.
  */
-export function* weekRequests(seconds: number, seed: number): Generator<TimedRequest> {
+export function weekRequests(seconds: number, seed: number): IterableIterator<TimedRequest> {
   const curve = (mean: number, low: number, high: number, weekend: number) =>
     Array.from({ length: 7 * 24 + 1 }, (_, hour) => {
       const day = Math.floor(hour / 24) % 7;
@@ -73,12 +73,8 @@ export function* weekRequests(seconds: number, seed: number): Generator<TimedReq
       seed: seed + 1,
     }),
   ];
-  const from = seconds < DAY ? 6 * 3600 : 0;
-  for (const request of mergeRequests(loads)) {
-    if (request.atSeconds >= from + seconds) return;
-    request.atSeconds -= from;
-    if (request.atSeconds >= 0) yield request;
-  }
+  const fromSeconds = seconds < DAY ? 6 * 3600 : 0;
+  return mergeRequests(loads, { fromSeconds, untilSeconds: fromSeconds + seconds });
 }
 
 /** Standard normal quantile. Acklam's approximation is not needed here: Tocher's logistic one is within 0.02. */

@@ -6,8 +6,15 @@ const LOG_GROWTH = Math.log(GROWTH);
 /** Buckets of 1 to 1,000,000 tokens. */
 export const PROMPT_BUCKETS = Math.ceil(Math.log(1e6) / LOG_GROWTH) + 1;
 
+/** Buckets of the usual lengths, which are looked up for every request. */
+const USUAL = Uint8Array.from({ length: 8193 }, (_, tokens) => computedBucket(tokens));
+
 /** Bucket of a prompt or an output of so many tokens, 0 .. PROMPT_BUCKETS - 1. */
 export function lengthBucket(tokens: number): number {
+  return USUAL[tokens] ?? computedBucket(tokens);
+}
+
+function computedBucket(tokens: number): number {
   return Math.min(PROMPT_BUCKETS - 1, Math.max(0, Math.round(Math.log(Math.max(1, tokens)) / LOG_GROWTH)));
 }
 

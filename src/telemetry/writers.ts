@@ -43,8 +43,10 @@ export function knownArrivals(
   for (let second = firstSecond; second <= lastSecond; second++) {
     const start = second * 1000;
     const end = start + 1000;
-    const covered = writers.some((writer) => writer.sinceMs <= start && writer.throughMs >= end);
-    const unflushed = pending.some((writer) => writer.sinceMs < end && writer.throughMs < end);
+    let covered = false;
+    for (const { sinceMs, throughMs } of writers) covered ||= sinceMs <= start && throughMs >= end;
+    let unflushed = false;
+    for (const { sinceMs, throughMs } of pending) unflushed ||= sinceMs < end && throughMs < end;
     arrivals.push(covered && !unflushed ? (counts.get(second) ?? 0) : null);
   }
   return arrivals;

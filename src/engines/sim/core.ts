@@ -1,18 +1,15 @@
-import { SluiceError } from '../../contract/errors.js';
 import type { EngineLoad } from '../../contract/worker.js';
 import { chunkSeconds, decodeSeconds, frontEndSeconds, lawFor } from '../../profile/law.js';
-import { sequencesWithinItl } from '../../profile/worker-model.js';
 import type { StepLaw } from '../../profile/types.js';
 import { EventLog } from './event-log.js';
 import { Flight } from './flight.js';
 import { KvMemory } from './kv-memory.js';
 import { memoryOf } from './options.js';
+import { outOfRange, tooLong } from './refusals.js';
 import { Scheduler } from './scheduler.js';
+import { SeenLengths } from './seen-lengths.js';
 import { blocksFor, finalBlocks, Sequence, type SimHandle } from './sequence.js';
 import { BLOCK_TOKENS, type SimEvent, type SimOptions, type SimRequest } from './types.js';
-
-/** Weight of a new request in the running means of lengths. */
-const MEAN_WEIGHT = 0.01;
 
 /**
  * A model of one inference engine in virtual time: no IO, no clock, no chance. The caller submits and cancels at times
@@ -33,8 +30,7 @@ export class SimCore<R extends SimRequest> {
   readonly #spare: Sequence<R>[] = [];
   #handoverBlocks = 0;
   #finalBlocks = 0;
-  /** Running means of accepted requests: tokens, and what a prompt adds to its steps, seconds. */
-  #mean: { isl: number; osl: number; prompt: number } | null = null;
+  readonly #lengths: SeenLengths;
   /** Time of the last call. */
   #nowMs = Number.NEGATIVE_INFINITY;
   readonly #flight = new Flight();
@@ -52,6 +48,7 @@ export class SimCore<R extends SimRequest> {
     const { profile, tp, maxSequences, maxBatchedTokens } = options;
     const { blocks, span } = memoryOf(options);
     this.#law = lawFor(profile, tp);
+    this.#lengths = new SeenLengths(this.#law, options);
     this.#handoverMs = options.handoverMs ?? 2000;
     this.#kv = new KvMemory(blocks, span);
     const transferMs = (tokens: number) =>
@@ -80,25 +77,14 @@ export class SimCore<R extends SimRequest> {
    * @throws SluiceError prompt_too_long where it can never fit the KV cache, invalid_request on counts out of range.
    */
   submit(request: R, now: number): SimHandle<R> {
-    if (!(request.isl >= 1) || !(request.emitted >= 0) || !(request.maxTokens > request.emitted)) {
-      throw new SluiceError(
-        'invalid_request',
-        `expected isl >= 1 and maxTokens > emitted, got ${request.isl}, ${request.maxTokens} and ${request.emitted}`,
-      );
-    }
+    if (!(request.isl >= 1) || !(request.emitted >= 0) || !(request.maxTokens > request.emitted))
+      throw outOfRange(request);
     const blocks = finalBlocks(request);
-    if (blocks > this.#kv.totalBlocks) {
-      throw new SluiceError(
-        'prompt_too_long',
-        `prompt of ${request.isl} and output of ${request.maxTokens} tokens need ${blocks} KV blocks of ` +
-          `${BLOCK_TOKENS} tokens, the engine has ${this.#kv.totalBlocks}; shorten the request or give the engine ` +
-          'more memory',
-      );
-    }
+    if (blocks > this.#kv.totalBlocks) throw tooLong(request, blocks, this.#kv.totalBlocks);
     this.#runBefore(now);
     const sequence = this.#sequence(request);
     this.#finalBlocks += blocks;
-    this.#learn(request);
+    this.#lengths.add(request);
     this.#lookAgain(this.#scheduler.accept(sequence, Math.max(now, this.#readyMs)));
     return sequence;
   }
@@ -195,7 +181,7 @@ export class SimCore<R extends SimRequest> {
     const size = Math.max(1, tokens);
     const byKv = Math.floor((this.#kv.free - yetToGrow) / blocksFor(size));
     const byPrefill = Math.ceil((2 * this.options.maxBatchedTokens - pendingPrefillTokens) / size);
-    const room = Math.min(this.#sequences() - accepted, byKv, byPrefill);
+    const room = Math.min(this.#lengths.sequences() - accepted, byKv, byPrefill);
     return Math.max(accepted === 0 ? 1 : 0, room);
   }
 
@@ -205,23 +191,6 @@ export class SimCore<R extends SimRequest> {
     if (spare === undefined) return new Sequence(request, arrival);
     spare.begin(request, arrival);
     return spare;
-  }
-
-  #learn({ isl, maxTokens }: R): void {
-    const prompt = chunkSeconds(this.#law, 0, isl);
-    this.#mean ??= { isl, osl: maxTokens, prompt };
-    this.#mean.isl += MEAN_WEIGHT * (isl - this.#mean.isl);
-    this.#mean.osl += MEAN_WEIGHT * (maxTokens - this.#mean.osl);
-    this.#mean.prompt += MEAN_WEIGHT * (prompt - this.#mean.prompt);
-  }
-
-  /** Sequences that may run at once: the engine's most, and with which a mean step lasts as long as the ITL allows. */
-  #sequences(): number {
-    const { maxSequences, itlSeconds } = this.options;
-    if (itlSeconds === undefined || this.#mean === null) return maxSequences;
-    const { isl, osl, prompt } = this.#mean;
-    const most = sequencesWithinItl(this.#law, itlSeconds, isl, osl, prompt);
-    return Math.max(1, Math.min(maxSequences, Math.floor(most)));
   }
 
   /** Runs until `now`, but begins nothing at `now` itself, so that all that is submitted at one moment is seen together. */

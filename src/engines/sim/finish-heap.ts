@@ -78,8 +78,7 @@ export class FinishHeap<R extends SimRequest> {
 
   #move(from: number, to: number): void {
     const sequence = this.sequences[from];
-    if (sequence !== undefined)
-      this.#put(sequence, this.#steps[from] ?? 0, this.#arrivals[from] ?? 0, to);
+    if (sequence !== undefined) this.#put(sequence, this.#steps[from] ?? 0, this.#arrivals[from] ?? 0, to);
   }
 
   #put(sequence: Sequence<R>, step: number, arrival: number, index: number): void {

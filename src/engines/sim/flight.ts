@@ -40,12 +40,7 @@ export class Flight {
 
   /** The first j steps are over, and others are left. */
   pass(j: number): void {
-    this.begin(
-      this.#endAt(j),
-      this.steps - j,
-      this.#firstMs + j * this.#growthMs,
-      this.#growthMs,
-    );
+    this.begin(this.#endAt(j), this.steps - j, this.#firstMs + j * this.#growthMs, this.#growthMs);
   }
 
   /** From now on the run ends with the first step that ends at `now` or later. */

@@ -123,15 +123,10 @@ function again(
   fromSeconds: number,
 ): Iterable<TimedRequest> {
   return {
-    *[Symbol.iterator]() {
+    [Symbol.iterator]() {
       traces.length = 0;
       const parts = loads.map((load) => load.requests(peaks[load.level ?? '']?.scale ?? 1));
-      const [only] = parts;
-      for (const request of parts.length === 1 && only !== undefined ? only : mergeRequests(parts)) {
-        if (request.atSeconds < fromSeconds) continue;
-        request.atSeconds -= fromSeconds;
-        yield request;
-      }
+      return mergeRequests(parts, { fromSeconds });
     },
   };
 }

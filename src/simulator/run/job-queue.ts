@@ -4,7 +4,6 @@ import {
   needsRebase,
   priorityOf,
   type Standing,
-  standingOf,
 } from '../../admission/deadline.js';
 import type { SimJob } from './job.js';
 import { JobHeap } from './job-heap.js';
@@ -25,7 +24,12 @@ export class JobQueue {
   prefilledTokens = 0;
   prefilled = 0;
 
-  constructor(resolutionMs: number, nowMs: number) {
+  /** `dueMs`: from a request's acceptance until its first token is due. */
+  constructor(
+    resolutionMs: number,
+    nowMs: number,
+    private readonly dueMs: number,
+  ) {
     this.#scale = { resolutionMs, epochMs: freshEpoch(resolutionMs, nowMs) };
   }
 
@@ -49,11 +53,10 @@ export class JobQueue {
 
   push(job: SimJob, standing: Standing, nowMs: number): void {
     if (needsRebase(this.#scale, nowMs)) this.#rebase(nowMs);
-    job.priority = priorityOf(job.deadlineMs, this.#scale, standing);
-    job.order = this.#orders++;
+    const priority = priorityOf(job.acceptedMs + this.dueMs, this.#scale, standing);
     this.#count(job, 1);
     if (standing === 'late') this.lateTokens += job.isl;
-    (standing === 'late' ? this.#late : this.#onTime).push(job);
+    (standing === 'late' ? this.#late : this.#onTime).push(job, priority, this.#orders++);
   }
 
   pop(): SimJob | undefined {
@@ -80,11 +83,9 @@ export class JobQueue {
 
   #rebase(nowMs: number): void {
     this.#scale.epochMs = freshEpoch(this.#scale.resolutionMs, nowMs);
-    for (const heap of [this.#onTime, this.#late]) {
-      for (const job of heap.takeAll()) {
-        job.priority = priorityOf(job.deadlineMs, this.#scale, standingOf(job.priority));
-        heap.push(job);
-      }
-    }
+    const restated = (standing: Standing) => (job: SimJob) =>
+      priorityOf(job.acceptedMs + this.dueMs, this.#scale, standing);
+    this.#onTime.restate(restated('onTime'));
+    this.#late.restate(restated('late'));
   }
 }

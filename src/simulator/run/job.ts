@@ -16,15 +16,8 @@ export class SimJob implements SimRequest {
   hashes: readonly number[] = NO_HASHES;
 
   acceptedMs = 0;
-  /** When its first token is due: the key of its place in the queue. */
-  deadlineMs = 0;
-  /** When it expires if it still waits; Infinity: never. */
-  expiresMs = Number.POSITIVE_INFINITY;
   /** NaN: none yet. */
   firstTokenMs = Number.NaN;
-  /** BullMQ priority and order of arrival in its queue. */
-  priority = 0;
-  order = 0;
   handle: SimHandle<SimJob> | null = null;
   /** Place in its worker's list. */
   place = -1;
@@ -43,7 +36,6 @@ export class JobPool {
     job.emitted = 0;
     job.phase = 'whole';
     job.hashes = NO_HASHES;
-    job.expiresMs = Number.POSITIVE_INFINITY;
     job.firstTokenMs = Number.NaN;
     job.open = true;
     return job;

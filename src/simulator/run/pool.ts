@@ -45,7 +45,9 @@ export class SimPool {
   readonly tally = new RunTally();
   readonly series: PoolSeries;
   readonly #recorder: PoolRecorder;
-  readonly #offsets: { deadlineMs: number; expiresAtMs: number | undefined };
+  /** From a request's acceptance until its first token is due, and until it expires if it still waits; Infinity: never. */
+  readonly #dueMs: number;
+  readonly #expiryMs: number;
   readonly #end: JobEnd = {
     kind: 'completed',
     attained: false,
@@ -81,11 +83,14 @@ export class SimPool {
     const { planner, queues } = shared.config;
     this.#recorder = new PoolRecorder(nowMs, planner.windowSeconds);
     this.series = new PoolSeries(config.name, config.latencyPercentile / 100);
-    this.#offsets = deadlinesOf({ prompt: 'x', max_tokens: 1 }, config, 0);
+    const { deadlineMs, expiresAtMs } = deadlinesOf({ prompt: 'x', max_tokens: 1 }, config, 0);
+    this.#dueMs = deadlineMs;
+    this.#expiryMs = expiresAtMs ?? Number.POSITIVE_INFINITY;
     const rules: StationRules = {
       take: (worker, job, atMs) => this.#take(worker, job, atMs),
       judge: config.overload.policy === 'edf' ? null : (...args) => this.#judge(...args),
       refuse: (job, atMs) => this.#refuse(job, atMs),
+      dueMs: deadlineMs,
       lateBoundMs: config.overload.lateBoundSeconds * 1000,
     };
     this.decode = new Station(queues.deadlineResolutionMs, nowMs, rules);
@@ -103,8 +108,6 @@ export class SimPool {
     job.isl = isl;
     job.maxTokens = osl;
     job.acceptedMs = acceptedMs;
-    job.deadlineMs = acceptedMs + this.#offsets.deadlineMs;
-    if (this.#offsets.expiresAtMs !== undefined) job.expiresMs = acceptedMs + this.#offsets.expiresAtMs;
     const blocks = request.row?.blocks;
     if (blocks !== undefined && this.config.engine.kind === 'sim' && this.config.engine.prefixCache)
       job.hashes = isl % HASH_SPAN_TOKENS === 0 ? blocks : blocks.slice(0, -1);
@@ -126,7 +129,8 @@ export class SimPool {
 
   /** Puts a request, new or taken back from a worker, where a worker of its kind finds it. */
   dispatch(job: SimJob, nowMs: number): void {
-    (job.phase === 'prefill' ? this.prefill : this.decode).dispatch(job, nowMs);
+    const worker = (job.phase === 'prefill' ? this.prefill : this.decode).dispatch(job, nowMs);
+    if (worker !== null) this.schedule(worker);
   }
 
   /** The worker may have more room than before. */
@@ -224,7 +228,7 @@ export class SimPool {
     // One that has begun elsewhere is finished: its first token is out, or its prompt computed.
     if (job.emitted > 0 || job.phase === 'decode') return 'onTime';
     const { performanceBuffer } = this.config;
-    const due = { acceptedAtMs: job.acceptedMs, deadlineMs: job.deadlineMs };
+    const due = { acceptedAtMs: job.acceptedMs, deadlineMs: job.acceptedMs + this.#dueMs };
     return standingAt(due, performanceBuffer, nowMs, worker.firstTokenAfterMs(job.isl, nowMs));
   }
 
@@ -236,7 +240,7 @@ export class SimPool {
 
   #take(worker: SimWorker, job: SimJob, nowMs: number): void {
     worker.taken(job);
-    if (nowMs > job.expiresMs) {
+    if (nowMs > job.acceptedMs + this.#expiryMs) {
       this.#ended(job, 'expired', nowMs, true);
       return;
     }
@@ -253,7 +257,6 @@ export class SimPool {
       return;
     }
     this.active++;
-    this.schedule(worker);
   }
 
   #settle(worker: SimWorker, nowMs: number): void {

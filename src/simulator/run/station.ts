@@ -1,4 +1,4 @@
-import { type Standing, standingOf } from '../../admission/deadline.js';
+import type { Standing } from '../../admission/deadline.js';
 import { STARVED_TAKES } from '../../admission/standing.js';
 import { checkTakes } from './invariants.js';
 import type { SimJob } from './job.js';
@@ -12,6 +12,8 @@ export interface StationRules {
   judge: ((worker: SimWorker, job: SimJob, nowMs: number) => Standing) | null;
   /** A request predicted to miss its target; true: it is done with, and does not stand aside. */
   refuse(job: SimJob, nowMs: number): boolean;
+  /** From a request's acceptance until its first token is due, ms. */
+  dueMs: number;
   /** A request that stood aside goes before all others after so long, ms. */
   lateBoundMs: number;
 }
@@ -30,20 +32,22 @@ export class Station {
     nowMs: number,
     private readonly rules: StationRules,
   ) {
-    this.queue = new JobQueue(resolutionMs, nowMs);
+    this.queue = new JobQueue(resolutionMs, nowMs, rules.dueMs);
   }
 
-  /** Hands the request to the first in line, or lets it wait. */
-  dispatch(job: SimJob, nowMs: number): void {
+  /** Hands the request to the first in line, which is returned, or lets it wait: null. */
+  dispatch(job: SimJob, nowMs: number): SimWorker | null {
     const worker = this.queue.size === 0 ? this.#first() : undefined;
-    if (worker === undefined) this.queue.push(job, 'onTime', nowMs);
-    else {
-      this.#give(worker, job, nowMs);
-      this.offer(worker, nowMs);
+    if (worker === undefined) {
+      this.queue.push(job, 'onTime', nowMs);
+      return null;
     }
+    this.#give(worker, job, nowMs);
+    this.offer(worker, nowMs);
+    return worker;
   }
 
-  /** Lets a worker take what it has room for; with room left it stands in line. */
+  /** Lets a worker take what it has room for; with room left it stands in line. Its next moment may have changed then. */
   offer(worker: SimWorker, nowMs: number): void {
     let room = worker.hasRoom;
     while (room && this.queue.size > 0) {
@@ -70,12 +74,12 @@ export class Station {
   /** The first in order, once those that cannot make their target stand behind. */
   #next(worker: SimWorker, nowMs: number): SimJob | undefined {
     const { judge, refuse } = this.rules;
-    for (let job = this.queue.pop(); job !== undefined; job = this.queue.pop()) {
-      if (judge === null || standingOf(job.priority) === 'late') return job;
-      if (judge(worker, job, nowMs) === 'onTime') return job;
+    while (judge !== null && this.queue.size > this.queue.late) {
+      const job = this.queue.pop();
+      if (job === undefined || judge(worker, job, nowMs) === 'onTime') return job;
       if (!refuse(job, nowMs)) this.queue.push(job, 'late', nowMs);
     }
-    return undefined;
+    return this.queue.pop();
   }
 
   #give(worker: SimWorker, job: SimJob, nowMs: number): void {

@@ -1,6 +1,6 @@
 import { SluiceError } from '../../contract/errors.js';
 import type { TimedRequest } from './arrivals.js';
-import { exponential, gamma, seededRandom } from './random.js';
+import { exponential, gamma, type Random, seededRandom } from './random.js';
 import type { RatePoint } from './shape.js';
 import type { TokenTable } from './token-cdf.js';
 
@@ -70,32 +70,42 @@ export function* seriesRequests(load: SeriesLoad): Generator<TimedRequest> {
   const random = seededRandom(seed, `series:${level}`);
   const lengths = seededRandom(seed, `lengths:${level}`);
   const beginSeconds = rate[0]?.atSeconds ?? 0;
+  const times: number[] = [];
   for (let k = 1; k < rate.length; k++) {
     const from = rate[k - 1];
     const to = rate[k];
     if (!from || !to || to.atSeconds <= from.atSeconds) continue;
-    const span = to.atSeconds - from.atSeconds;
-    const rateOf = (at: number) =>
-      rateScale * (from.rps + ((to.rps - from.rps) * (at - from.atSeconds)) / span);
-    for (
-      let start = from.atSeconds;
-      start < to.atSeconds;
-      start = Math.min(to.atSeconds, Math.floor(start) + 1)
-    ) {
+    for (let start = from.atSeconds; start < to.atSeconds; ) {
       const end = Math.min(to.atSeconds, Math.floor(start) + 1);
-      const mean = rateOf((start + end) / 2);
-      const factor = dispersion > 1 && mean > 0 ? gamma(random, mean / (dispersion - 1)) : 1;
-      const peak = Math.max(rateOf(start), rateOf(end)) * factor;
-      if (peak <= 0) continue;
-      for (let at = start + exponential(random, 1 / peak); at < end; at += exponential(random, 1 / peak)) {
-        if (random() * peak >= rateOf(at) * factor) continue;
-        yield {
-          atSeconds: (at - beginSeconds) / speed,
-          isl: tokens.isl.draw(lengths),
-          osl: tokens.osl.draw(lengths),
-          level,
-        };
+      const count = drawSecond(times, { from, to, rateScale, dispersion }, start, end, random);
+      for (let i = 0; i < count; i++) {
+        const atSeconds = ((times[i] ?? 0) - beginSeconds) / speed;
+        yield { atSeconds, isl: tokens.isl.draw(lengths), osl: tokens.osl.draw(lengths), level };
       }
+      start = end;
     }
   }
+}
+
+interface RateLine {
+  from: RatePoint;
+  to: RatePoint;
+  rateScale: number;
+  dispersion: number;
+}
+
+/** Draws the arrivals from `start` to `end`, a second or less, into `times`; returns how many. */
+function drawSecond(times: number[], line: RateLine, start: number, end: number, random: Random): number {
+  const { from, to, rateScale, dispersion } = line;
+  const span = to.atSeconds - from.atSeconds;
+  const rateOf = (at: number) =>
+    rateScale * (from.rps + ((to.rps - from.rps) * (at - from.atSeconds)) / span);
+  const mean = rateOf((start + end) / 2);
+  const factor = dispersion > 1 && mean > 0 ? gamma(random, mean / (dispersion - 1)) : 1;
+  const peak = Math.max(rateOf(start), rateOf(end)) * factor;
+  if (peak <= 0) return 0;
+  let count = 0;
+  for (let at = start + exponential(random, 1 / peak); at < end; at += exponential(random, 1 / peak))
+    if (random() * peak < rateOf(at) * factor) times[count++] = at;
+  return count;
 }
