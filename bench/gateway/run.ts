@@ -38,7 +38,9 @@ const LANES = 64;
 const STREAMS_AT_ONCE = 128;
 /** The engine's speed when the way to it is to be the bottleneck, and when streams are to stay open: times as long. */
 const FAST = 0.02;
-const HELD = 20;
+const HELD = 100;
+/** So short that the engine's KV cache holds all of them. */
+const HELD_TOKENS = 200;
 
 /** Direct to the engine, through Sluice and through Portkey, in turn in one run. Errors: those of setting it up. */
 export async function gatewayBench(options: GatewayBenchOptions): Promise<GatewayReport> {
@@ -150,7 +152,7 @@ async function held(generator: Generator, side: Side, streams: number): Promise<
     kind: 'closed' as const,
     level: streams,
     seconds: 60,
-    maxTokens: 2000,
+    maxTokens: HELD_TOKENS,
     seed: 1,
   };
   const { open, failure } = await generator.hold(load);
