@@ -29,7 +29,10 @@ export interface InspectionFigures {
   on: Spread;
   /** on / off - 1, by block of rounds. */
   onShare: Spread;
-  /** The same of a second planner that is not shown: what it costs to have the switch, and what the measurement moves by itself. */
+  /**
+   * The same of a second planner that is not shown, round by round: what it costs to have the switch. It allocates what the
+   * first does, so that a round in which garbage is collected, which a block's mean would show, says nothing of it.
+   */
   offShare: Spread;
   /** That the inspector heard. */
   messages: number;
@@ -41,15 +44,15 @@ const CASE: PlannerCase = {
   predictor: 'arima',
   pools: 1,
   pastSeconds: 1_800,
-  measuredSeconds: 10_800,
+  measuredSeconds: 32_400,
 };
-/** One block: three hours have 90 of them. */
+/** One block: nine hours have 270 of them. */
 const BLOCK_ROUNDS = 60;
 
 const heardSchema = z.object({ url: z.string(), messages: z.number() });
 
 /**
- * Three planners follow the same three hours of one simulated pool round by round, in turn: two that are not shown to an inspector
+ * Three planners follow the same nine hours of one simulated pool round by round, in turn: two that are not shown to an inspector
  * and one that is. A round is the live loop's with a real Redis: it reads the pool's telemetry there (of a pool without
  * workers; what is decided on is the recorded observation), decides, writes down and orders. Errors: those of Redis.
  */
@@ -120,13 +123,14 @@ export async function inspectionCost(note: (line: string) => void): Promise<Insp
     }
     const { messages } = await heard(watcher, true);
     for (const loop of loops) await loop.stop();
-    const [off = [], on = [], offToo = []] = times.map(blocks);
+    const [off = [], on = []] = times.map(blocks);
+    const [each = [], , eachToo = []] = times;
     return {
       rounds: seen.length - past.length,
       off: spread(off),
       on: spread(on),
       onShare: spread(on.map((ms, k) => ms / (off[k] ?? Number.NaN) - 1)),
-      offShare: spread(offToo.map((ms, k) => ms / (off[k] ?? Number.NaN) - 1)),
+      offShare: spread(eachToo.map((ms, k) => ms / (each[k] ?? Number.NaN) - 1)),
       messages,
     };
   } finally {
