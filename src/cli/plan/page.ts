@@ -1,8 +1,8 @@
 import type { FleetOutcome, PoolPlan } from '../../simulator/plan/fleets.js';
-import { STYLE } from '../page/style.js';
+import { htmlDocument } from '../page/document.js';
 import { escaped, linear, path, tag, ticks } from '../page/svg.js';
 import type { PlanAnswer } from './answer.js';
-import { renderPlan } from './text.js';
+import { percent, renderPlan } from './text.js';
 
 const WIDTH = 1080;
 const HEIGHT = 230;
@@ -38,13 +38,7 @@ export function planPage(answer: PlanAnswer): string {
     tag('h2', {}, 'In figures'),
     tag('div', { class: 'scroll' }, tag('pre', {}, escaped(renderPlan(answer)))),
   ].join('\n');
-  return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escaped(title)}</title><style>${STYLE}</style></head>
-<body><main>
-${body}
-</main></body></html>
-`;
+  return htmlDocument(title, body);
 }
 
 /** Share of the requests in time against GPUs, from what the smallest fleet reached up to all. */
@@ -111,8 +105,4 @@ function key(colour: string, text: string): string {
 
 function gpuCount(fleet: FleetOutcome | null): string {
   return fleet === null ? 'no answer' : `${fleet.gpus} GPU${fleet.gpus === 1 ? '' : 's'}`;
-}
-
-function percent(share: number): string {
-  return `${(100 * share).toFixed(1)} %`;
 }

@@ -72,7 +72,8 @@ function curve(points: readonly FleetOutcome[]): string[] {
   });
 }
 
-function percent(share: number): string {
+/** 0.053 as `5.3 %`. */
+export function percent(share: number): string {
   return `${(100 * share).toFixed(1)} %`;
 }
 

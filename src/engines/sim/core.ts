@@ -95,7 +95,7 @@ export class SimCore<R extends SimRequest> {
     if (handle.state === 'ended') return;
     if (handle.state === 'handover') {
       this.#handovers.splice(this.#handovers.indexOf(handle), 1);
-      this.#expiryMs = this.#handovers[0]?.untilMs ?? Number.POSITIVE_INFINITY;
+      this.#noteExpiry();
       this.#handoverBlocks -= blocksFor(handle.context);
     } else this.#finalBlocks -= handle.finalBlocks;
     this.#scheduler.drop(handle);
@@ -320,6 +320,11 @@ export class SimCore<R extends SimRequest> {
     sequence.untilMs = atMs + this.#handoverMs;
     this.#handoverBlocks += blocksFor(sequence.context);
     this.#handovers.push(sequence);
+    this.#noteExpiry();
+  }
+
+  /** The hand-overs have changed. */
+  #noteExpiry(): void {
     this.#expiryMs = this.#handovers[0]?.untilMs ?? Number.POSITIVE_INFINITY;
   }
 
@@ -331,6 +336,6 @@ export class SimCore<R extends SimRequest> {
       first.state = 'ended';
       this.roomChanges++;
     }
-    this.#expiryMs = this.#handovers[0]?.untilMs ?? Number.POSITIVE_INFINITY;
+    this.#noteExpiry();
   }
 }

@@ -2,7 +2,7 @@ import type { Config } from '../../../config/types.js';
 import type { Comparison, RunOfPolicy, SeedFacts } from '../../../simulator/compare/report.js';
 import { seedLines } from '../text/table.js';
 import { bars } from './bars.js';
-import { STYLE } from '../../page/style.js';
+import { htmlDocument } from '../../page/document.js';
 import { escaped, tag } from '../../page/svg.js';
 import { summary } from './summary.js';
 import { thin } from '../../page/thin.js';
@@ -47,13 +47,7 @@ export function comparisonPage(comparison: Comparison, config: Config): string {
       ? []
       : Object.keys(config.pools).map((pool) => poolSection(pool, shown, facts, config))),
   ].join('\n');
-  return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escaped(title)}: policies compared</title><style>${STYLE}</style></head>
-<body><main>
-${body}
-</main></body></html>
-`;
+  return htmlDocument(`${title}: policies compared`, body);
 }
 
 function barsOf({ policies, seeds }: Comparison): Parameters<typeof bars>[0] {

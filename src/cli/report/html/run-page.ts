@@ -2,7 +2,7 @@ import type { Config, PoolConfig } from '../../../config/types.js';
 import type { PoolReport, RunReport } from '../../../contract/report.js';
 import type { SeriesRow } from '../../../simulator/run/series.js';
 import type { PlannerStart, PlannerStep } from '../../../telemetry/activity.js';
-import { STYLE } from '../../page/style.js';
+import { htmlDocument } from '../../page/document.js';
 import { escaped, tag } from '../../page/svg.js';
 import { thin } from '../../page/thin.js';
 import { timeLines } from '../../page/time-lines.js';
@@ -42,13 +42,7 @@ export function runPage(run: ShownRun): string {
     tag('div', { class: 'scroll' }, poolTable(pools, report)),
     ...pools.map((pool) => poolSection(pool, run)),
   ].join('\n');
-  return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escaped(title)}</title><style>${STYLE}</style></head>
-<body><main>
-${body}
-</main></body></html>
-`;
+  return htmlDocument(title, body);
 }
 
 const COLUMNS_OF_TABLE: [heading: string, of: (pool: PoolReport, config: PoolConfig) => string][] = [
