@@ -106,8 +106,8 @@ program
     'the dashboard: what its open pages cost the gateway, bytes of a page, first paint, history in Redis, inspection',
   )
   .option('--json', 'print JSON')
-  .option('--rounds <n>', 'interleaved rounds without and with pages', '30')
-  .option('--seconds <n>', 'of one load', '4')
+  .option('--rounds <n>', 'of four blocks each: without, with, with, without pages', '100')
+  .option('--seconds <n>', 'of one block', '1')
   .option('--rate <n>', 'requests a second', '500')
   .option('--pages <n>', 'open pages', '20')
   .option('--live-seconds <n>', 'how long the demo is looked at', '60')

@@ -1,5 +1,5 @@
 import { type Reach, reach, reachCells } from '../support/reach.js';
-import type { Spread } from '../support/stats.js';
+import type { Estimate, Spread } from '../support/stats.js';
 import type { CostFigures } from './cost.js';
 import type { InspectionFigures } from './inspection.js';
 import type { LiveFigures } from './live.js';
@@ -36,16 +36,16 @@ export function bytesPerPage({ cost, live }: Pick<Measured, 'cost' | 'live'>): n
   return Math.max(...each);
 }
 
-/** The median share over the rounds, judged in percent. */
-function shareOf(what: string, { median }: Spread, most: number): Reach {
-  return reach(what, median * 100, `<= ${most * 100}`, () => median <= most);
+/** Judged in percent. */
+function shareOf(what: string, value: number, most: number): Reach {
+  return reach(what, value * 100, `<= ${most * 100}`, () => value <= most);
 }
 
 /** What is asked of the figures. */
 export function reachOf(measured: Measured): Reach[] {
   const { cost, live, inspection } = measured;
   return [
-    shareOf("feed's share of a gateway core's throughput, %", cost.cpuShare, COST_SHARE),
+    shareOf("feed's share of a gateway core's throughput, %", cost.cpuShare.value, COST_SHARE),
     reach(
       'KB/s of a page',
       bytesPerPage(measured) / 1e3,
@@ -54,8 +54,8 @@ export function reachOf(measured: Measured): Reach[] {
     ),
     reach('page compressed, KB', live.pageBytes / 1e3, '<= 250', (value) => value * 1e3 <= PAGE_BYTES),
     reach('first paint, ms', live.paint?.firstMs.median ?? null, '< 1000', (value) => value < FIRST_PAINT_MS),
-    shareOf('planner time, inspector connected, % more', inspection.onShare, INSPECTED_SHARE),
-    shareOf('planner time, inspector off, % more', inspection.offShare, UNINSPECTED_SHARE),
+    shareOf('planner time, inspector connected, % more', inspection.onShare.median, INSPECTED_SHARE),
+    shareOf('planner time, inspector off, % more', inspection.offShare.median, UNINSPECTED_SHARE),
   ];
 }
 
@@ -66,13 +66,11 @@ export function dashboardText(report: DashboardReport): string {
     `${entries} entries, ${(bytes / 1e3).toFixed(0)} KB`;
   const all = [...cost.read, live.read];
   const lines: [string, string][] = [
-    [
-      `asked for, served at least`,
-      `${report.rate}, ${cost.served.toFixed(0)} requests/s (${cost.failed} failed)`,
-    ],
+    ['asked for, served', `${report.rate}, ${cost.served.toFixed(0)} requests/s (${cost.failed} failed)`],
     ['gateway CPU a request, no page', ms(cost.cpuMsWithout)],
     ['gateway CPU a request, pages open', ms(cost.cpuMsWith)],
-    ['their difference, share of throughput', share(cost.cpuShare)],
+    ['their difference, share of throughput', share(cost.cpuShares)],
+    ['mean of the middle half of the rounds', estimate(cost.cpuShare)],
     ['at the limit, no page', `${round(cost.limitWithout)} requests/s`],
     ['at the limit, pages open', `${round(cost.limitWith)} requests/s`],
     ['their difference', share(cost.limitShare)],
@@ -109,7 +107,7 @@ export function dashboardText(report: DashboardReport): string {
     '',
     ...lines.map(([name, value]) => `${name.padEnd(width)}  ${value}`),
     '',
-    'Ranges: least / median / most of the rounds.',
+    'Ranges: least / median / most, of the rounds or of their blocks.',
     '',
     ...report.reach.map((figure) => {
       const [what, ...cells] = reachCells(figure);
@@ -124,6 +122,10 @@ function ms(value: Spread): string {
 
 function share(value: Spread): string {
   return `${[value.min, value.median, value.max].map((one) => (one * 100).toFixed(1)).join(' / ')} %`;
+}
+
+function estimate({ value, error }: Estimate): string {
+  return `${(value * 100).toFixed(1)} %, standard error ${(error * 100).toFixed(1)} %`;
 }
 
 function round(value: Spread): string {

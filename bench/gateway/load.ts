@@ -34,8 +34,13 @@ interface Sink {
   failure: string | null;
 }
 
+/** Of the load that runs or ran last. */
+let current: Sink | undefined;
+let stopped = false;
+
 function newSink(): Sink {
-  return { ttft: [], gaps: [], events: 0, completed: 0, failed: 0, failure: null };
+  current = { ttft: [], gaps: [], events: 0, completed: 0, failed: 0, failure: null };
+  return current;
 }
 
 /** One streamed chat. @param due ms of `performance.now`. */
@@ -111,8 +116,9 @@ async function open(load: Load): Promise<Seen> {
   const running: Promise<void>[] = [];
   const from = performance.now();
   const end = from + load.seconds * 1000;
+  stopped = false;
   let due = from + exponential(random, 1000 / load.level);
-  while (due < end) {
+  while (due < end && !stopped) {
     const now = performance.now();
     for (; due <= now && due < end; due += exponential(random, 1000 / load.level)) {
       running.push(ask(load, body, due, sink).done);
@@ -173,6 +179,11 @@ async function answer(message: LoadMessage): Promise<LoadReply> {
   switch (message.type) {
     case 'load':
       return { type: 'seen', seen: await (message.load.kind === 'open' ? open : closed)(message.load) };
+    case 'count':
+      return { type: 'counted', completed: current?.completed ?? 0 };
+    case 'stop':
+      stopped = true;
+      return { type: 'stopped' };
     case 'hold':
       return hold(message.load);
     case 'release':

@@ -32,10 +32,20 @@ export interface Percentiles {
   p99: number;
 }
 
-/** `hold`: opens so many streams and answers when all have begun; `release` closes them. */
-export type LoadMessage = { type: 'load'; load: Load } | { type: 'hold'; load: Load } | { type: 'release' };
+/**
+ * `hold`: opens so many streams and answers when all have begun; `release` closes them. `count`, while a load runs: how many
+ * of its requests have completed by now; `stop`: no further one comes, and the load ends with those under way.
+ */
+export type LoadMessage =
+  | { type: 'load'; load: Load }
+  | { type: 'hold'; load: Load }
+  | { type: 'release' }
+  | { type: 'count' }
+  | { type: 'stop' };
 export type LoadReply =
   | { type: 'ready' }
   | { type: 'seen'; seen: Seen }
+  | { type: 'counted'; completed: number }
+  | { type: 'stopped' }
   | { type: 'held'; open: number; failure: string | null }
   | { type: 'released' };

@@ -15,6 +15,29 @@ export function quantile(sorted: readonly number[], q: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN;
 }
 
+/** What many noisy samples say of one value, and its standard error. */
+export interface Estimate {
+  value: number;
+  error: number;
+}
+
+/**
+ * Mean of the middle half of some samples: bursts of other work do not move it. Its error is that of a trimmed mean,
+ * the winsorized standard deviation over (1 - 2 x 0.25) sqrt n (Tukey and McLaughlin, 1963). No sample gives NaN.
+ */
+export function middleMean(samples: readonly number[]): Estimate {
+  const sorted = [...samples].sort((a, b) => a - b);
+  const cut = Math.floor(sorted.length / 4);
+  const middle = sorted.slice(cut, sorted.length - cut);
+  const [low = Number.NaN, high = Number.NaN] = [middle[0], middle.at(-1)];
+  const mean = (values: readonly number[]) => values.reduce((sum, one) => sum + one, 0) / values.length;
+  const pulledIn = sorted.map((one) => Math.min(high, Math.max(low, one)));
+  const centre = mean(pulledIn);
+  const squares = pulledIn.reduce((sum, one) => sum + (one - centre) ** 2, 0);
+  const deviation = Math.sqrt(squares / (sorted.length - 1));
+  return { value: mean(middle), error: deviation / (0.5 * Math.sqrt(sorted.length)) };
+}
+
 /** A value asked of a measurement, and whether it was reached. */
 export interface Row {
   what: string;
