@@ -49,6 +49,10 @@ const shareSchema = z.object({
   cost: z.number(),
   tenantMs: z.number(),
   keyMs: z.number(),
+  /** Its tenant, or its key, had more queued than its share when it came. */
+  excess: z.boolean().optional(),
+  /** When it came, work waited and another tenant had come lately. */
+  contended: z.boolean().optional(),
 });
 export type Share = z.output<typeof shareSchema>;
 

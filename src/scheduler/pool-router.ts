@@ -8,6 +8,7 @@ import {
   type Standing,
 } from '../admission/deadline.js';
 import { orderOf } from '../admission/fairness.js';
+import { goesAhead } from '../admission/reserve.js';
 import type { Config, PoolConfig } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
 import { type ControlMessage, parseJson } from '../contract/reply.js';
@@ -17,9 +18,9 @@ import {
   type Outcome,
   type RequestFacts,
   type RoutedRequest,
-  type Share,
   resultSchema,
   routedRequestSchema,
+  type Share,
 } from '../contract/request.js';
 import { heartbeatSchema } from '../contract/worker.js';
 import { scoreAfter } from '../queues/aside.js';
@@ -71,6 +72,7 @@ export class PoolRouter {
     const priority = priorityOf(orderOf(request), await this.#currentScale(nowMs), standing);
     if (await this.#disaggregates(request, nowMs)) await this.queues.addFlow(request, priority);
     else await this.queues.addWhole(request, priority);
+    if (goesAhead(request)) this.control({ type: 'within' }).catch(() => {});
   }
 
   /** The turn of a request in the pool's fair order; it is charged to its owner. */

@@ -9,7 +9,14 @@ import { luaScript } from '../queues/script.js';
 
 const shareScript = luaScript(new URL('./lua/share.lua', import.meta.url));
 const backScript = luaScript(new URL('./lua/share-back.lua', import.meta.url));
-const replySchema = z.tuple([z.coerce.number(), z.number(), z.number(), z.coerce.number()]);
+const replySchema = z.tuple([
+  z.coerce.number(),
+  z.number(),
+  z.number(),
+  z.coerce.number(),
+  z.number(),
+  z.number(),
+]);
 
 /** A request whose turn is to be found. */
 export type SharedRequest = Pick<RoutedRequest, 'isl' | 'maxTokens' | 'acceptedAtMs'> & { owner: Owner };
@@ -46,8 +53,16 @@ export async function takeTurn(
       targetMs * KEPT_REQUESTS,
     ],
   );
-  const [startMs, era, sharers, perToken] = replySchema.parse(reply);
-  return { startMs, era, tenantMs: cost * perToken, keyMs: cost * perToken * sharers, cost };
+  const [startMs, era, sharers, perToken, excess, contended] = replySchema.parse(reply);
+  return {
+    startMs,
+    era,
+    tenantMs: cost * perToken,
+    keyMs: cost * perToken * sharers,
+    cost,
+    excess: excess === 1,
+    contended: contended === 1,
+  };
 }
 
 /** Corrects the charge by what the request really cost: `isl` and `osl` tokens, none if it never began. */

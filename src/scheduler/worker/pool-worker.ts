@@ -9,16 +9,16 @@ import type { WorkerRole } from '../../contract/worker.js';
 import { Cancellation } from '../../engines/cancellation.js';
 import type { Engine, EngineCondition } from '../../engines/engine.js';
 import { connect, workerOptions } from '../../queues/connection.js';
-import { EndPublisher, TokenEmitter } from '../../queues/emitter.js';
-import { retireJournal } from '../../queues/journal.js';
+import { TokenEmitter } from '../../queues/emitter.js';
 import type { Keys } from '../../queues/keys.js';
 import { retention } from '../../queues/pool-queues.js';
 import { finalFailure, PullWorker, putBack } from '../../queues/pull-worker.js';
-import { bullTelemetry } from '../../tracing/tracing.js';
 import type { Recorder } from '../../telemetry/recorder.js';
-import { settleEnded, type Used } from '../../tenants/settlement.js';
+import { bullTelemetry } from '../../tracing/tracing.js';
 import { failureOf } from '../pool-router.js';
+import { EndReport } from './end-report.js';
 import { GpuShare } from './gpu-share.js';
+import { KeptRoom } from './kept-room.js';
 import { Overload } from './overload.js';
 import {
   type AbortCause,
@@ -58,9 +58,10 @@ export class PoolWorker {
   readonly #bull: PullWorker;
   readonly #control: Redis;
   readonly #emitter: TokenEmitter;
-  readonly #ends: EndPublisher;
+  readonly #report: EndReport;
   readonly #context: RunContext;
   readonly #overload: Overload;
+  readonly #kept: KeptRoom;
   #draining = false;
   #engineDown = false;
   #started = false;
@@ -72,9 +73,19 @@ export class PoolWorker {
   constructor(private readonly options: PoolWorkerOptions) {
     const { pool, config, keys, redis, engine, role, redisUrl } = options;
     this.#emitter = new TokenEmitter(redis, keys);
-    this.#ends = new EndPublisher(redis);
+    this.#report = new EndReport(options);
     const gpus = new GpuShare(options.gpus ?? 1);
-    this.#context = { pool, role, engine, emitter: this.#emitter, redis, keys, gpus, now: options.now };
+    this.#context = {
+      pool,
+      role,
+      engine,
+      emitter: this.#emitter,
+      redis,
+      keys,
+      gpus,
+      now: options.now,
+      began: (request) => this.#kept.began(request),
+    };
     this.#meanKvTokens = pool.expected.isl + pool.expected.osl;
     this.#control = connect(redisUrl, 'subscriber');
     const name = role === 'prefill' ? keys.prefillQueue(pool.name) : keys.decodeQueue(pool.name);
@@ -89,6 +100,7 @@ export class PoolWorker {
       skipVersionCheck: true,
     });
     this.#overload = new Overload(options, this.#bull);
+    this.#kept = new KeptRoom(options, this.#bull, () => this.#adjustRoomSoon());
     this.#bull.on('completed', (job) => this.#completed(job));
     this.#bull.on('failed', (job, error) => this.#failed(job, error));
     this.#bull.on('lockRenewalFailed', (ids) => {
@@ -169,6 +181,7 @@ export class PoolWorker {
     if (id !== job.id) throw notRouted(`id: expected the job's own id ${job.id}, got ${id}`);
     if (pool !== options.pool.name) throw notRouted(`pool: expected ${options.pool.name}, got ${pool}`);
     if (this.#draining || this.#engineDown) return putBack(job, token);
+    this.#kept.took(parsed.data);
     const run = this.#begin(parsed.data, job);
     const refused = refusal(parsed.data, run.startedAtMs);
     if (refused !== undefined) throw finalFailure(refused);
@@ -186,6 +199,8 @@ export class PoolWorker {
         run.gpuSeconds = gpuSecondsOf(this.#context, run);
         gpus.end(options.now());
         this.#finishing.add(run);
+        // BullMQ asks at once whether the next comes with the answer to this one's end.
+        this.#adjustRoom();
       });
     } catch (error) {
       this.#emitter.drop(run);
@@ -247,25 +262,7 @@ export class PoolWorker {
     const result = run?.result;
     if (run === undefined || result === undefined) return;
     this.#forget(run);
-    this.#ends.publish(run.channels, run.id, { kind: 'completed', result });
-    const { ttftSeconds, itlSeconds, attained, usage, acceptedAtMs, startedAtMs, finishedAtMs } = result;
-    const { promptTokens: isl, completionTokens: osl } = usage;
-    this.#settle(run, { isl, osl, gpuSeconds: result.gpuSeconds ?? 0 });
-    this.options.recorder.ended(run.pool, {
-      kind: 'completed',
-      ttftSeconds,
-      itlSeconds,
-      queueSeconds: Math.max(0, startedAtMs - acceptedAtMs) / 1000,
-      wholeSeconds: Math.max(0, finishedAtMs - acceptedAtMs) / 1000,
-      attained,
-      isl,
-      osl,
-      atMs: finishedAtMs,
-    });
-    if (run.journaled > 0) {
-      const keepMs = this.options.config.queues.keepSeconds * 1000;
-      retireJournal(this.options.redis, this.options.keys, run.pool, run.id, keepMs).catch(() => {});
-    }
+    this.#report.completed(run, result);
   }
 
   #failed(job: Job | undefined, error: Error): void {
@@ -274,33 +271,7 @@ export class PoolWorker {
     this.#forget(run);
     if (job.finishedOn === undefined) return; // BullMQ runs it again
     if (this.options.role === 'prefill' && job.parent !== undefined) return; // the decode half decides
-    const outcome = failureOf(error.message);
-    const began = run.tokens.length > 0;
-    this.#settle(run, {
-      isl: began ? run.request.isl : 0,
-      osl: run.tokens.length,
-      gpuSeconds: run.gpuSeconds,
-    });
-    this.#ends.publish(run.channels, run.id, outcome);
-    if (outcome.kind === 'completed') return;
-    const atMs = this.options.now();
-    const sample = {
-      attained: false,
-      queueSeconds: Math.max(0, run.startedAtMs - run.request.acceptedAtMs) / 1000,
-      wholeSeconds: Math.max(0, atMs - run.request.acceptedAtMs) / 1000,
-      isl: run.request.isl,
-      osl: run.tokens.length,
-      atMs,
-    };
-    this.options.recorder.ended(run.pool, { kind: outcome.kind, ...sample });
-  }
-
-  /** Told to Redis beside the end; a request without an owner has no account. */
-  #settle({ request }: Run, used: Used): void {
-    const { redis, keys, log } = this.options;
-    settleEnded(redis, keys, request, used).catch((error: unknown) =>
-      log(`settling ${request.id}: ${String(error)}`),
-    );
+    this.#report.failed(run, failureOf(error.message));
   }
 
   #forget(run: Run): void {
@@ -335,14 +306,17 @@ export class PoolWorker {
       case 'attach':
         this.#runs.get(message.id)?.channels.add(message.replyTo);
         break;
+      case 'within':
+        this.#kept.heard();
+        break;
       case 'drain':
         if (message.workerId === this.options.workerId) this.options.onDrain?.(message.now);
     }
   }
 
   #adjustRoom(): void {
-    const more = this.options.engine.room(this.#meanKvTokens) - this.#finishing.size;
-    this.#bull.setRoom(this.#runs.size, more);
+    const room = this.#kept.of(this.options.engine.room(this.#meanKvTokens), this.#runs);
+    this.#bull.setRoom(this.#runs.size, room - this.#finishing.size);
   }
 
   /** An engine tells of room before the run that left it is known to be finishing. */

@@ -15,10 +15,10 @@ import type { WorkerRole } from '../../contract/worker.js';
 import type { Cancellation } from '../../engines/cancellation.js';
 import type { Engine, EngineRequest } from '../../engines/engine.js';
 import type { EmittingRun, TokenEmitter } from '../../queues/emitter.js';
-import type { GpuShare } from './gpu-share.js';
 import { claimJournal } from '../../queues/journal.js';
 import type { Keys } from '../../queues/keys.js';
 import { inSpan } from '../../tracing/tracing.js';
+import type { GpuShare } from './gpu-share.js';
 
 /** Why a run was aborted. */
 export type AbortCause = 'cancel' | 'requeue' | 'overtaken';
@@ -48,6 +48,8 @@ export interface RunContext {
   keys: Keys;
   gpus: GpuShare;
   now: () => number;
+  /** A request got its first token here. */
+  began: (request: RoutedRequest) => void;
 }
 
 /** GPU-seconds that a request has used so far. */
@@ -161,7 +163,10 @@ async function generate(
   for await (const batch of stream) {
     if (batch.transfer !== undefined) handedOn = batch.transfer;
     if (batch.tokens.length === 0) continue;
-    run.firstTokenAtMs ??= batch.atMs[0] ?? context.now();
+    if (run.firstTokenAtMs === null) {
+      run.firstTokenAtMs = batch.atMs[0] ?? context.now();
+      context.began(request);
+    }
     for (const token of batch.tokens) run.tokens.push(token);
     for (const at of batch.atMs) run.atMs.push(at);
     if (request.maxTokens > 1) context.emitter.touch(run);

@@ -4,18 +4,21 @@
   head of its queue; while nothing waits it is the clock, and nobody owes anything.
 
   KEYS[1]  hash: '#era' counts the times that the queue was found empty, '#v' virtual time, '#scale' ms for one token
-           of cost in this era, and each tenant -> end of its tagged work
+           of cost in this era, '#last' the tenant that came last and '#lastAt' when, '#otherAt' when the last
+           other one did, and each tenant -> end of its tagged work
   KEYS[2]  sorted set of the tenant's keys: key -> end of its tagged work; '#era' -> the era that they belong to
   KEYS[3], KEYS[4]  BullMQ's sorted sets of waiting requests, decode and prefill: score = priority x 2^32 + a counter
   ARGV[1]  tenant   ARGV[2] key   ARGV[3] cost, tokens   ARGV[4] Unix ms now
   ARGV[5]  epoch of the deadline order, Unix ms   ARGV[6] its resolution, ms   ARGV[7] ticks of a standing
   ARGV[8]  the pool's TTFT target, ms   ARGV[9] how far a key may run ahead of its tenant, ms
   ARGV[10] ms for one token of cost, for an era that begins   ARGV[11] most unused share that is kept, ms
-  Reply: {start tag, era, keys that shared the tenant, ms for one token of cost}
+  Reply: {start tag, era, keys that shared the tenant, ms for one token of cost, 1 if the tenant or the key had more
+         queued than its share, 1 if work waits and another tenant came lately}
 ]]
 local tenant, key, cost, now = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local epoch, resolution, ticks, target = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 local KEEP_MS = 86400000
+local LATELY_MS = 60000
 
 -- The tick at the head of a queue, whatever its standing.
 local function head(queue)
@@ -62,6 +65,16 @@ local start = math.max(begin, keyEnd, tenantEnd - tonumber(ARGV[9]))
 local ends = { tenantEnd + cost * scale, math.max(keyEnd, tenantEnd - tonumber(ARGV[9])) + cost * scale * sharers }
 redis.call('HSET', KEYS[1], '#v', string.format('%.3f', virtual), tenant, string.format('%.3f', ends[1]))
 redis.call('ZADD', KEYS[2], string.format('%.3f', ends[2]), key)
+
+local came = redis.call('HMGET', KEYS[1], '#last', '#lastAt', '#otherAt')
+local otherAt = came[3]
+if came[1] and came[1] ~= tenant then
+  otherAt = came[2]
+  redis.call('HSET', KEYS[1], '#otherAt', otherAt)
+end
+redis.call('HSET', KEYS[1], '#last', tenant, '#lastAt', ARGV[4])
+local contended = first and otherAt and now - tonumber(otherAt) <= LATELY_MS
+
 redis.call('PEXPIRE', KEYS[1], KEEP_MS)
 redis.call('PEXPIRE', KEYS[2], KEEP_MS)
-return { string.format('%.0f', start), era, sharers, tostring(scale) }
+return { string.format('%.0f', start), era, sharers, tostring(scale), start > begin and 1 or 0, contended and 1 or 0 }
