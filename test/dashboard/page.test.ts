@@ -9,6 +9,7 @@ import { SluiceClient } from '../../src/scheduler/client.js';
 import { gatewayConfig, openGateway } from '../gateway/support.js';
 import { violations } from '../support/axe.js';
 import { openBrowser } from '../support/browser.js';
+import { until } from '../support/pool.js';
 import { startTestRedis, type TestRedis } from '../support/redis.js';
 
 let server: TestRedis;
@@ -264,5 +265,29 @@ test('without Redis the page says how old its figures are, and is live again whe
   }
   await page.getByRole('alert').waitFor({ state: 'detached' });
   await page.getByText('live', { exact: true }).waitFor();
+  await page.close();
+});
+
+test('a tab out of sight lets its stream go, and follows again when it is seen', async () => {
+  const page = await open();
+  const ended: string[] = [];
+  page.on('requestfailed', (request) => ended.push(request.url()));
+  const seen = (hidden: boolean) =>
+    page.evaluate(`
+      Object.defineProperty(document, 'hidden', { configurable: true, get: () => ${hidden} });
+      document.dispatchEvent(new Event('visibilitychange'));`);
+  await seen(true);
+  await until(() => ended.some((url) => url.endsWith('/dashboard/stream')), 'the stream let go');
+  const again = page.waitForRequest('**/dashboard/stream');
+  await seen(false);
+  await again;
+  await page.getByText('live', { exact: true }).waitFor();
+  // Seen again at once, it never lets go.
+  ended.length = 0;
+  await seen(true);
+  await seen(false);
+  await page.waitForTimeout(7_000);
+  expect(ended).toEqual([]);
+  expect(wrong).toEqual([]);
   await page.close();
 });

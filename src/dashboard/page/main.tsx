@@ -6,6 +6,6 @@ import { store } from './store.js';
 import { applyTheme } from './theme.js';
 
 applyTheme();
-store.start();
+store.startInSight();
 const place = document.getElementById('page');
 if (place !== null) render(<App />, place);

@@ -7,6 +7,8 @@ import { Stream, type StreamState } from './stream.js';
 const SAMPLES = 1_800;
 const LOG = 3_000;
 const SAMPLE_MS = 1_900;
+/** A tab out of sight for so long follows no more: a browser opens six connections to a host in all, and a seventh tab would wait. */
+const HIDDEN_MS = 5_000;
 /** Figures older than this are not shown as those of now. */
 export const STALE_SECONDS = 5;
 const KEY = 'sluice.key';
@@ -39,6 +41,23 @@ class Store {
     });
     void this.#stream.run();
     void this.#loadHistory();
+  }
+
+  /** Follows the system while the tab is in sight; what was missed meanwhile comes with the history. */
+  startInSight(): void {
+    if (!document.hidden) this.start();
+    let hiding: number | undefined;
+    document.addEventListener('visibilitychange', () => {
+      window.clearTimeout(hiding);
+      if (document.hidden) hiding = window.setTimeout(() => this.#pause(), HIDDEN_MS);
+      else if (this.#stream === undefined) this.start();
+    });
+  }
+
+  #pause(): void {
+    this.#stream?.stop();
+    this.#stream = undefined;
+    this.#set({ state: 'connecting', message: null });
   }
 
   listen(listener: Listener): () => void {
