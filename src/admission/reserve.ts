@@ -4,6 +4,8 @@ import type { Share } from '../contract/request.js';
 const LATELY_MS = 60_000;
 /** Part of what a worker can hold that excess work fills only one prompt at a time. */
 const KEPT_PART = 1 / 16;
+/** Part of it that excess work never fills; an engine of fewer than 32 places has none to spare. */
+const NEVER_PART = 1 / 64;
 
 /** Whether a request came while its tenant, or its key, had more queued than its share. */
 export function isExcess({ share }: { share?: Share | undefined }): boolean {
@@ -40,13 +42,14 @@ export class Reserve {
 
 /**
  * Requests that may be taken though they are in excess. The last sixteenth of what a worker can hold they fill one prompt
- * at a time: there the next is taken when the one before has its first token. So they never stop, and the most that
- * stays idle is that sixteenth.
+ * at a time: there the next is taken when the one before has its first token. The last sixty-fourth they never fill, since
+ * long answers leave so seldom that one prompt at a time fills all. So excess work never stops, and little stays idle.
  * @param room requests that the engine could take now @param held requests that it has
  * @param unbegun those of them in excess without a first token
  */
 export function roomForExcess(room: number, held: number, unbegun: number): number {
   const kept = Math.ceil((room + held) * KEPT_PART);
   if (room > kept) return room - kept;
-  return unbegun === 0 ? Math.min(1, room) : 0;
+  const never = Math.round((room + held) * NEVER_PART);
+  return unbegun === 0 && room > never ? 1 : 0;
 }
