@@ -51,11 +51,9 @@ export async function feedCost(options: CostOptions): Promise<CostFigures> {
     for (let round = 0; round < LIMIT_ROUNDS; round++) {
       note(`limit, round ${round + 1} of ${LIMIT_ROUNDS}: as many requests as go`);
       // The one that goes first changes with each round.
-      const order = round % 2 === 0 ? [0, options.pages] : [options.pages, 0];
-      const two: AtLimit[] = [];
-      for (const open of order) two.push(await limit(side, generator, pages, open));
-      const [without, open] = round % 2 === 0 ? two : two.reverse();
-      if (without !== undefined && open !== undefined) atLimit.push([without, open]);
+      const before = round % 2 === 0 ? await limit(side, generator, pages, 0) : null;
+      const open = await limit(side, generator, pages, options.pages);
+      atLimit.push([before ?? (await limit(side, generator, pages, 0)), open]);
     }
     return {
       ...share,

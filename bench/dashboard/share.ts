@@ -5,8 +5,8 @@ import { cpuSeconds } from '../gateway/process.js';
 import type { Side } from '../gateway/sides.js';
 import type { Seen } from '../gateway/types.js';
 import { type Estimate, middleMean, type Spread, spread } from '../support/stats.js';
-import type { Pages } from './pages.js';
-import { type PagesRead, together } from './types.js';
+import { type Pages, together } from './pages.js';
+import type { PagesRead } from './types.js';
 
 export interface ShareOptions {
   /** Of four blocks each: without, with, with, without the pages. */

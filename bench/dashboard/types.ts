@@ -14,16 +14,3 @@ export interface PagesRead {
   /** Of one page, the whole view that it got at first. */
   firstBytes: number;
 }
-
-/** Several times of reading as one. */
-export function together(reads: readonly PagesRead[]): PagesRead {
-  const sum = (of: (read: PagesRead) => number) => reads.reduce((total, read) => total + of(read), 0);
-  return {
-    pages: reads[0]?.pages ?? 0,
-    seconds: sum(({ seconds }) => seconds),
-    bytes: sum(({ bytes }) => bytes),
-    events: sum(({ events }) => events),
-    mostBytesPerSecond: Math.max(...reads.map((read) => read.mostBytesPerSecond)),
-    firstBytes: reads[0]?.firstBytes ?? 0,
-  };
-}

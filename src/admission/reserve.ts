@@ -1,7 +1,7 @@
 import type { Share } from '../contract/request.js';
 
 /** How long after the last of each that excess work, and a tenant within its share, count as being there, ms. */
-const LATELY_MS = 60_000;
+export const LATELY_MS = 60_000;
 /** Part of what a worker can hold that excess work fills only one prompt at a time. */
 const KEPT_PART = 1 / 16;
 /** Part of it that excess work never fills; an engine of fewer than 32 places has none to spare. */

@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { type DeadlineScale, TICKS } from '../admission/deadline.js';
 import { BORROWED_REQUESTS, KEPT_REQUESTS, tokenCost } from '../admission/fairness.js';
+import { LATELY_MS } from '../admission/reserve.js';
 import type { PoolConfig } from '../config/types.js';
 import type { Owner, RoutedRequest, Share } from '../contract/request.js';
 import type { Keys } from '../queues/keys.js';
@@ -51,6 +52,7 @@ export async function takeTurn(
       targetMs * BORROWED_REQUESTS,
       msPerToken(pool),
       targetMs * KEPT_REQUESTS,
+      LATELY_MS,
     ],
   );
   const [startMs, era, sharers, perToken, excess, contended] = replySchema.parse(reply);

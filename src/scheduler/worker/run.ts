@@ -48,7 +48,7 @@ export interface RunContext {
   keys: Keys;
   gpus: GpuShare;
   now: () => number;
-  /** A request got its first token here. */
+  /** A request got its first token, or was found to have it from a run before. */
   began: (request: RoutedRequest) => void;
 }
 
@@ -93,6 +93,7 @@ export async function runRequest(context: RunContext, run: Run, job: Job): Promi
     run.atMs.push(...claimed.tokens.map(() => 0));
     run.journaled = claimed.tokens.length;
     run.firstTokenAtMs = claimed.firstTokenAtMs;
+    if (run.firstTokenAtMs !== null) context.began(request);
   }
   const most = phase === 'prefill' ? 1 : request.maxTokens;
   if (run.tokens.length < most && endOf(run.tokens) === undefined)

@@ -12,13 +12,13 @@
   ARGV[5]  epoch of the deadline order, Unix ms   ARGV[6] its resolution, ms   ARGV[7] ticks of a standing
   ARGV[8]  the pool's TTFT target, ms   ARGV[9] how far a key may run ahead of its tenant, ms
   ARGV[10] ms for one token of cost, for an era that begins   ARGV[11] most unused share that is kept, ms
+  ARGV[12] how long after its last request another tenant counts as being there, ms
   Reply: {start tag, era, keys that shared the tenant, ms for one token of cost, 1 if the tenant or the key had more
          queued than its share, 1 if work waits and another tenant came lately}
 ]]
 local tenant, key, cost, now = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local epoch, resolution, ticks, target = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 local KEEP_MS = 86400000
-local LATELY_MS = 60000
 
 -- The tick at the head of a queue, whatever its standing.
 local function head(queue)
@@ -73,7 +73,7 @@ if came[1] and came[1] ~= tenant then
   redis.call('HSET', KEYS[1], '#otherAt', otherAt)
 end
 redis.call('HSET', KEYS[1], '#last', tenant, '#lastAt', ARGV[4])
-local contended = first and otherAt and now - tonumber(otherAt) <= LATELY_MS
+local contended = first and otherAt and now - tonumber(otherAt) <= tonumber(ARGV[12])
 
 redis.call('PEXPIRE', KEYS[1], KEEP_MS)
 redis.call('PEXPIRE', KEYS[2], KEEP_MS)
