@@ -37,8 +37,9 @@ interface AtLimit {
 /** The gateway under load, without and with open pages in turn. Errors: those of setting it up. */
 export async function feedCost(options: CostOptions): Promise<CostFigures> {
   const { note } = options;
-  const setup = await setUp(null, null, note, ['high', 'medium', 'low']);
+  // These two end with this process; what `setUp` starts does not, so that nothing may fail between it and `try`.
   const [generator, pages] = [await Generator.start(), await Pages.start()];
+  const setup = await setUp(null, null, note, ['high', 'medium', 'low']);
   const side = setup.sides.find(({ name }) => name === 'sluice');
   try {
     if (side === undefined) throw new SluiceError('internal', 'the benchmark has no gateway');

@@ -46,8 +46,9 @@ const HELD_TOKENS = 200;
 export async function gatewayBench(options: GatewayBenchOptions): Promise<GatewayReport> {
   const { note } = options;
   const program = options.portkey ? portkeyOrNull(note) : null;
-  const setup = await setUp(program, options.profiles, note);
+  // It ends with this process; what `setUp` starts does not, so that nothing may fail between it and `try`.
   const generator = await Generator.start();
+  const setup = await setUp(program, options.profiles, note);
   try {
     return await measure(setup, generator, options);
   } finally {

@@ -6,6 +6,7 @@ import type { Config } from '../config/types.js';
 import { Dashboard } from '../dashboard/dashboard.js';
 import { connect } from '../queues/connection.js';
 import { Keys } from '../queues/keys.js';
+import { within } from '../queues/within.js';
 import { SluiceClient } from '../scheduler/client.js';
 import { Connections } from './connections.js';
 import { assertGuarded, listen } from './listen.js';
@@ -26,6 +27,8 @@ import { Webhooks } from './webhooks/webhooks.js';
 import { buildServer } from './server.js';
 
 const BEAT_MS = 1_000;
+/** Once its streams have ended, a gateway whose Redis is silent waits no longer than this to say goodbye. */
+const GOODBYE_MS = 10_000;
 
 export interface GatewayOptions {
   config: Config;
@@ -133,6 +136,13 @@ export class Gateway {
     clearTimeout(limit);
     clearInterval(this.#beat);
     this.#revocations.close();
+    await within(this.#goodbye(), GOODBYE_MS);
+    this.#blocking.disconnect();
+    this.#looking.disconnect();
+    this.#redis.disconnect();
+  }
+
+  async #goodbye(): Promise<void> {
     await this.#batches.close();
     await this.#webhooks.close();
     this.#blocking.disconnect();
@@ -140,8 +150,6 @@ export class Gateway {
     await this.#monitor.close();
     await this.#withdraw?.();
     await this.#redis.hdel(this.#keys.roles(), this.#roleId);
-    this.#looking.disconnect();
-    this.#redis.disconnect();
   }
 
   /** Tells where its metrics are, as every role does. */

@@ -6,12 +6,13 @@ import { z } from 'zod';
 import { SluiceError } from '../contract/errors.js';
 import type { ScaleGrant, ScaleOrder } from '../contract/scale.js';
 import { connect } from '../queues/connection.js';
+import { within } from '../queues/within.js';
 import type { AllocatorContext } from './context.js';
 import { FencedError, RedisLedger } from './ledger.js';
 import { holdLock, releaseLock } from './lock.js';
 import { scaleWorker } from './orders.js';
 import { ReconcilePass } from './pass.js';
-import { stopAllWorkers, within } from './shutdown.js';
+import { stopAllWorkers } from './shutdown.js';
 import { readGrant, readWorkerFailures } from './state.js';
 import { parseStored } from './stored.js';
 

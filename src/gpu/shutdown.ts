@@ -1,3 +1,4 @@
+import { within } from '../queues/within.js';
 import type { AllocatorContext } from './context.js';
 import { FencedError, releaseLease } from './ledger.js';
 import { readLeases } from './state.js';
@@ -35,21 +36,4 @@ export async function stopAllWorkers(
     for (const lease of await readLeases(redis, keys)) await releaseLease(redis, keys, lease.leaseId);
   };
   if (reachable) await within(giveBack(), PATIENCE_MS);
-}
-
-/** Whether the work ended well within the time. */
-export async function within(work: Promise<unknown>, ms: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), ms);
-  });
-  const ended = work.then(
-    () => true,
-    () => false,
-  );
-  try {
-    return await Promise.race([ended, timeout]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -5,6 +5,7 @@ import type { OnlineForecaster } from '../forecast/online.js';
 import { forecasterStateSchema } from '../forecast/state.js';
 import { corrected, NO_CORRECTION, windowEnded } from './correction.js';
 import { decisionSpan } from './horizon.js';
+import { isOpening, LONG_OPEN, openingAfter, openingSchema, UNOPENED } from './opening.js';
 import { LIKELY_RATES, type Outlook } from './outlook.js';
 import type { PoolPolicy } from './policy.js';
 
@@ -43,6 +44,7 @@ const stateSchema = z.object({
   spent: z.array(z.object({ atMs: z.number(), ended: z.number(), missed: z.number() })),
   /** How many stood aside at each look of the last window, and at the one before. */
   aside: z.array(z.object({ atMs: z.number(), count: z.number() })).default([]),
+  opening: openingSchema.default(LONG_OPEN),
 });
 export type LoadWatchState = z.output<typeof stateSchema>;
 
@@ -56,6 +58,7 @@ export type RequestMix = NonNullable<LoadWatchState['mix']>;
 export class LoadWatch {
   readonly #forecaster: OnlineForecaster;
   readonly #binSeconds: number;
+  readonly #spanSeconds: number;
   #s: Omit<LoadWatchState, 'forecaster'>;
 
   /** `state`: what `save` gave before, unchecked; one that does not fit is left aside. */
@@ -64,7 +67,8 @@ export class LoadWatch {
     coldStartSeconds: number,
     state: unknown = null,
   ) {
-    const bin = Math.round(decisionSpan(coldStartSeconds, policy) / BINS_AHEAD);
+    this.#spanSeconds = decisionSpan(coldStartSeconds, policy);
+    const bin = Math.round(this.#spanSeconds / BINS_AHEAD);
     this.#binSeconds = Math.min(MAX_BIN_SECONDS, Math.max(1, bin));
     const options = { binSeconds: this.#binSeconds };
     const parsed = stateSchema.safeParse(state);
@@ -87,6 +91,7 @@ export class LoadWatch {
             correction: NO_CORRECTION,
             spent: [],
             aside: [],
+            opening: UNOPENED,
           };
   }
 
@@ -103,6 +108,7 @@ export class LoadWatch {
   observe(o: PoolObservation, predicted = { rps: 0, isl: 1 }): void {
     this.#takeArrivals(o);
     this.#takeAside(o);
+    this.#s.opening = openingAfter(this.#s.opening, o, this.#spanSeconds);
     this.#s.correction = corrected(this.#s.correction, o);
     if (this.#s.windowAtMs !== null && o.atMs - this.#s.windowAtMs < this.policy.windowSeconds * 1000) return;
     // The first look ends no window.
@@ -112,7 +118,7 @@ export class LoadWatch {
     this.#takeMix(o);
     this.#takeDispersion(o.load.arrivals);
     const { requests, violationShare } = o.latency;
-    if (violationShare !== null)
+    if (violationShare !== null && !isOpening(this.#s.opening, o.atMs, this.#spanSeconds))
       this.#s.spent.push({ atMs: o.atMs, ended: requests, missed: requests * violationShare });
     while ((this.#s.spent[0]?.atMs ?? o.atMs) <= o.atMs - HOUR_MS) this.#s.spent.shift();
   }
@@ -132,7 +138,10 @@ export class LoadWatch {
       missed += window.missed;
     }
     const asideBefore = this.#s.aside[0]?.count ?? null;
-    return { leads, dispersion: this.#s.dispersion, ended, missed, asideBefore };
+    const { trafficFromMs, late } = this.#s.opening;
+    const withinHour = (this.#s.windowAtMs ?? 0) - (trafficFromMs ?? 0) < HOUR_MS;
+    const pardoned = withinHour ? late : 0;
+    return { leads, dispersion: this.#s.dispersion, ended, missed, asideBefore, pardoned };
   }
 
   save(): LoadWatchState {

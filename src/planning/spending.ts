@@ -10,7 +10,7 @@ const UNPLANNED = 0.3;
 /** An overdrawn hour is won back by planning for this share at least, never for none. */
 const LEAST = 0.2;
 /** An hour that has used little lets what comes use up to so many times the planned share, while the load is even. */
-const MOST = 1.5;
+const MOST = 3;
 /** What was late too often is won back over so long, at least: at once would cost far more workers than the lateness was worth. */
 const WON_BACK_SECONDS = 900;
 /** So long after a burst, another is not at hand. */
@@ -35,7 +35,7 @@ export function allowedLate(policy: PoolPolicy): number {
 /**
  * The allowed violations as a budget of the last hour and the time ahead: with N requests ended within the hour, M of them
  * missed, and n to come, the time ahead may use
- *   (planned share x allowed x (N + n) - M - waiting late) / n
+ *   (planned share x allowed x (N + n) - M - waiting late + pardoned) / n
  * within bounds, wider while the load is `even`. Only a pool that optimises cost spends on purpose.
  */
 export function spending(
@@ -47,7 +47,7 @@ export function spending(
   if (!policy.costOptimization) return of(allowed * UNPLANNED, true, 'none is spent on purpose');
   const planned = allowed * PLANNED;
   const ended = outlook?.ended ?? 0;
-  const missed = (outlook?.missed ?? 0) + lateWaiting;
+  const missed = Math.max(0, (outlook?.missed ?? 0) + lateWaiting - (outlook?.pardoned ?? 0));
   const left = expected > 0 ? (planned * (ended + expected) - missed) / expected : planned;
   const share = Math.min(planned * (even ? MOST : 1), Math.max(allowed * LEAST, left));
   return of(

@@ -59,3 +59,14 @@ it('an answered request is not run again by a later system', async () => {
   await expectComplete([again]);
   expect(again.outcome).toMatchObject({ result: { workerId: worker!.workerId } });
 });
+
+it('with nothing to finish, no process waits for the time that a drain may take', async () => {
+  system = await TestSystem.start('system.yaml', (yaml) =>
+    yaml.replace('drain_seconds: 30', 'drain_seconds: 600'),
+  );
+  await system.ready('high', 1);
+  await system.role('gateway');
+  process.kill(system.supervisorPid, 'SIGKILL');
+  const left = () => `the end of:\n${system.processList().join('\n')}`;
+  await until(() => system.processes().length === 0, left, END_LIMIT_MS);
+});

@@ -35,9 +35,9 @@ test('lengths, dispersion and what was missed are kept, and go on after a restar
   const again = new LoadWatch(rules, 10, JSON.parse(JSON.stringify(watch.save())));
   expect(again.outlook(10, true)).toEqual(watch.outlook(10, true));
   expect(again.mix).toEqual({ prompts, osl: 50 });
-  // Windows of 20 s: the first look opens one, and five more follow within 100 s... each tells 100 requests, 5 missed.
+  // Windows of 20 s end at 0, 20, ... 80 s, each with 100 requests and 5 misses; the first two are the pool's opening.
   const { ended, missed, dispersion } = again.outlook(10, false);
-  expect(missed / ended).toBeCloseTo(0.05);
+  expect([ended, missed]).toEqual([300, 15]);
   // Even counts have no variance: the least there is.
   expect(dispersion).toBe(1);
 });
@@ -55,4 +55,33 @@ test('how many stood aside a window ago, across a restart', () => {
   }
   // Looked at each second up to the 59th; the window is 20 s.
   expect(watch.outlook(10, false).asideBefore).toBe(39);
+});
+
+test('what was late when the pool opened counts for nothing, once and for an hour', () => {
+  let watch = new LoadWatch(rules, 10);
+  const look = (second: number, lateWaiting: number) =>
+    watch.observe(seen(second, 6, { lateWaiting, latency: { requests: 100, violationShare: 1 } }));
+  // Nothing comes yet: the opening waits for the first request.
+  for (let second = 0; second < 100; second++) watch.observe(seen(second, 0));
+  // Two spans of 15 s.
+  for (let second = 100; second < 130; second++) {
+    look(second, 40);
+    if (second === 110) watch = new LoadWatch(rules, 10, JSON.parse(JSON.stringify(watch.save())));
+    expect(watch.outlook(10, false)).toMatchObject({ ended: 0, missed: 0, pardoned: 40 });
+  }
+  look(130, 60);
+  expect(watch.outlook(10, false).pardoned).toBe(40);
+  look(150, 60);
+  expect(watch.outlook(10, false)).toMatchObject({ missed: 100, pardoned: 40 });
+  look(100 + 3600, 0);
+  expect(watch.outlook(10, false).pardoned).toBe(0);
+});
+
+test('a planner that looked on before openings were remembered has none', () => {
+  const watch = new LoadWatch(rules, 10);
+  for (let second = 0; second < 10; second++) watch.observe(seen(second, 6));
+  const { opening: _, ...before } = watch.save();
+  const again = new LoadWatch(rules, 10, before);
+  again.observe(seen(30, 6, { lateWaiting: 9, latency: { requests: 100, violationShare: 0.5 } }));
+  expect(again.outlook(10, false)).toMatchObject({ missed: 50, pardoned: 0 });
 });

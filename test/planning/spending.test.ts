@@ -4,12 +4,13 @@ import { policy } from './support.js';
 
 // 10 % allowed (p90 leaves the same).
 const saver = policy({ costOptimization: true });
-const hour = (ended: number, missed: number) => ({
+const hour = (ended: number, missed: number, pardoned = 0) => ({
   leads: [],
   dispersion: null,
   ended,
   missed,
   asideBefore: null,
+  pardoned,
 });
 
 test('an hour without a miss plans to use nine tenths of what is allowed', () => {
@@ -17,10 +18,22 @@ test('an hour without a miss plans to use nine tenths of what is allowed', () =>
   expect(spending(saver, hour(1000, 0), { lateWaiting: 0, expected: 100, even: false }).late).toBeCloseTo(
     0.09,
   );
-  // An even hour: at most half as much again.
+  // An even hour: at most three times as much, and never more than the hour has left.
   expect(spending(saver, hour(1000, 0), { lateWaiting: 0, expected: 100, even: true }).late).toBeCloseTo(
-    0.135,
+    0.27,
   );
+  // (0.09 x 1100 - 80) / 100 = 0.19
+  expect(spending(saver, hour(1000, 80), { lateWaiting: 0, expected: 100, even: true }).late).toBeCloseTo(
+    0.19,
+  );
+});
+
+test('what was late when the pool opened is not won back', () => {
+  // 200 stand aside, 195 of them since the opening: (0.09 x 1100 - 90 - 5) / 100 = 0.04
+  const late = { lateWaiting: 200, expected: 100, even: false };
+  expect(spending(saver, hour(1000, 90, 195), late).late).toBeCloseTo(0.04);
+  // They have gone; a pardon is no credit.
+  expect(spending(saver, hour(1000, 0, 195), { ...late, lateWaiting: 0 }).late).toBeCloseTo(0.09);
 });
 
 test('what was missed in the hour, and what stands aside, is no longer there to use', () => {
