@@ -10,6 +10,10 @@ const emitScript = luaScript(new URL('./lua/emit.lua', import.meta.url));
 /** A journal outlives the longest request, then goes; it is shortened when the request ends. */
 const JOURNAL_TTL_MS = 24 * 3600_000;
 
+// Built once: a schema is dearer to make than to use.
+const claimReply = z.tuple([z.string()]).rest(z.string());
+const emitReply = z.array(z.number().int());
+
 /** What earlier runs of a request left behind. */
 export interface Claimed {
   /** Unix ms of the first token; null: none was emitted. */
@@ -26,7 +30,7 @@ export async function claimJournal(
   fence: string,
 ): Promise<Claimed> {
   const reply = await claimScript(redis, [keys.journal(pool, id)], [fence, JOURNAL_TTL_MS]);
-  const [firstAt, ...tokens] = z.tuple([z.string()]).rest(z.string()).parse(reply);
+  const [firstAt, ...tokens] = claimReply.parse(reply);
   return { firstTokenAtMs: firstAt === '' ? null : Number(firstAt), tokens };
 }
 
@@ -84,7 +88,7 @@ export async function emit(
   }
   const journals = emissions.map((e) => keys.journal(e.pool, e.id));
   const reply = await emitScript(redis, journals, args);
-  const lengths = z.array(z.number().int()).parse(reply);
+  const lengths = emitReply.parse(reply);
   if (lengths.length !== emissions.length)
     throw new SluiceError('internal', 'emit.lua: reply of the wrong length');
   return lengths.map((length) => {

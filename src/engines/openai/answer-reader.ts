@@ -53,7 +53,17 @@ export class AnswerReader {
    * `engine_failed` or `invalid_request`.
    */
   read(data: string): string[] {
-    const parsed = chunkSchema.safeParse(parseJson(data));
+    const chunk = parseJson(data);
+    const text = onlyText(chunk);
+    if (text === undefined) return this.#readAny(data, chunk);
+    if (text === '') return [];
+    this.tokens++;
+    this.#assertAsked();
+    return [writeToken({ text })];
+  }
+
+  #readAny(data: string, chunk: unknown): string[] {
+    const parsed = chunkSchema.safeParse(chunk);
     if (!parsed.success) throw lie(`sent ${describe(data, parsed.error)}`);
     const { choices, usage, error } = parsed.data;
     if (error != null) throw engineError(error);
@@ -65,8 +75,7 @@ export class AnswerReader {
       entries.push('');
       this.tokens++;
     }
-    if (this.tokens > this.most + SLACK)
-      throw lie(`sent more than the ${this.most} tokens that it was asked for`);
+    this.#assertAsked();
     if (choice?.finish_reason != null) {
       this.#finish = choice.finish_reason;
       this.#stopReason = choice.stop_reason;
@@ -74,6 +83,11 @@ export class AnswerReader {
         throw new SluiceError('engine_failed', `the engine ended the request itself (${this.#finish})`);
     }
     return entries;
+  }
+
+  #assertAsked(): void {
+    if (this.tokens > this.most + SLACK)
+      throw lie(`sent more than the ${this.most} tokens that it was asked for`);
   }
 
   /** The last string of the answer. Errors: `engine_failed` when the stream was cut before its end. */
@@ -120,6 +134,27 @@ export class AnswerReader {
     if (delta === undefined && logprobs == null) return text === '' ? [] : [writeToken({ text })];
     return [writeToken({ text, ...(delta && { delta }), ...(logprobs == null ? {} : { logprobs }) })];
   }
+}
+
+/**
+ * The text of a chunk that holds nothing else; undefined: it holds more, or is not well formed. Nearly every event is such a
+ * chunk, and to check it whole costs more than all else that is done with it.
+ */
+function onlyText(chunk: unknown): string | undefined {
+  if (!isObject(chunk) || chunk.usage != null || chunk.error != null) return undefined;
+  const { choices } = chunk;
+  if (!Array.isArray(choices) || choices.length !== 1) return undefined;
+  const choice: unknown = choices[0];
+  if (!isObject(choice) || choice.finish_reason != null || choice.stop_reason != null) return undefined;
+  if (choice.logprobs != null || choice.text != null || typeof choice.index !== 'number') return undefined;
+  const { delta } = choice;
+  if (!isObject(delta) || typeof delta.content !== 'string') return undefined;
+  for (const key in delta) if (!SILENT.has(key)) return undefined;
+  return delta.content;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
 }
 
 function lie(what: string): SluiceError {
