@@ -1,4 +1,5 @@
 import { readToken } from './openai.js';
+import { isRecord } from './reply.js';
 
 /** Parts of a delta that name something; they come whole, and once. */
 const WHOLE = new Set(['id', 'type', 'name', 'role', 'index']);
@@ -53,8 +54,4 @@ function mergeArrays(before: readonly unknown[], values: readonly unknown[]): un
     else merged[at] = merge(merged[at], value);
   }
   return merged;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -62,3 +62,8 @@ export function parseJson(text: string): unknown {
     return undefined;
   }
 }
+
+/** A JSON object: no array, no null. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

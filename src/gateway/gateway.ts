@@ -136,7 +136,8 @@ export class Gateway {
     clearTimeout(limit);
     clearInterval(this.#beat);
     this.#revocations.close();
-    await within(this.#goodbye(), GOODBYE_MS);
+    if (!(await within(this.#goodbye(), GOODBYE_MS)))
+      this.options.log.warn('Redis did not answer: the gateway ends without having said so');
     this.#blocking.disconnect();
     this.#looking.disconnect();
     this.#redis.disconnect();
@@ -145,7 +146,6 @@ export class Gateway {
   async #goodbye(): Promise<void> {
     await this.#batches.close();
     await this.#webhooks.close();
-    this.#blocking.disconnect();
     await this.client.close();
     await this.#monitor.close();
     await this.#withdraw?.();

@@ -5,7 +5,7 @@ import type { OnlineForecaster } from '../forecast/online.js';
 import { forecasterStateSchema } from '../forecast/state.js';
 import { corrected, NO_CORRECTION, windowEnded } from './correction.js';
 import { decisionSpan } from './horizon.js';
-import { isOpening, LONG_OPEN, openingAfter, openingSchema, UNOPENED } from './opening.js';
+import { isOpening, LONG_OPEN, openingAfter, openingSchema, pardonedAt, UNOPENED } from './opening.js';
 import { LIKELY_RATES, type Outlook } from './outlook.js';
 import type { PoolPolicy } from './policy.js';
 
@@ -138,9 +138,7 @@ export class LoadWatch {
       missed += window.missed;
     }
     const asideBefore = this.#s.aside[0]?.count ?? null;
-    const { trafficFromMs, late } = this.#s.opening;
-    const withinHour = (this.#s.windowAtMs ?? 0) - (trafficFromMs ?? 0) < HOUR_MS;
-    const pardoned = withinHour ? late : 0;
+    const pardoned = pardonedAt(this.#s.opening, this.#s.windowAtMs ?? 0);
     return { leads, dispersion: this.#s.dispersion, ended, missed, asideBefore, pardoned };
   }
 

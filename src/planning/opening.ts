@@ -17,6 +17,7 @@ export const LONG_OPEN: Opening = { trafficFromMs: 0, late: 0 };
 
 /** It takes one span to see how much there is, and one until the workers ordered then are ready. */
 const SPANS = 2;
+const HOUR_MS = 3_600_000;
 
 /**
  * The time from a pool's first traffic in which no planner without a past could have had its workers: two spans of a cold
@@ -27,6 +28,12 @@ export function isOpening({ trafficFromMs }: Opening, atMs: number, spanSeconds:
   return trafficFromMs === null || atMs - trafficFromMs < SPANS * spanSeconds * 1000;
 }
 
+/** Requests that were late when the opening ended, for an hour: not to be won back. */
+export function pardonedAt({ trafficFromMs, late }: Opening, atMs: number): number {
+  return atMs - (trafficFromMs ?? atMs) < HOUR_MS ? late : 0;
+}
+
+/** The opening with one more look at the pool. */
 export function openingAfter(before: Opening, o: PoolObservation, spanSeconds: number): Opening {
   const seen = o.load.arrivals.some((count) => (count ?? 0) > 0) || (o.queue.lateWaiting ?? 0) > 0;
   const trafficFromMs = before.trafficFromMs ?? (seen ? o.atMs : null);

@@ -47,13 +47,15 @@ export function spending(
   if (!policy.costOptimization) return of(allowed * UNPLANNED, true, 'none is spent on purpose');
   const planned = allowed * PLANNED;
   const ended = outlook?.ended ?? 0;
-  const missed = Math.max(0, (outlook?.missed ?? 0) + lateWaiting - (outlook?.pardoned ?? 0));
+  const pardoned = outlook?.pardoned ?? 0;
+  const missed = Math.max(0, (outlook?.missed ?? 0) + lateWaiting - pardoned);
   const left = expected > 0 ? (planned * (ended + expected) - missed) / expected : planned;
   const share = Math.min(planned * (even ? MOST : 1), Math.max(allowed * LEAST, left));
   return of(
     share,
     left < planned,
-    `${percent(missed / Math.max(1, ended))} of the last hour's ${Math.round(ended)} were late`,
+    `${percent(missed / Math.max(1, ended))} of the last hour's ${Math.round(ended)} were late` +
+      (pardoned > 0 ? `, not counting ${Math.round(pardoned)} of the pool's opening` : ''),
   );
 }
 

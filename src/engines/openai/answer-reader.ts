@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { SluiceError } from '../../contract/errors.js';
 import { finishReasonSchema, type TokenEnd, writeToken } from '../../contract/openai.js';
-import { parseJson } from '../../contract/reply.js';
+import { isRecord, parseJson } from '../../contract/reply.js';
 
 const count = z.number().int().min(0).max(1e9);
 const usageSchema = z.looseObject({ prompt_tokens: count, completion_tokens: count });
@@ -138,23 +138,19 @@ export class AnswerReader {
 
 /**
  * The text of a chunk that holds nothing else; undefined: it holds more, or is not well formed. Nearly every event is such a
- * chunk, and to check it whole costs more than all else that is done with it.
+ * chunk, and the schema's check of it costs more than its parsing.
  */
 function onlyText(chunk: unknown): string | undefined {
-  if (!isObject(chunk) || chunk.usage != null || chunk.error != null) return undefined;
+  if (!isRecord(chunk) || chunk.usage != null || chunk.error != null) return undefined;
   const { choices } = chunk;
   if (!Array.isArray(choices) || choices.length !== 1) return undefined;
   const choice: unknown = choices[0];
-  if (!isObject(choice) || choice.finish_reason != null || choice.stop_reason != null) return undefined;
+  if (!isRecord(choice) || choice.finish_reason != null || choice.stop_reason != null) return undefined;
   if (choice.logprobs != null || choice.text != null || typeof choice.index !== 'number') return undefined;
   const { delta } = choice;
-  if (!isObject(delta) || typeof delta.content !== 'string') return undefined;
+  if (!isRecord(delta) || typeof delta.content !== 'string') return undefined;
   for (const key in delta) if (!SILENT.has(key)) return undefined;
   return delta.content;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
 }
 
 function lie(what: string): SluiceError {

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { Agent } from 'undici';
 import { SluiceError } from '../../contract/errors.js';
-import { parseJson } from '../../contract/reply.js';
+import { isRecord, parseJson } from '../../contract/reply.js';
 import { outgoingHeaders } from '../../tracing/tracing.js';
 
 export interface ClientOptions {
@@ -135,8 +135,4 @@ function messageOf(text: string): string {
   const error = isRecord(body) && isRecord(body.error) ? body.error : body;
   const message = isRecord(error) ? (error.message ?? error.detail) : undefined;
   return (typeof message === 'string' ? message : text).trim().slice(0, 500);
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
 }
