@@ -8,6 +8,7 @@ import {
   submissionSchema,
 } from '../contract/request.js';
 import { estimateTokens } from '../contract/tokens.js';
+import { expiryOf } from './relegation.js';
 
 /** One line for a zod error: each path, what was expected, what came. */
 export function describeIssues(error: z.ZodError): string {
@@ -92,11 +93,10 @@ export function deadlinesOf(
 ): { deadlineMs: number; expiresAtMs: number | undefined } {
   const target = acceptedAtMs + Math.round(submission.slo?.ttft_ms ?? pool.targets.ttftSeconds * 1000);
   const own = submission.deadline_ms === undefined ? undefined : acceptedAtMs + submission.deadline_ms;
-  const queueTimeout =
-    pool.queueTimeoutSeconds === null
-      ? undefined
-      : acceptedAtMs + Math.round(pool.queueTimeoutSeconds * 1000);
-  return { deadlineMs: own === undefined ? target : Math.min(target, own), expiresAtMs: own ?? queueTimeout };
+  return {
+    deadlineMs: own === undefined ? target : Math.min(target, own),
+    expiresAtMs: own ?? expiryOf(pool, acceptedAtMs),
+  };
 }
 
 /** Targets that a request brings itself; undefined: those of its pool count. */

@@ -1,4 +1,5 @@
 import { workersThatFit } from './pool.js';
+import { poolsBelow } from './pools-below.js';
 import type { Path, Problems } from './problems.js';
 import type { Config, InventoryConfig, PoolConfig } from './types.js';
 
@@ -69,6 +70,12 @@ export function checkPools(config: Config, origin: PoolOrigin, problems: Problem
     checkBudget(pool, total, at, problems);
     checkParallelism(pool, largest, at, problems);
     checkWorkers(pool, at, problems);
+    if (pool.overload.policy === 'relegate' && poolsBelow(config, pool).length === 0) {
+      problems.add(
+        at('overload.policy'),
+        `expected late, refuse or edf, got relegate: no pool of model ${pool.model} has a lower priority than ${pool.name}'s ${pool.priority}`,
+      );
+    }
   }
   if (guaranteed > total) {
     const sums = Object.values(config.pools).map((pool) => `${pool.name} ${pool.gpuBudget.guaranteed}`);

@@ -165,8 +165,8 @@ export const poolSchema = section({
   }),
   overload: section({
     policy: choice(
-      ['late', 'refuse', 'edf'],
-      'A request predicted to miss its TTFT target: late stands behind those that can make theirs; refuse ends it at once; edf leaves it in plain deadline order.',
+      ['late', 'refuse', 'relegate', 'edf'],
+      'A request predicted to miss its TTFT target: late stands behind those that can make theirs; refuse ends it at once; relegate sends it to the next pool of its model with a lower priority; edf leaves it in plain deadline order.',
     ),
     late_bound_seconds: number(
       { above: 0, max: WEEK },

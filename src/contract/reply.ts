@@ -27,9 +27,15 @@ const endFrameSchema = z.object({
 /** The end of one request. Published only after the end is durable in Redis. */
 export type EndFrame = z.output<typeof endFrameSchema>;
 
-export type ReplyFrame = TokenFrame | EndFrame;
+/** The request goes on in another pool, by its name. */
+const movedFrameSchema = z.object({ type: z.literal('moved'), id: z.string(), pool: z.string() });
+export type MovedFrame = z.output<typeof movedFrameSchema>;
 
-const replySchema = z.array(z.discriminatedUnion('type', [tokenFrameSchema, endFrameSchema]));
+export type ReplyFrame = TokenFrame | EndFrame | MovedFrame;
+
+const replySchema = z.array(
+  z.discriminatedUnion('type', [tokenFrameSchema, endFrameSchema, movedFrameSchema]),
+);
 
 /** Reads a message of a reply channel; what is not one yields no frames (clients look up what they miss). */
 export function parseReply(message: string): ReplyFrame[] {

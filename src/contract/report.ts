@@ -14,6 +14,8 @@ export interface PoolReport {
   failed: number;
   expired: number;
   cancelled: number;
+  /** Of those above: served at a lower level, and so not attained. */
+  relegated: number;
   /** Requests that never ended: always 0 in a sound run. */
   lost: number;
   /** 0..1 of all requests. */

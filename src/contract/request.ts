@@ -94,9 +94,18 @@ export type RoutedRequest = z.output<typeof routedRequestSchema>;
 const requestFactsSchema = routedRequestSchema.omit({ prompt: true, params: true });
 export type RequestFacts = z.output<typeof requestFactsSchema>;
 
-/** What is kept of a request that was cancelled while it waited: its job is gone. */
-export const endRecordSchema = z.object({ message: z.string(), request: requestFactsSchema });
+/** What is kept of a request that left its queue without running: cancelled while it waited, or gone to another pool. */
+export const endRecordSchema = z.object({
+  message: z.string(),
+  request: requestFactsSchema,
+  /** It was not cancelled: this pool, of a lower level, has it now. */
+  movedTo: z.string().min(1).optional(),
+});
 export type EndRecord = z.output<typeof endRecordSchema>;
+
+/** Return value of the job of a request that went on to a pool of a lower level. */
+export const movedSchema = z.object({ movedTo: z.string().min(1) });
+export type Moved = z.output<typeof movedSchema>;
 
 /** The hand-over from a prefill worker to the decode worker: the return value of a prefill job. */
 export const kvHandleSchema = z.object({
@@ -129,6 +138,8 @@ export const resultSchema = z.object({
   message: z.record(z.string(), z.unknown()).optional(),
   level: z.string(),
   pool: z.string(),
+  /** The level that was asked for, where a lower one served it. */
+  relegatedFrom: z.string().optional(),
   workerId: z.string(),
   acceptedAtMs: z.number(),
   startedAtMs: z.number(),
@@ -139,7 +150,7 @@ export const resultSchema = z.object({
   itlSeconds: z.number().min(0).nullable(),
   /** The request's share of its workers' GPU time; absent: not measured. */
   gpuSeconds: z.number().min(0).optional(),
-  /** TTFT and mean ITL both within target. */
+  /** TTFT and mean ITL both within target, of the level that served it. */
   attained: z.boolean(),
 });
 export type RequestResult = z.output<typeof resultSchema>;

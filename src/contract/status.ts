@@ -141,6 +141,8 @@ export interface PoolStatus {
     failed: number;
     expired: number;
     cancelled: number;
+    /** Sent on to a lower level because they would have begun too late. */
+    relegated: number;
   };
   /** Of completed requests since the start. */
   tokens: { input: number; output: number };

@@ -3,6 +3,8 @@ export interface RequestRow {
   id: string;
   pool: string;
   level: string;
+  /** The level that was asked for, where a lower one serves it. */
+  relegatedFrom: string | null;
   /** null: it came over Redis, not with a key. */
   tenant: string | null;
   state: 'waiting' | 'running' | 'completed' | 'failed' | 'expired' | 'cancelled';

@@ -4,6 +4,7 @@ import type { Config } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
 import {
   kvHandleSchema,
+  movedSchema,
   type RequestResult,
   resultSchema,
   type RoutedRequest,
@@ -101,21 +102,22 @@ export class RequestFinder {
     const jobs = await Promise.all(
       this.#queues.map(async (queues) => ({ queues, job: await queues.find(id) })),
     );
-    for (const { queues, job } of jobs) if (job !== undefined) return { queues, job };
+    for (const { queues, job } of jobs) if (job !== undefined && !isMoved(job)) return { queues, job };
     return undefined;
   }
 }
 
 function rowOf(job: Job | undefined): RequestRow[] {
   const request = routedRequestSchema.safeParse(job?.data).data;
-  if (job === undefined || request === undefined) return [];
+  if (job === undefined || request === undefined || isMoved(job)) return [];
   const result = resultSchema.safeParse(job.returnvalue).data;
-  const { id, pool, level, owner, acceptedAtMs, isl } = request;
+  const { id, pool, level, relegatedFrom, owner, acceptedAtMs, isl } = request;
   return [
     {
       id,
       pool,
       level,
+      relegatedFrom: relegatedFrom ?? null,
       tenant: owner?.tenant ?? null,
       state: stateOf(job, result),
       acceptedAtMs,
@@ -129,6 +131,11 @@ function rowOf(job: Job | undefined): RequestRow[] {
       reason: job.finishedOn !== undefined && job.failedReason ? job.failedReason : null,
     },
   ];
+}
+
+/** Another pool, of a lower level, has it now. */
+function isMoved(job: Job): boolean {
+  return movedSchema.safeParse(job.returnvalue).success;
 }
 
 function stateOf(job: Job, result: RequestResult | undefined): RequestRow['state'] {

@@ -21,16 +21,17 @@ const CANCEL_LIMIT_MS = 15_000;
 
 export interface RequestHandle {
   id: string;
-  pool: string;
-  level: string;
+  /** Pool and level change while it waits, where its pool relegates it. */
+  readonly pool: string;
+  readonly level: string;
   model: string;
   /** Unix ms. */
   acceptedAtMs: number;
-  deadlineMs: number;
+  readonly deadlineMs: number;
   /** Every token that was delivered so far; grows until `done`. */
   tokens: readonly string[];
   /** The level that was asked for, where a lower one serves it. */
-  relegatedFrom?: string;
+  readonly relegatedFrom?: string | undefined;
   /** The same id was sent before, by this or another client. */
   again?: boolean;
   /** Resolves when the request has ended; rejects only when the client is closed first. */
@@ -150,7 +151,7 @@ export class SluiceClient {
     if (!again) return handle;
     const pending = this.#following.get(routed.id);
     if (pending !== undefined) void this.#following.lookUp(pending).catch(() => {});
-    return { ...handle, again };
+    return Object.assign(handle, { again });
   }
 
   /** Sends a routed request with a fresh id. Resolves when it is accepted. Errors: `redis_full`, `no_redis`. */
@@ -172,6 +173,7 @@ export class SluiceClient {
       pending.fail(refused); // for who submitted the same id meanwhile
       throw refused;
     }
+    // Counted by the pool that it asked for, wherever it goes from there.
     this.scheduler.routed(routed.pool);
     this.#recorder.arrival(routed.pool, routed.acceptedAtMs, routed.isl);
     const settle = (completed: boolean) => {
@@ -231,9 +233,10 @@ export class SluiceClient {
 
   /** Cancels a queued or running request, wherever it runs. `ended`: it had ended otherwise. */
   async cancel(id: string): Promise<'cancelled' | 'ended' | 'not_found'> {
-    const router = await this.#find(id);
-    if (router === undefined) return 'not_found';
     for (const giveUpAt = Date.now() + CANCEL_LIMIT_MS; Date.now() < giveUpAt; ) {
+      // Asked anew each time: it may be on its way to another pool.
+      const router = await this.#find(id);
+      if (router === undefined) return 'not_found';
       const step = await router.cancel(id);
       if (step !== 'asked') return step;
       await new Promise((resolve) => setTimeout(resolve, 100));
@@ -311,11 +314,18 @@ export class SluiceClient {
   async #find(id: string): Promise<PoolRouter | undefined> {
     const claimed = await this.redis.get(this.keys.claim(id));
     const first = this.#following.get(id)?.routed.pool ?? claimed;
-    if (first !== null && this.#routers.has(first)) return this.#router(first);
+    if (first !== null && this.#routers.has(first)) return this.#whereNow(id, this.#router(first));
     for (const router of this.#routers.values()) {
-      if ((await router.lookup(id)).state !== 'missing') return router;
+      if ((await router.lookup(id)).state !== 'missing') return this.#whereNow(id, router);
     }
     return undefined;
+  }
+
+  /** The last pool that a request was moved to and has reached. */
+  async #whereNow(id: string, router: PoolRouter): Promise<PoolRouter> {
+    const next = this.#routers.get((await router.movedTo(id)) ?? '');
+    if (next === undefined || (await next.lookup(id)).state === 'missing') return router;
+    return this.#whereNow(id, next);
   }
 
   #router(pool: string): PoolRouter {
@@ -329,11 +339,29 @@ function closedError(): SluiceError {
   return new SluiceError('not_running', 'this client is closed');
 }
 
+/** What it tells of its level changes where its pool sends it on. */
 function handleOf(pending: PendingRequest): RequestHandle {
-  const { id, pool, level, model, acceptedAtMs, deadlineMs, relegatedFrom } = pending.routed;
+  const { id, model, acceptedAtMs } = pending.routed;
   const { delivered: tokens, done } = pending;
-  const handle = { id, pool, level, model, acceptedAtMs, deadlineMs, tokens, done };
-  return relegatedFrom === undefined ? handle : { ...handle, relegatedFrom };
+  return {
+    id,
+    model,
+    acceptedAtMs,
+    tokens,
+    done,
+    get pool() {
+      return pending.routed.pool;
+    },
+    get level() {
+      return pending.routed.level;
+    },
+    get deadlineMs() {
+      return pending.routed.deadlineMs;
+    },
+    get relegatedFrom() {
+      return pending.routed.relegatedFrom;
+    },
+  };
 }
 
 /** Errors: `redis_full` when Redis refuses it, `no_redis` when it does not answer in a minute. */

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
+import { relegatedTo } from '../admission/relegation.js';
 import { SluiceError } from '../contract/errors.js';
 import { parseReply } from '../contract/reply.js';
 import type { RoutedRequest } from '../contract/request.js';
@@ -46,7 +47,7 @@ export class Following {
   begin(routed: RoutedRequest): PendingRequest {
     const pending = new PendingRequest(
       routed,
-      (from) => readJournal(this.redis, this.keys, routed.pool, routed.id, from),
+      (pool, from) => readJournal(this.redis, this.keys, pool, routed.id, from),
       Date.now(),
     );
     this.#pending.set(routed.id, pending);
@@ -91,6 +92,11 @@ export class Following {
         if (found.phase === 'running') await router.control({ type: 'attach', id, replyTo: this.channel });
         pending.catchUp();
         return;
+      case 'moved':
+        if (found.pool === pool) return;
+        this.#move(pending, found.pool);
+        await this.lookUp(pending);
+        return;
       case 'missing':
         // Redis came back without what it had accepted: the same id is added again.
         await router.dispatch(pending.routed, Date.now());
@@ -104,8 +110,16 @@ export class Following {
       const pending = this.#pending.get(frame.id);
       if (pending === undefined) continue;
       if (frame.type === 'tokens') pending.tokens(frame, now);
-      else pending.end(frame);
+      else if (frame.type === 'end') pending.end(frame);
+      else this.#move(pending, frame.pool);
     }
+  }
+
+  /** The request is another pool's from now on: its journal lies there, and its worker hears that pool's channel. */
+  #move(pending: PendingRequest, pool: string): void {
+    const { routed } = pending;
+    if (routed.pool === pool) return;
+    pending.routed = relegatedTo(routed, this.routerOf(routed.pool).pool, this.routerOf(pool).pool);
   }
 }
 

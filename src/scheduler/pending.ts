@@ -8,8 +8,8 @@ export interface TokenHandlers {
   onTokens?(frame: TokenFrame): void;
 }
 
-/** Reads tokens of a request from the journal. */
-export type JournalReader = (from: number) => Promise<string[]>;
+/** Reads tokens of a request from its journal in a pool. */
+export type JournalReader = (pool: string, from: number) => Promise<string[]>;
 
 /** A request that a client waits for: puts its stream together and knows when it was last heard of. */
 export class PendingRequest {
@@ -27,7 +27,8 @@ export class PendingRequest {
   #ended = false;
 
   constructor(
-    readonly routed: RoutedRequest,
+    /** Another pool's after the request was relegated. */
+    public routed: RoutedRequest,
     private readonly journal: JournalReader,
     nowMs: number,
   ) {
@@ -129,7 +130,7 @@ export class PendingRequest {
 
   async #fill(): Promise<void> {
     const from = this.#assembler.next;
-    const tokens = await this.journal(from);
+    const tokens = await this.journal(this.routed.pool, from);
     if (tokens.length > 0) this.#take(from, tokens);
   }
 

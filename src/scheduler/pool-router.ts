@@ -15,6 +15,7 @@ import { type ControlMessage, parseJson } from '../contract/reply.js';
 import {
   type EndRecord,
   endRecordSchema,
+  movedSchema,
   type Outcome,
   type RequestFacts,
   type RoutedRequest,
@@ -34,18 +35,22 @@ import { NOTHING, settleEnded } from '../tenants/settlement.js';
 /** How long a router may go on with an epoch, or a count of prefill workers, that it read. */
 const EPOCH_MAX_AGE_MS = 30_000;
 const PREFILL_MAX_AGE_MS = 1_000;
+/** That a request went to another pool is known for longer than it can wait there. */
+const MOVED_SECONDS = 8 * 86_400;
 
 /** Where a request stands. */
 export type Lookup =
   | { state: 'open'; phase: 'queued' | 'running' }
   | { state: 'ended'; outcome: Outcome }
+  /** It went on to a pool of a lower level. */
+  | { state: 'moved'; pool: string }
   | { state: 'missing' };
 
 /** A request and where it stands. */
 export interface Found {
   /** `params` while its content is kept. */
   request: RequestFacts & Pick<RoutedRequest, 'params'>;
-  lookup: Exclude<Lookup, { state: 'missing' }>;
+  lookup: Extract<Lookup, { state: 'open' | 'ended' }>;
 }
 
 /** Puts requests of one pool on its queues, finds and cancels them. */
@@ -82,20 +87,42 @@ export class PoolRouter {
 
   async lookup(id: string): Promise<Lookup> {
     const job = await this.queues.find(id);
-    if (job !== undefined) return lookupOf(job);
+    if (job !== undefined) {
+      const pool = movedOf(job);
+      return pool === undefined ? lookupOf(job) : { state: 'moved', pool };
+    }
     const end = await this.#readEnd(id);
+    if (end?.movedTo !== undefined) return { state: 'moved', pool: end.movedTo };
     return end === undefined ? { state: 'missing' } : endedWaiting(end);
   }
 
-  /** A request with what is known of it; undefined: none of this id here. */
+  /** Records that a request goes on in another pool, from now on. */
+  async recordMove(request: RoutedRequest, to: string): Promise<void> {
+    const record = endRecordSchema.parse({ message: `it went on to ${to}`, request, movedTo: to });
+    const { redis, keys, pool } = this;
+    await redis.set(keys.end(pool.name, request.id), JSON.stringify(record), 'EX', MOVED_SECONDS);
+    // An id that its client chose is found by the pool that has it.
+    await redis.set(keys.claim(request.id), to, 'KEEPTTL', 'XX');
+  }
+
+  /** The pool that a request went on to, as recorded; undefined: it did not. */
+  async movedTo(id: string): Promise<string | undefined> {
+    return (await this.#readEnd(id))?.movedTo;
+  }
+
+  /** A request that is or was here, with what is known of it; undefined: none of this id, or it went on to another pool. */
   async find(id: string): Promise<Found | undefined> {
     const job = await this.queues.find(id);
     if (job !== undefined) {
       const request = routedRequestSchema.safeParse(job.data);
-      return request.success ? { request: request.data, lookup: lookupOf(job) } : undefined;
+      return request.success && movedOf(job) === undefined
+        ? { request: request.data, lookup: lookupOf(job) }
+        : undefined;
     }
     const end = await this.#readEnd(id);
-    return end === undefined ? undefined : { request: end.request, lookup: endedWaiting(end) };
+    return end === undefined || end.movedTo !== undefined
+      ? undefined
+      : { request: end.request, lookup: endedWaiting(end) };
   }
 
   /** Requests that wait and go before one of this order (admission/fairness.ts), Unix ms. */
@@ -124,15 +151,18 @@ export class PoolRouter {
 
   /**
    * One step of cancelling. The job is marked first, so that whoever takes it from now on ends it as cancelled;
-   * a waiting one is then removed at once, a running one is told over the control channel (`asked`: look again).
+   * a waiting one is then removed at once, a running one is told over the control channel (`asked`: look again, also for
+   * the pool, since it may be on its way to another).
    */
   async cancel(id: string): Promise<'cancelled' | 'ended' | 'not_found' | 'asked'> {
     const message = 'cancelled by the client while it waited';
     const job = await this.queues.find(id);
     if (job === undefined) {
-      return (await this.lookup(id)).state === 'ended' ? 'ended' : 'not_found';
+      const { state } = await this.lookup(id);
+      return state === 'moved' ? 'asked' : state === 'ended' ? 'ended' : 'not_found';
     }
     const data = routedRequestSchema.safeParse(job.data);
+    if (movedOf(job) !== undefined) return 'asked';
     if (job.finishedOn !== undefined || !data.success) {
       const outcome = outcomeOf(job);
       return outcome?.kind === 'cancelled' ? 'cancelled' : 'ended';
@@ -236,6 +266,11 @@ export class PoolRouter {
       return fresh && beat.data.role === 'prefill' && beat.data.state === 'ready';
     });
   }
+}
+
+/** The pool that a job's request went on to. */
+function movedOf(job: Job): string | undefined {
+  return job.finishedOn === undefined ? undefined : movedSchema.safeParse(job.returnvalue).data?.movedTo;
 }
 
 function lookupOf(job: Job): Found['lookup'] {

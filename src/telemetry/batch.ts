@@ -11,7 +11,7 @@ import {
 
 /** How one request ended, as far as telemetry goes. */
 export interface EndSample {
-  kind: 'completed' | 'failed' | 'expired' | 'cancelled';
+  kind: 'completed' | 'failed' | 'expired' | 'cancelled' | 'relegated';
   /** Absent or null: no token came. */
   ttftSeconds?: number | null | undefined;
   /** Mean inter-token latency, seconds; absent or null: fewer than two tokens. */

@@ -46,9 +46,10 @@ function noneEnded(): EndFigures {
   return { counters, ttft: new QuantileSketch(), itl: new QuantileSketch() };
 }
 
-/** Requests that ended, however they did. */
+/** Requests that ended in the pool, however they did. */
 export function endedCount({ counters }: EndCounters): number {
-  return counters.completed + counters.failed + counters.expired + counters.cancelled;
+  const { completed, failed, expired, cancelled, relegated } = counters;
+  return completed + failed + expired + cancelled + relegated;
 }
 
 /** 0..1 of all ended requests that met their SLO; null: none ended. */

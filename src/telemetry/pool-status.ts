@@ -53,7 +53,7 @@ export function poolStatus(pool: PoolConfig, config: Config, read: PoolReadings)
   const { busyGpus, heldGpus } = gpuUse(workers);
   const { activity, changes } = read.tally;
   const waiting = read.depth.prefillWaiting + read.depth.decodeWaiting;
-  const { completed, failed, expired, cancelled } = run.counters;
+  const { completed, failed, expired, cancelled, relegated } = run.counters;
   return {
     name: pool.name,
     level: pool.level,
@@ -88,6 +88,7 @@ export function poolStatus(pool: PoolConfig, config: Config, read: PoolReadings)
       failed,
       expired,
       cancelled,
+      relegated,
     },
     tokens: { input: run.counters.isl, output: run.counters.osl },
     violationsAllowed: pool.violationsAllowed,

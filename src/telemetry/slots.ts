@@ -18,6 +18,7 @@ export const COUNTERS = [
   'failed',
   'expired',
   'cancelled',
+  'relegated',
   'attained',
   'isl',
   'osl',

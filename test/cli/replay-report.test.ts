@@ -21,6 +21,7 @@ const record = (over: Partial<RequestRecord>): RequestRecord => ({
   message: null,
   ttftSeconds: 0.1,
   itlSeconds: 0.01,
+  relegated: false,
   attained: true,
   client: { ttftSeconds: 0.1, itlSeconds: 0.01 },
   tokens: { delivered: 10, duplicated: 0, missing: 0 },

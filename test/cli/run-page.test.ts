@@ -119,6 +119,7 @@ it('a live run is drawn by what the driver saw and what the status said', async 
     message: null,
     ttftSeconds,
     itlSeconds: null,
+    relegated: false,
     attained: ttftSeconds < 0.3,
     client: { ttftSeconds: null, itlSeconds: null },
     tokens: { delivered: 0, duplicated: 0, missing: 0 },

@@ -165,6 +165,10 @@ describe('fields that do not fit together', () => {
       'expected at most the 2 GPUs of the largest island',
     ],
     ['pools: { low: { tensor_parallelism: 2 } }', "expected at most the pool's GPU budget of 1, got 2"],
+    [
+      'pools: { low: { overload: { policy: relegate } } }',
+      'expected late, refuse or edf, got relegate: no pool of model llama-3.1-8b has a lower priority than low',
+    ],
     ['pools: { high: { min_workers: 3 } }', 'expected at most max_workers of 2, got 3'],
     ['pools: { high: { min_workers: 3, max_workers: 3 } }', 'expected a floor within the GPU budget of 4'],
     [

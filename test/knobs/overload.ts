@@ -22,6 +22,17 @@ export const OVERLOAD: Knob[] = [
       expect(refuse).toBeGreaterThan(50);
     },
   }),
+  poolKnob('overload.policy', {
+    says: 'sent on to the level below, none of them waits here and none is refused',
+    to: 'relegate',
+    see: (config) => overloaded(config, { q: { ...poolOf(config, 'q'), minWorkers: 2 } }),
+    show: (late, relegate) => {
+      expect(late.relegated).toBe(0);
+      expect(relegate.relegated).toBeGreaterThan(50);
+      expect(relegate.completed).toBe(relegate.requests);
+      expect(relegate.ttftSeconds.p99).toBeLessThan(0.5 * (late.ttftSeconds.p99 ?? 0));
+    },
+  }),
   poolKnob('overload.late_bound_seconds', {
     says: 'with a short bound some of those that stood aside go first, at the cost of others',
     to: 5,
@@ -30,10 +41,10 @@ export const OVERLOAD: Knob[] = [
   }),
 ];
 
-/** Thirty-five seconds at about 1.6 times what one worker of pool `p` carries. */
-function overloaded(config: Config) {
+/** Thirty-five seconds at about 1.6 times what one worker of pool `p` carries. @param others pools beside it */
+function overloaded(config: Config, others: Config['pools'] = {}) {
   const pool = { ...poolOf(config), minWorkers: 1, maxWorkers: 1 };
-  const alone = { ...config, pools: { p: pool }, defaultLevel: pool.level };
+  const alone = { ...config, pools: { p: pool, ...others }, defaultLevel: pool.level };
   const fixed = (median: number) => ({ median, sigma: 0, min: 1, max: 100_000 });
   const rate = [
     { atSeconds: 0, rps: 30 },

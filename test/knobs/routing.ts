@@ -223,6 +223,7 @@ function reportOf(config: Config) {
     message: null,
     ttftSeconds: 0.5,
     itlSeconds: 0.01,
+    relegated: false,
     attained: index >= 15,
     client: { ttftSeconds: null, itlSeconds: null },
     tokens: { delivered: 1, duplicated: 0, missing: 0 },

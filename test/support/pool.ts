@@ -118,6 +118,7 @@ export class HandEngine implements Engine {
 
 export interface TestWorker {
   worker: PoolWorker;
+  recorder: Recorder;
   stop(): Promise<void>;
 }
 
@@ -132,6 +133,7 @@ export async function startPoolWorker(
 ): Promise<TestWorker> {
   const keys = new Keys(config.namespace);
   const redis = connect(url, 'plain');
+  const recorder = new Recorder(redis, keys);
   const worker = new PoolWorker({
     workerId,
     role,
@@ -141,7 +143,7 @@ export async function startPoolWorker(
     keys,
     redisUrl: url,
     redis,
-    recorder: new Recorder(redis, keys),
+    recorder,
     now: Date.now,
     log: () => {},
   });
@@ -151,7 +153,7 @@ export async function startPoolWorker(
     await worker.close();
     redis.disconnect();
   };
-  return { worker, stop };
+  return { worker, recorder, stop };
 }
 
 /** Waits until the condition holds. */

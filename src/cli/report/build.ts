@@ -42,6 +42,7 @@ export interface PoolTally {
   failed: number;
   expired: number;
   cancelled: number;
+  relegated: number;
   lost: number;
   attained: number;
   ttftSeconds: LatencyFigures;
@@ -125,6 +126,7 @@ function tally(records: readonly RequestRecord[]): PoolTally {
     failed: count(records, 'failed'),
     expired: count(records, 'expired'),
     cancelled: count(records, 'cancelled'),
+    relegated: records.filter((record) => record.relegated).length,
     lost: count(records, 'lost'),
     attained: records.filter((record) => record.attained).length,
     ttftSeconds: latencyFigures(samples(records, 'ttftSeconds')),
@@ -147,6 +149,7 @@ function poolReport(
     failed: tallied.failed,
     expired: tallied.expired,
     cancelled: tallied.cancelled,
+    relegated: tallied.relegated,
     lost: tallied.lost,
     attainment: share(tallied.attained, tallied.requests),
     violationsAllowed: pool.violationsAllowed,

@@ -37,6 +37,9 @@ function tableRows(report: RunReport, config: Config): string[][] {
         String(pools.reduce((all, [, pool]) => all + pool[end], 0)),
       ),
     ),
+    ...(pools.some(([, pool]) => pool.relegated > 0)
+      ? [row('served at a lower level', (pool) => String(pool.relegated))]
+      : []),
     row('attainment', (pool) => percent(pool.attainment), percent(total.attainment)),
     row('  promised', (pool) => percent(1 - pool.violationsAllowed)),
     row('TTFT target, s', (_, name) => target(config, name, 'ttftSeconds')),

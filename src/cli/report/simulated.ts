@@ -11,6 +11,7 @@ const NOTHING: PoolTally = {
   failed: 0,
   expired: 0,
   cancelled: 0,
+  relegated: 0,
   lost: 0,
   attained: 0,
   ttftSeconds: { mean: null, p50: null, p80: null, p90: null, p95: null, p99: null },

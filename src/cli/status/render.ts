@@ -173,11 +173,13 @@ function requestTable({ pools }: SystemStatus): Line[] {
     'EXPIRED',
     'CANCELLED',
   ];
+  const sentOn = pools.some((pool) => pool.counts.relegated > 0);
+  if (sentOn) heading.push('RELEGATED');
   const rows = pools.map((pool): Line => {
     const need = 1 - pool.violationsAllowed;
     const share = (value: number | null) =>
       cell(percent(value, 1), value === null ? 'dim' : value >= need ? 'green' : 'red');
-    const { routed, active, completed, failed, expired, cancelled } = pool.counts;
+    const { routed, active, completed, failed, expired, cancelled, relegated } = pool.counts;
     return [
       cell(pool.name, 'bold'),
       share(pool.minute.attainment),
@@ -186,7 +188,7 @@ function requestTable({ pools }: SystemStatus): Line[] {
       cell(percent(need, 1), 'dim'),
       ...[routed, active, completed].map((count) => cell(String(count))),
       cell(String(failed), failed > 0 ? 'red' : undefined),
-      ...[expired, cancelled].map((count) => cell(String(count))),
+      ...[expired, cancelled, ...(sentOn ? [relegated] : [])].map((count) => cell(String(count))),
     ];
   });
   return table(heading, rows, [0]);

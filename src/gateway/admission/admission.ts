@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import { type Prediction, predict, type PoolSight } from '../../admission/prediction.js';
 import { orderOf } from '../../admission/fairness.js';
 import { judge, type Terms, type Verdict } from '../../admission/verdict.js';
+import { poolsBelow } from '../../config/pools-below.js';
 import type { Config, PoolConfig } from '../../config/types.js';
 import { SluiceError } from '../../contract/errors.js';
 import type { RoutedRequest } from '../../contract/request.js';
@@ -171,10 +172,7 @@ export class Admission {
 
   /** Pools that may serve a request of this one at a lower level, the highest of them first. */
   below(name: string): PoolConfig[] {
-    const { model, priority } = this.#pool(name);
-    return Object.values(this.config.pools)
-      .filter((pool) => pool.model === model && pool.priority > priority)
-      .toSorted((a, b) => a.priority - b.priority);
+    return poolsBelow(this.config, this.#pool(name));
   }
 
   #terms(

@@ -27,9 +27,11 @@ export function requestsStream(app: FastifyInstance, services: GatewayServices):
         throw new SluiceError('not_found', `id: request ${known.id} is no longer kept`);
       throw SluiceError.fromReason(`${outcome.code}: ${outcome.message}`);
     }
-    const format = FORMATS[openaiParamsOf(known.params)?.endpoint ?? 'completions'].stream(headOf(handle));
-    const headers = { ...plainHeaders(reply), ...headersOf(handle) };
-    const stream = new EventStream(reply.raw, headers, format, handle.tokens, from);
+    const answer = () => ({
+      headers: { ...plainHeaders(reply), ...headersOf(handle) },
+      format: FORMATS[openaiParamsOf(known.params)?.endpoint ?? 'completions'].stream(headOf(handle)),
+    });
+    const stream = new EventStream(reply.raw, answer, handle.tokens, from);
     listener.onTokens = () => stream.write();
     stream.write();
     return streamed(stream, handle, reply, true);

@@ -36,8 +36,11 @@ export async function serve(
       reply.headers(headersOf(handle));
       return format.whole(headOf(handle), result);
     }
-    const headers = { ...plainHeaders(reply), ...headersOf(handle) };
-    const stream = new EventStream(reply.raw, headers, format.stream(headOf(handle)), handle.tokens);
+    const answer = () => ({
+      headers: { ...plainHeaders(reply), ...headersOf(handle) },
+      format: format.stream(headOf(handle)),
+    });
+    const stream = new EventStream(reply.raw, answer, handle.tokens);
     listener.onTokens = () => stream.write();
     stream.write();
     return await streamed(stream, handle, reply, body.stream_options?.include_usage === true);

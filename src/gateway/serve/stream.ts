@@ -23,13 +23,14 @@ export class EventStream {
   readonly #numbered: boolean;
   #blocked = false;
   #begun = false;
+  #format: StreamFormat | undefined;
   readonly #timer: NodeJS.Timeout;
   #stuck: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly response: ServerResponse,
-    private readonly headers: Record<string, string>,
-    private readonly format: StreamFormat,
+    /** Asked for when the first event goes out: until then a request may be sent on to a lower level. */
+    private readonly answer: () => { headers: Record<string, string>; format: StreamFormat },
     /** The tokens delivered so far; grows. */
     private readonly tokens: readonly string[],
     /** First token to send; each event then tells by its id how far it goes. */
@@ -56,6 +57,8 @@ export class EventStream {
   write(): void {
     if (this.#blocked || this.#next >= this.tokens.length) return;
     let out = this.#begun ? '' : this.#begin();
+    const format = this.#format;
+    if (format === undefined) return;
     let text = '';
     for (; this.#next < this.tokens.length && out.length + text.length < BUFFER_BYTES; this.#next++) {
       const token = this.tokens[this.#next] ?? '';
@@ -65,11 +68,11 @@ export class EventStream {
       }
       const detail = readToken(token);
       if (detail.end !== undefined) continue;
-      if (text !== '') out += this.#id(this.#next) + this.format.text(text);
+      if (text !== '') out += this.#id(this.#next) + format.text(text);
       text = '';
-      out += this.#id(this.#next + 1) + this.format.detail(detail);
+      out += this.#id(this.#next + 1) + format.detail(detail);
     }
-    if (text !== '') out += this.#id(this.#next) + this.format.text(text);
+    if (text !== '') out += this.#id(this.#next) + format.text(text);
     this.#send(out);
     if (!this.#blocked) this.write();
   }
@@ -78,8 +81,8 @@ export class EventStream {
   async complete(result: RequestResult, usage: boolean): Promise<void> {
     await this.#flushed();
     let out = this.#begun ? '' : this.#begin();
-    out += this.format.finish(result);
-    if (usage) out += this.format.usage(result);
+    out += this.#format?.finish(result) ?? '';
+    if (usage) out += this.#format?.usage(result) ?? '';
     this.#end(out + DONE);
   }
 
@@ -116,14 +119,16 @@ export class EventStream {
 
   #begin(): string {
     this.#begun = true;
+    const { headers, format } = this.answer();
+    this.#format = format;
     this.response.writeHead(200, {
-      ...this.headers,
+      ...headers,
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-cache',
       'x-accel-buffering': 'no',
     });
     // A client that resumes has had the beginning.
-    return this.#numbered && this.#next > 0 ? '' : this.format.begin();
+    return this.#numbered && this.#next > 0 ? '' : format.begin();
   }
 
   #send(out: string): void {

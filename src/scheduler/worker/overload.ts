@@ -42,10 +42,13 @@ export class Overload {
     return after !== undefined && standingAt(request, pool.performanceBuffer, now(), after) === 'late';
   }
 
-  /** Puts it behind those that can still make theirs, or refuses it. Always throws. Errors: `overloaded`. */
+  /**
+   * Puts it behind those that can still make theirs, refuses it, or has it sent on. Always throws. Errors: `overloaded`,
+   * also for the prefill half of a request that its decode worker then sends on.
+   */
   async turnAway(request: RoutedRequest, job: Job, token: string | undefined): Promise<never> {
     const { pool, redis, now } = this.options;
-    if (pool.overload.policy !== 'refuse') return standAside(job, token, redis, this.queue);
+    if (pool.overload.policy === 'late') return standAside(job, token, redis, this.queue);
     const waited = ((now() - request.acceptedAtMs) / 1000).toFixed(1);
     throw finalFailure(
       new SluiceError(

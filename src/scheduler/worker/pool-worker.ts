@@ -4,7 +4,7 @@ import { describeIssues } from '../../admission/limits.js';
 import type { Config, PoolConfig } from '../../config/types.js';
 import { SluiceError } from '../../contract/errors.js';
 import { parseControl } from '../../contract/reply.js';
-import { type RoutedRequest, routedRequestSchema } from '../../contract/request.js';
+import { type Moved, type RoutedRequest, routedRequestSchema } from '../../contract/request.js';
 import type { WorkerRole } from '../../contract/worker.js';
 import { Cancellation } from '../../engines/cancellation.js';
 import type { Engine, EngineCondition } from '../../engines/engine.js';
@@ -20,6 +20,7 @@ import { EndReport } from './end-report.js';
 import { GpuShare } from './gpu-share.js';
 import { KeptRoom } from './kept-room.js';
 import { Overload } from './overload.js';
+import { Relegation } from './relegation.js';
 import {
   type AbortCause,
   abort,
@@ -61,6 +62,7 @@ export class PoolWorker {
   readonly #report: EndReport;
   readonly #context: RunContext;
   readonly #overload: Overload;
+  readonly #relegation: Relegation;
   readonly #kept: KeptRoom;
   #draining = false;
   #engineDown = false;
@@ -100,6 +102,7 @@ export class PoolWorker {
       skipVersionCheck: true,
     });
     this.#overload = new Overload(options, this.#bull);
+    this.#relegation = new Relegation(options);
     this.#kept = new KeptRoom(options, this.#bull, () => this.#adjustRoomSoon());
     this.#bull.on('completed', (job) => this.#completed(job));
     this.#bull.on('failed', (job, error) => this.#failed(job, error));
@@ -169,6 +172,7 @@ export class PoolWorker {
 
   async close(): Promise<void> {
     await this.#bull.close();
+    await this.#relegation.close();
     this.#control.disconnect();
   }
 
@@ -185,8 +189,14 @@ export class PoolWorker {
     const run = this.#begin(parsed.data, job);
     const refused = refusal(parsed.data, run.startedAtMs);
     if (refused !== undefined) throw finalFailure(refused);
+    // Its worker may have died on the way of sending it on.
+    if ((job.stalledCounter > 0 || job.attemptsMade > 0) && options.role !== 'prefill') {
+      const moved = await this.#relegation.goOn(parsed.data);
+      if (moved !== undefined) return this.#sentOn(run, moved);
+    }
     if (this.#overload.isLate(parsed.data, job)) {
-      if (options.pool.overload.policy !== 'refuse') this.#forget(run);
+      if (this.#relegates) return this.#sentOn(run, await this.#relegation.move(parsed.data, run.channels));
+      if (options.pool.overload.policy === 'late') this.#forget(run);
       return this.#overload.turnAway(parsed.data, job, token);
     }
     this.#overload.taken();
@@ -240,7 +250,7 @@ export class PoolWorker {
     return run;
   }
 
-  async #afterFailure(run: Run, job: Job, token: string | undefined, error: unknown): Promise<never> {
+  async #afterFailure(run: Run, job: Job, token: string | undefined, error: unknown): Promise<Moved> {
     switch (run.cause) {
       case 'cancel':
         throw finalFailure(new SluiceError('cancelled', 'cancelled by the client while it ran'));
@@ -251,10 +261,23 @@ export class PoolWorker {
         throw new Error(`run ${run.fence} of ${run.id} was overtaken`);
       case undefined: {
         const known = SluiceError.from(error);
+        // Its prefill half came too late.
+        if (known.code === 'overloaded' && this.#relegates)
+          return this.#sentOn(run, await this.#relegation.move(run.request, run.channels));
         if (known.retryable) throw new Error(known.toReason());
         throw finalFailure(known);
       }
     }
+  }
+
+  /** Whether this worker sends what it would begin too late to a lower level; a prefill worker leaves that to the decode half. */
+  get #relegates(): boolean {
+    return this.options.pool.overload.policy === 'relegate' && this.options.role !== 'prefill';
+  }
+
+  #sentOn(run: Run, moved: Moved): Moved {
+    this.#forget(run);
+    return moved;
   }
 
   #completed(job: Job): void {

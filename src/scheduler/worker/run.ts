@@ -184,7 +184,7 @@ async function handOver(job: Job): Promise<KvHandle | undefined> {
   const failures = z.record(z.string(), z.string()).parse(await job.getFailedChildrenValues());
   for (const reason of Object.values(failures)) {
     const error = SluiceError.fromReason(reason);
-    if (error.code === 'expired' || error.code === 'cancelled') throw error;
+    if (error.code === 'expired' || error.code === 'cancelled' || error.code === 'overloaded') throw error;
   }
   return undefined;
 }
@@ -224,6 +224,7 @@ function resultOf(context: RunContext, run: Run): RequestResult {
     ...(end === undefined ? {} : endFields(end, assembleMessage(run.tokens))),
     level: request.level,
     pool: request.pool,
+    ...(request.relegatedFrom === undefined ? {} : { relegatedFrom: request.relegatedFrom }),
     workerId: run.workerId,
     acceptedAtMs: request.acceptedAtMs,
     startedAtMs: run.startedAtMs,

@@ -24,7 +24,9 @@ export interface RequestRecord {
   ttftSeconds: number | null;
   /** Mean inter-token latency; null: not completed, or fewer than two tokens. */
   itlSeconds: number | null;
-  /** TTFT and ITL within target. */
+  /** A lower level than asked for served it. */
+  relegated: boolean;
+  /** TTFT and ITL within target, at the level asked for. */
   attained: boolean;
   /** As the client saw them arrive; null where it saw none, or fewer than two. */
   client: { ttftSeconds: number | null; itlSeconds: number | null };

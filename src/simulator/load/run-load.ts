@@ -169,9 +169,10 @@ class LoadRun {
       record.message = null;
       record.ttftSeconds = result.ttftSeconds;
       record.itlSeconds = result.itlSeconds;
-      record.attained = result.attained;
+      record.relegated = result.relegatedFrom !== undefined;
+      record.attained = result.attained && !record.relegated;
       this.completed++;
-      if (result.attained) this.attained++;
+      if (record.attained) this.attained++;
       this.close(record, ledger, entriesOf(result));
       return;
     }
@@ -232,6 +233,7 @@ function newRecord(index: number, arrival: Arrival, lateSeconds: number): Reques
     message: null,
     ttftSeconds: null,
     itlSeconds: null,
+    relegated: false,
     attained: false,
     client: { ttftSeconds: null, itlSeconds: null },
     tokens: { delivered: 0, duplicated: 0, missing: 0 },

@@ -1,6 +1,12 @@
 import type { SimHandle } from '../../engines/sim/sequence.js';
 import type { SimRequest } from '../../engines/sim/types.js';
 import type { IntervalTally } from './series.js';
+import type { JobEnd } from './tally.js';
+
+/** Where a request is counted. */
+interface JobHome {
+  count(job: SimJob, end: JobEnd): void;
+}
 
 const NO_HASHES: readonly number[] = [];
 
@@ -25,6 +31,8 @@ export class SimJob implements SimRequest {
   open = false;
   /** The interval in which it came. */
   interval: IntervalTally | null = null;
+  /** The pool that it was sent on from: it counts there. null: it is where it was sent to. */
+  home: JobHome | null = null;
 }
 
 /** Lends jobs and takes them back. */
@@ -44,6 +52,7 @@ export class JobPool {
   give(job: SimJob): void {
     job.handle = null;
     job.interval = null;
+    job.home = null;
     this.#free.push(job);
   }
 }

@@ -33,6 +33,8 @@ export interface SharedParts {
   jobs: JobPool;
   /** A draining worker has nothing left to do. */
   onEmpty(worker: SimWorker, nowMs: number): void;
+  /** The pool of the next lower level that may serve a pool's requests. */
+  below(pool: PoolConfig): SimPool | undefined;
   /** A counted request ended. */
   onEnd?: ((end: Readonly<JobEnd>, pool: string) => void) | undefined;
 }
@@ -121,9 +123,14 @@ export class SimPool {
       this.#ended(job, 'failed', acceptedMs, false);
       return;
     }
-    this.#recorder.arrival(acceptedMs, isl);
+    this.#enter(job, acceptedMs, nowMs);
+  }
+
+  /** It is queued at `nowMs`; the pool's telemetry has it as an arrival at `seenMs`. */
+  #enter(job: SimJob, seenMs: number, nowMs: number): void {
+    this.#recorder.arrival(seenMs, job.isl);
     const { enabled, minPromptTokens } = this.config.disaggregation;
-    if (enabled && isl >= minPromptTokens && this.#prefillReady()) job.phase = 'prefill';
+    if (enabled && job.isl >= minPromptTokens && this.#prefillReady()) job.phase = 'prefill';
     this.dispatch(job, nowMs);
   }
 
@@ -233,9 +240,34 @@ export class SimPool {
   }
 
   #refuse(job: SimJob, nowMs: number): boolean {
-    if (this.config.overload.policy !== 'refuse') return false;
-    this.#ended(job, 'failed', nowMs, true);
+    switch (this.config.overload.policy) {
+      case 'refuse':
+        this.#ended(job, 'failed', nowMs, true);
+        return true;
+      case 'relegate':
+        return this.#relegate(job, nowMs);
+      default:
+        return false;
+    }
+  }
+
+  /** Sends a request that has not begun on to the next lower level. */
+  #relegate(job: SimJob, nowMs: number): boolean {
+    const lower = this.shared.below(this.config);
+    if (lower === undefined) return false;
+    this.#recorder.ended(this.#endOf(job, 'relegated', nowMs));
+    if (job.home === null && job.interval !== null) this.tally.relegated++;
+    this.open--;
+    this.lastSignMs = nowMs;
+    job.home ??= this;
+    job.phase = 'whole';
+    lower.#takeOver(job, nowMs);
     return true;
+  }
+
+  #takeOver(job: SimJob, nowMs: number): void {
+    this.open++;
+    this.#enter(job, nowMs, nowMs);
   }
 
   #take(worker: SimWorker, job: SimJob, nowMs: number): void {
@@ -290,6 +322,25 @@ export class SimPool {
   #ended(job: SimJob, kind: JobEnd['kind'], atMs: number, recorded: boolean): void {
     checkOpen(job);
     job.open = false;
+    const end = this.#endOf(job, kind, atMs);
+    if (recorded) this.#recorder.ended(end);
+    (job.home ?? this).count(job, end);
+    this.open--;
+    this.lastSignMs = atMs;
+    this.shared.jobs.give(job);
+  }
+
+  /** Counts the end of a request that came to this pool; one that was served at a lower level missed its own. */
+  count(job: SimJob, end: JobEnd): void {
+    if (job.interval === null) return;
+    if (job.home !== null) end.attained = false;
+    this.tally.end(end);
+    this.shared.onEnd?.(end, this.config.name);
+    this.series.ended(job.interval, end);
+  }
+
+  /** The end of a request by this pool's targets. */
+  #endOf(job: SimJob, kind: JobEnd['kind'], atMs: number): JobEnd {
     const end = this.#end;
     end.kind = kind;
     end.atMs = atMs;
@@ -312,14 +363,6 @@ export class SimPool {
         end.attained = end.attained && itl <= targets.itlSeconds;
       }
     }
-    if (recorded) this.#recorder.ended(end);
-    if (job.interval !== null) {
-      this.tally.end(end);
-      this.shared.onEnd?.(end, this.config.name);
-      this.series.ended(job.interval, end);
-    }
-    this.open--;
-    this.lastSignMs = atMs;
-    this.shared.jobs.give(job);
+    return end;
   }
 }

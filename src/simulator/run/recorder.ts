@@ -166,6 +166,7 @@ function emptySlot(): Omit<Slot, 'startSecond'> {
     failed: 0,
     expired: 0,
     cancelled: 0,
+    relegated: 0,
     attained: 0,
     isl: 0,
     osl: 0,

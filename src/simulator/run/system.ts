@@ -1,3 +1,4 @@
+import { poolsBelow } from '../../config/pools-below.js';
 import type { Config } from '../../config/types.js';
 import { SluiceError, unreachable } from '../../contract/errors.js';
 import type { WorkerRole } from '../../contract/worker.js';
@@ -132,6 +133,10 @@ export class SimSystem {
         heap: this.#heap,
         jobs: this.#jobs,
         onEmpty: (worker, nowMs) => this.#fleet.leave(worker, nowMs),
+        below: (of) => {
+          const [lower] = poolsBelow(config, of);
+          return this.#pools.find((one) => one.config === lower);
+        },
         onEnd: this.options.onEnd,
       },
       ORIGIN_MS,

@@ -3,7 +3,7 @@ import { CountSketch } from './count-sketch.js';
 
 /** How one request ended. One object is filled again and again; take out what you keep. */
 export interface JobEnd {
-  kind: 'completed' | 'failed' | 'expired' | 'cancelled';
+  kind: 'completed' | 'failed' | 'expired' | 'cancelled' | 'relegated';
   attained: boolean;
   atMs: number;
   isl: number;
@@ -57,6 +57,8 @@ export class RunTally {
   failed = 0;
   expired = 0;
   readonly cancelled = 0;
+  /** Of all: sent on to a lower level. */
+  relegated = 0;
   attained = 0;
   tokens = 0;
   /** Prompt and output tokens of all requests, and of those that met their SLO: the weights of goodput in tokens. */
@@ -90,18 +92,21 @@ export class RunTally {
         break;
       case 'cancelled':
         break;
+      case 'relegated': // it ends elsewhere, and is counted here then
+        break;
     }
   }
 
   /** As a report wants it; what has not ended is lost. */
   result() {
-    const { requests, completed, failed, expired, cancelled, attained, tokens } = this;
+    const { requests, completed, failed, expired, cancelled, relegated, attained, tokens } = this;
     return {
       requests,
       completed,
       failed,
       expired,
       cancelled,
+      relegated,
       lost: requests - this.ended,
       attained,
       ttftSeconds: this.#ttft.figures(),

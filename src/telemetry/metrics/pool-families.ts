@@ -23,11 +23,13 @@ const REQUESTS: Row[] = [
     'counter',
     'Requests that ended, by how; refused: not taken in the first place.',
     ({ counts }, labels) => {
-      const { completed, failed, expired, cancelled, refused } = counts;
-      return Object.entries({ completed, failed, expired, cancelled, refused }).map(([outcome, value]) => ({
-        labels: { ...labels, outcome },
-        value,
-      }));
+      const { completed, failed, expired, cancelled, relegated, refused } = counts;
+      return Object.entries({ completed, failed, expired, cancelled, relegated, refused }).map(
+        ([outcome, value]) => ({
+          labels: { ...labels, outcome },
+          value,
+        }),
+      );
     },
   ],
   [
@@ -40,10 +42,8 @@ const REQUESTS: Row[] = [
     'sluice_requests_attained_total',
     'counter',
     'Ended requests with TTFT and mean ITL within target.',
-    ({ counts, run }, labels) => {
-      const ended = counts.completed + counts.failed + counts.expired + counts.cancelled;
-      return known(labels, run.attainment === null ? 0 : Math.round(run.attainment * ended));
-    },
+    ({ run }, labels) =>
+      known(labels, run.attainment === null ? 0 : Math.round(run.attainment * run.requests)),
   ],
   [
     'sluice_requests_waiting',

@@ -97,6 +97,13 @@ export function LevelCard({
         <Small name="Queued" value={count(pool.queue.waiting)} />
         <Small name="Running" value={count(pool.queue.running)} />
         <Small name="Refused" value={count(pool.counts.refused)} />
+        {pool.counts.relegated > 0 && (
+          <Small
+            name="Relegated"
+            value={count(pool.counts.relegated)}
+            title="Sent on to a lower level because they would have begun too late"
+          />
+        )}
         <Small name="Cost" value={`${usd(status.levels[pool.level]?.usdPerHour)}/h`} />
         <Small name="1k tokens" value={usd(status.levels[pool.level]?.usdPerThousandTokens)} />
         <Small

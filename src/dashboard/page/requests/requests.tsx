@@ -121,7 +121,10 @@ export function Requests({ known: { view } }: { known: Known }) {
                       {row.id}
                     </button>
                   </td>
-                  <td class="hued">{row.level}</td>
+                  <td class="hued">
+                    {row.level}
+                    {row.relegatedFrom === null ? '' : ` (asked: ${row.relegatedFrom})`}
+                  </td>
                   <td>{row.tenant ?? '–'}</td>
                   <td
                     class={row.state === 'failed' || row.state === 'expired' ? 'bad' : ''}

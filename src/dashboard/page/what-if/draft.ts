@@ -77,7 +77,7 @@ export const FIELDS: readonly Field[] = [
     label: 'In overload',
     path: ['overload', 'policy'],
     kind: 'choice',
-    options: ['late', 'refuse', 'edf'],
+    options: ['late', 'refuse', 'relegate', 'edf'],
   },
   { key: 'burst_protection', label: 'Burst protection', path: ['burst_protection'], kind: 'flag' },
   { key: 'cost_optimization', label: 'Cost optimisation', path: ['cost_optimization'], kind: 'flag' },
