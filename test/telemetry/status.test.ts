@@ -133,6 +133,7 @@ test('outcomes, attainment and percentiles are told for a minute, ten minutes an
     failed: 0,
     expired: 0,
     cancelled: 1,
+    relegated: 0,
   });
   expect(high.tokens).toEqual({ input: 300, output: 1800 });
   expect(status.startedAtMs).toBe(T);
