@@ -123,7 +123,7 @@ export class SimPool {
     }
     this.#recorder.arrival(acceptedMs, isl);
     const { enabled, minPromptTokens } = this.config.disaggregation;
-    if (enabled && isl >= minPromptTokens && this.#prefillReady()) job.phase = 'prefill';
+    if (enabled !== false && isl >= minPromptTokens && this.#prefillReady()) job.phase = 'prefill';
     this.dispatch(job, nowMs);
   }
 
@@ -174,6 +174,17 @@ export class SimPool {
   thaw(): void {
     this.#recorder.thaw();
     this.#frozenBeats = null;
+  }
+
+  /** As the live planner does: what waits for a prefill worker while none is ready is served whole. */
+  serveWhole(nowMs: number): void {
+    if (this.config.disaggregation.enabled !== 'auto') return;
+    const { queue } = this.prefill;
+    if (queue.size === 0 || this.#prefillReady()) return;
+    for (let job = queue.pop(); job !== undefined; job = queue.pop()) {
+      job.phase = 'whole';
+      this.dispatch(job, nowMs);
+    }
   }
 
   /** What the pool's planner sees now. */
