@@ -3,6 +3,7 @@ import type { Proposal } from '../plan.js';
 import type { RatesAhead } from '../rates.js';
 import { fits, gpusOf, type Replicas, same, show } from '../replicas.js';
 import type { Sight } from '../sight.js';
+import { patienceMs } from '../progress.js';
 import { sightingsNeeded } from '../steps.js';
 import { fixed, seconds } from '../words.js';
 import { type Forms, savesEnough, sightOf, weigh, type Weighed } from './forms.js';
@@ -33,7 +34,8 @@ export interface FormStep {
  *
  * To disaggregated, all prefill workers are ordered at once beside what serves; decode workers leave as any worker that the
  * load does not need. To aggregated, the workers that serve whole come first, and the prefill workers go when those are ready.
- * Where the limits have no room for both, the form stays, unless only the other one keeps the level within the limits.
+ * Where the limits have no room for both, the form stays, unless only the other one keeps the level within the limits. Where
+ * the prefill workers do not come, the change is taken back.
  */
 export function changeForm(
   forms: Forms,
@@ -59,59 +61,88 @@ export function changeForm(
   const present = weigh(forms, form, likely.rates);
   const to: PoolForm = form === 'aggregated' ? 'disaggregated' : 'aggregated';
   const other = weigh(forms, to, likely.rates);
+  const failed = to === 'aggregated' ? withoutPrefill(seen, s, other, calm) : null;
+  if (failed !== null) return failed;
   if (other.need === null) return nothing({ ...seen, saved: 0, sightings: 0, weighedAtMs: now });
 
-  const { target, price } = wayTo(to, other.need, present, other, s);
-  const enough = savesEnough(present, other);
-  const since =
-    seen.weighedAtMs === null
-      ? 0
-      : Math.min(now - seen.weighedAtMs, 2 * s.policy.adjustmentIntervalSeconds * 1000);
-  const most = Math.max(price, s.policy.gpuCeiling * decisionSpan(s.coldStartSeconds, s.policy)) * WAYS;
   const saves = present.gpus - other.gpus;
-  const saved = Math.min(most, Math.max(0, seen.saved + (saves * since) / 1000));
-  const sightings = enough ? seen.sightings + 1 : 0;
-  const weighed: FormMemory = { ...seen, saved, sightings, weighedAtMs: now };
+  const way = wayTo(to, other.need, present, other, s);
+  const weighed = withSaved(seen, s, saves, way.price, savesEnough(present, other));
+  const figures = `${show(other.need)} would do with ${gpus(saves)} fewer`;
   const kept = (why: string): FormStep => ({ ...nothing(weighed), other: { form: to, weighed: other, why } });
-  const figures = `${show(other.need)} would do with ${fixed(saves)} GPU${saves === 1 ? '' : 's'} fewer`;
   if (saves <= 0) return kept('');
-  if (!enough) return kept(`${figures}, too few to change the form`);
-  if (target === null)
-    return kept(
-      `${figures}, but both forms do not fit ${s.policy.gpuCeiling} GPUs and ${s.policy.maxWorkers} workers`,
-    );
-  const held = holdMs(s);
-  const age = seen.changedAtMs === null ? held : now - seen.changedAtMs;
-  if (age < held) return kept(`${figures}; the form changed ${seconds(age)} ago, held for ${seconds(held)}`);
-  if (sightings < sightingsNeeded(s.policy.aggressiveness) || saved < price)
-    return kept(
-      `${figures}; ${fixed(saved)} of the ${fixed(price)} GPU-seconds that a change costs are saved so far`,
-    );
-  const draining = s.o.workers.decode.draining + s.o.workers.prefill.draining > 0;
-  if (!calm || draining || memory.order !== null) return kept(`${figures}, once nothing else is under way`);
-  const why = `change to ${to}: ${show(other.need)} keep the level with ${other.gpus} GPUs, ${present.fits ? `${form} ${show(present.need ?? desired)} with ${present.gpus}` : `${form} not within ${s.policy.gpuCeiling}`}`;
-  if (to === 'disaggregated' || !present.fits)
-    return {
-      memory: { ...weighed, saved: 0, sightings: 0 },
-      more: { replicas: target, why },
-      fewer: null,
-      other: null,
-    };
-  const leaving: FormMemory = { ...weighed, saved: 0, sightings: 0, leaving: true };
-  if (!same(target, desired))
-    return { memory: leaving, more: { replicas: target, why }, fewer: null, other: null };
-  if (s.short) return nothing(leaving);
-  return { memory: leaving, more: null, fewer: { replicas: { ...desired, prefill: 0 }, why }, other: null };
+  const why = whyNot(weighed, way, s, calm);
+  if (why !== null) return kept(`${figures}${why}`);
+  return change(to, { ...weighed, saved: 0, sightings: 0 }, way, present, other, s);
 }
 
-/** What is ordered for the change, null: it does not fit; and GPU-seconds that it costs. */
-function wayTo(
+/** Adds what the other form would have saved since the last weighing; bounded, so that a new load is soon believed. */
+function withSaved(seen: FormMemory, s: Sight, saves: number, price: number, enough: boolean): FormMemory {
+  const { policy, now, coldStartSeconds } = s;
+  const longest = 2 * policy.adjustmentIntervalSeconds * 1000;
+  const since = seen.weighedAtMs === null ? 0 : Math.min(now - seen.weighedAtMs, longest);
+  const most = Math.max(price, policy.gpuCeiling * decisionSpan(coldStartSeconds, policy)) * WAYS;
+  return {
+    ...seen,
+    saved: Math.min(most, Math.max(0, seen.saved + (saves * since) / 1000)),
+    sightings: enough ? seen.sightings + 1 : 0,
+    weighedAtMs: now,
+  };
+}
+
+/** What speaks against a change that would save GPUs; null: nothing. */
+function whyNot(weighed: FormMemory, { target, price }: Way, s: Sight, calm: boolean): string | null {
+  const { policy, memory, now, o } = s;
+  if (weighed.sightings === 0) return ', too few to change the form';
+  if (target === null)
+    return `, but both forms do not fit ${policy.gpuCeiling} GPUs and ${policy.maxWorkers} workers`;
+  const held = holdMs(s);
+  const age = weighed.changedAtMs === null ? held : now - weighed.changedAtMs;
+  if (age < held) return `; the form changed ${seconds(age)} ago, held for ${seconds(held)}`;
+  if (weighed.sightings < sightingsNeeded(policy.aggressiveness) || weighed.saved < price)
+    return `; ${fixed(weighed.saved)} of the ${fixed(price)} GPU-seconds that a change costs are saved so far`;
+  const draining = o.workers.decode.draining + o.workers.prefill.draining > 0;
+  return calm && !draining && memory.order === null ? null : ', once nothing else is under way';
+}
+
+function change(
   to: PoolForm,
-  need: Replicas,
+  memory: FormMemory,
+  { target, swap }: Way,
   present: Weighed,
   other: Weighed,
   s: Sight,
-): { target: Replicas | null; price: number } {
+): FormStep {
+  const { desired } = s.memory;
+  const from = to === 'aggregated' ? 'disaggregated' : 'aggregated';
+  const why =
+    `change to ${to}: ${show(other.need ?? desired)} keep the level, ` +
+    (present.need !== null && present.fits
+      ? `${from} it takes ${show(present.need)}, ${gpus(present.gpus - other.gpus)} more`
+      : `${from} ${s.policy.gpuCeiling} GPUs do not`);
+  const chosen = {
+    form: to,
+    weighed: other,
+    why: `the fewest GPUs that keep the level; the pool changes to ${to}`,
+  };
+  const replicas = target ?? desired;
+  if (to === 'disaggregated' || swap) return { memory, more: { replicas, why }, fewer: null, other: chosen };
+  const leaving = { ...nothing({ ...memory, leaving: true }), other: chosen };
+  if (!same(replicas, desired)) return { ...leaving, more: { replicas, why } };
+  return s.short ? leaving : { ...leaving, fewer: { replicas: { ...desired, prefill: 0 }, why } };
+}
+
+/** How a change would go. */
+interface Way {
+  /** What is ordered first, null: it does not fit. */
+  target: Replicas | null;
+  /** Workers of one form take the place of those of the other. */
+  swap: boolean;
+  /** GPU-seconds that it costs. */
+  price: number;
+}
+
+function wayTo(to: PoolForm, need: Replicas, present: Weighed, other: Weighed, s: Sight): Way {
   const { policy, memory } = s;
   const { desired } = memory;
   const span = decisionSpan(s.coldStartSeconds, policy);
@@ -121,13 +152,13 @@ function wayTo(
   };
   if (fits(during, policy)) {
     const extra = gpusOf(during, policy) - Math.max(gpusOf(desired, policy), present.fits ? present.gpus : 0);
-    return { target: during, price: Math.max(0, extra) * WAYS * span };
+    return { target: during, swap: false, price: Math.max(0, extra) * WAYS * span };
   }
-  if (present.fits || !other.fits) return { target: null, price: 0 };
+  if (present.fits || !other.fits) return { target: null, swap: false, price: 0 };
   // The level is not kept as it is: as many decode workers stay as there is room for, and the new ones take the others' place.
   const stay = { ...need };
   while (fits({ ...stay, decode: stay.decode + 1 }, policy) && stay.decode < during.decode) stay.decode++;
-  return { target: stay, price: other.gpus * WAYS * span };
+  return { target: stay, swap: true, price: other.gpus * WAYS * span };
 }
 
 /** The prefill workers go once enough workers are ready that serve whole requests; growth orders them. */
@@ -145,8 +176,31 @@ function leave(seen: FormMemory, s: Sight, { need }: Weighed): FormStep {
   };
 }
 
+/**
+ * Prefill workers that were not granted, or do not become ready: the few there are would hold up every long prompt. Where the
+ * workers that decode are enough to serve whole requests, the pool does. Null: nothing of it.
+ */
+function withoutPrefill(seen: FormMemory, s: Sight, whole: Weighed, calm: boolean): FormStep | null {
+  const { memory, load, expected, o, now } = s;
+  const { desired } = memory;
+  if (memory.order !== null || !calm || o.workers.decode.draining > 0) return null;
+  const waited = memory.lastMoreAtMs === null ? Number.POSITIVE_INFINITY : now - memory.lastMoreAtMs;
+  const missing = load.ready.prefill < desired.prefill && waited > patienceMs(s);
+  if (!missing && expected.prefill >= desired.prefill) return null;
+  if (whole.need === null || whole.need.decode > load.ready.decode) return null;
+  const why =
+    `back to aggregated: ${expected.prefill} of ${desired.prefill} prefill workers granted, ${load.ready.prefill} ready; ` +
+    `${load.ready.decode} workers serve whole requests`;
+  const replicas = { ...desired, prefill: 0 };
+  return { memory: { ...seen, leaving: true }, more: null, fewer: { replicas, why }, other: null };
+}
+
 function nothing(memory: FormMemory): FormStep {
   return { memory, more: null, fewer: null, other: null };
+}
+
+function gpus(n: number): string {
+  return `${n} GPU${n === 1 ? '' : 's'}`;
 }
 
 function holdMs({ coldStartSeconds }: Sight): number {
