@@ -1,19 +1,18 @@
 import { decisionSpan } from '../horizon.js';
 import type { Proposal } from '../plan.js';
 import type { RatesAhead } from '../rates.js';
-import { fits, gpusOf, type Replicas, same, show } from '../replicas.js';
+import { fits, same, show } from '../replicas.js';
 import type { Sight } from '../sight.js';
 import { patienceMs } from '../progress.js';
 import { sightingsNeeded } from '../steps.js';
 import { fixed, seconds } from '../words.js';
 import { type Forms, savesEnough, sightOf, weigh, type Weighed } from './forms.js';
 import { type FormMemory, NO_FORM, type PoolForm } from './memory.js';
+import { type Way, WAYS, wayTo } from './way.js';
 
 /** A pool that changed its form keeps it for so long, and for so many cold starts. */
 const HOLD_SECONDS = 900;
 const HOLD_COLD_STARTS = 10;
-/** A change is paid for so many times: there, and back. */
-const WAYS = 2;
 
 /** What becomes of the pool's form on one tick. */
 export interface FormStep {
@@ -130,35 +129,6 @@ function change(
   const leaving = { ...nothing({ ...memory, leaving: true }), other: chosen };
   if (!same(replicas, desired)) return { ...leaving, more: { replicas, why } };
   return s.short ? leaving : { ...leaving, fewer: { replicas: { ...desired, prefill: 0 }, why } };
-}
-
-/** How a change would go. */
-interface Way {
-  /** What is ordered first, null: it does not fit. */
-  target: Replicas | null;
-  /** Workers of one form take the place of those of the other. */
-  swap: boolean;
-  /** GPU-seconds that it costs. */
-  price: number;
-}
-
-function wayTo(to: PoolForm, need: Replicas, present: Weighed, other: Weighed, s: Sight): Way {
-  const { policy, memory } = s;
-  const { desired } = memory;
-  const span = decisionSpan(s.coldStartSeconds, policy);
-  const during = {
-    prefill: to === 'disaggregated' ? need.prefill : desired.prefill,
-    decode: Math.max(desired.decode, need.decode),
-  };
-  if (fits(during, policy)) {
-    const extra = gpusOf(during, policy) - Math.max(gpusOf(desired, policy), present.fits ? present.gpus : 0);
-    return { target: during, swap: false, price: Math.max(0, extra) * WAYS * span };
-  }
-  if (present.fits || !other.fits) return { target: null, swap: false, price: 0 };
-  // The level is not kept as it is: as many decode workers stay as there is room for, and the new ones take the others' place.
-  const stay = { ...need };
-  while (fits({ ...stay, decode: stay.decode + 1 }, policy) && stay.decode < during.decode) stay.decode++;
-  return { target: stay, swap: true, price: other.gpus * WAYS * span };
 }
 
 /** The prefill workers go once enough workers are ready that serve whole requests; growth orders them. */

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { explainRecord } from '../../../src/cli/explain/words.js';
-import { transitionSchema } from '../../../src/contract/transition.js';
-import { fits } from '../../../src/planning/replicas.js';
-import { recompute } from '../../../src/scheduler/planner-loop/replay.js';
-import { World } from '../../machines/world.js';
-import { auto, both } from './support.js';
+import { explainRecord } from '../../src/cli/explain/words.js';
+import { transitionSchema } from '../../src/contract/transition.js';
+import { fits } from '../../src/planning/replicas.js';
+import { recompute } from '../../src/scheduler/planner-loop/replay.js';
+import { World } from './world.js';
+import { auto, both } from '../planning/form/support.js';
 
 const busy = (rps: number) => ({ arrivals: rps, running: 1 });
 
