@@ -132,7 +132,14 @@ function checkWorkers(pool: PoolConfig, at: (field: string) => Path, problems: P
     problems.add(at('min_workers'), `expected at most max_workers of ${maxWorkers}, got ${minWorkers}`);
     return;
   }
-  const prefill = disaggregation.enabled ? disaggregation.prefillWorkers : 0;
+  const prefill = disaggregation.enabled === true ? disaggregation.prefillWorkers : 0;
+  const pairGpus = (tp.prefill === 'auto' ? 1 : tp.prefill) + (tp.decode === 'auto' ? 1 : tp.decode);
+  if (disaggregation.enabled === 'auto' && (maxWorkers < 2 || pairGpus > gpuBudget.ceiling)) {
+    problems.note(
+      at('disaggregation.enabled'),
+      `a prefill worker beside a decode worker does not fit ${gpuBudget.ceiling} GPUs and ${maxWorkers} workers: auto stays aggregated`,
+    );
+  }
   if (prefill + Math.max(1, minWorkers) > maxWorkers) {
     problems.add(
       at('disaggregation.prefill_workers'),

@@ -7,6 +7,7 @@ const MAX_TP = 64;
 const MAX_GPUS = 4096;
 const DAY = 86_400;
 const WEEK = 7 * DAY;
+const FORM = 'true, false or auto';
 const WAIT = `a number of seconds above 0 and at most ${WEEK}, or null for never`;
 
 const tp = (role: string, also: string) => {
@@ -151,7 +152,12 @@ export const poolSchema = section({
     'Output length that is planned for until requests have been seen.',
   ),
   disaggregation: section({
-    enabled: flag('Serve long prompts as a prefill job and a decode job on workers of their own.'),
+    enabled: described(
+      z.union([z.boolean(), z.literal('auto')], { error: FORM }),
+      FORM,
+      '',
+      'Serve long prompts as a prefill job and a decode job on workers of their own; auto: where that takes fewer GPUs.',
+    ),
     min_prompt_tokens: integer(
       { min: 1, max: 1_000_000 },
       'tokens',
@@ -160,7 +166,7 @@ export const poolSchema = section({
     prefill_workers: integer(
       { min: 1, max: MAX_GPUS },
       'workers',
-      'Prefill workers to hold while disaggregation is on.',
+      'Prefill workers to hold while enabled is true; with auto the planner counts them.',
     ),
   }),
   overload: section({

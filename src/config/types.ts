@@ -72,10 +72,11 @@ export interface PoolConfig {
   /** Tokens; used until requests have been seen. */
   expected: { isl: number; osl: number };
   disaggregation: {
-    enabled: boolean;
+    /** `auto`: the planner takes the form that needs fewer GPUs, and may change it. */
+    enabled: boolean | 'auto';
     /** Prompts of at least this many tokens go prefill -> decode while prefill workers are ready. */
     minPromptTokens: number;
-    /** Prefill workers to hold while disaggregation is on. */
+    /** Prefill workers to hold while `enabled` is true. */
     prefillWorkers: number;
   };
   /** What becomes of a request that is predicted to miss its TTFT target. */

@@ -1,4 +1,5 @@
 import { needFor } from './need.js';
+import type { Prospects } from './model/prospects.js';
 import type { RatesAhead } from './rates.js';
 import { atLeast, fits, floorOf, gpusOf, type Replicas, same } from './replicas.js';
 import type { Sight } from './sight.js';
@@ -25,20 +26,23 @@ export interface Candidate {
 
 /**
  * The fleets about what is ordered and what the forecast needs, each with its predicted attainment and its cost, fewest GPUs
- * first. Empty: not the slow loop's turn, no forecast, or no capacity model.
+ * first. Empty: not the slow loop's turn, no forecast, or no capacity model. `other`: what the pool would need in the form that
+ * it does not have, and why it keeps its own.
  */
-export function candidatesOf(s: Sight, ahead: RatesAhead | null): Candidate[] {
+export function candidatesOf(
+  s: Sight,
+  ahead: RatesAhead | null,
+  other: { s: Sight; need: Replicas; why: string } | null = null,
+): Candidate[] {
   const { prospects, policy, memory, spending } = s;
   if (prospects === null || ahead === null) return [];
   const floor = floorOf(memory.floor ?? policy.minWorkers, policy);
   const load = needFor(s, ahead.rates);
   if (load === null) return [];
   const need = atLeast(load, floor);
-  return around(need, memory.desired, floor).map((replicas) => {
+  const weighed = (replicas: Replicas, by: Prospects, kept = ''): Candidate => {
     const { late, lateWork } =
-      replicas.decode === 0 && ahead.mean <= 0
-        ? { late: 0, lateWork: 0 }
-        : prospects.of(replicas, ahead.rates);
+      replicas.decode === 0 && ahead.mean <= 0 ? { late: 0, lateWork: 0 } : by.of(replicas, ahead.rates);
     const gpus = gpusOf(replicas, policy);
     const holds = late <= spending.late && lateWork <= spending.lateWork;
     const why = !fits(replicas, policy)
@@ -49,9 +53,21 @@ export function candidatesOf(s: Sight, ahead: RatesAhead | null): Candidate[] {
           : `${percent(lateWork)} of the prompt tokens late, ${percent(spending.lateWork)} may be`
         : same(replicas, need)
           ? 'the fewest GPUs that keep the level'
-          : `keeps the level too, with ${counted(gpus - gpusOf(need, policy), 'GPU')} more`;
+          : kept !== ''
+            ? kept
+            : beside(gpus - gpusOf(need, policy));
     return { ...replicas, gpus, late, lateWork, holds, why };
-  });
+  };
+  const own = around(need, memory.desired, floor).map((replicas) => weighed(replicas, prospects));
+  if (other === null || other.s.prospects === null) return own;
+  const forms = [...own, weighed(other.need, other.s.prospects, other.why)];
+  return forms.toSorted((a, b) => a.gpus - b.gpus);
+}
+
+function beside(gpus: number): string {
+  return gpus === 0
+    ? 'keeps the level too, with as many GPUs'
+    : `keeps the level too, with ${counted(gpus, 'GPU')} more`;
 }
 
 function counted(n: number, name: string): string {

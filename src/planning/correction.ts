@@ -1,5 +1,6 @@
 import type { PoolObservation } from '../contract/observation.js';
 import { inTimeTokens } from './load.js';
+import type { WorkerModel } from '../profile/worker-model.js';
 import type { CapacityFacts } from './policy.js';
 
 /**
@@ -88,17 +89,31 @@ function waiting({ queue: { prefillWaiting, decodeWaiting } }: PoolObservation):
 /** Capacity of a worker that does `factor` times what its profile says. */
 export function scaleFacts(facts: CapacityFacts, factor: number): CapacityFacts {
   if (factor === 1) return facts;
-  const { rps, prefillTokensPerSecond, model } = facts;
-  const scaled = (of: NonNullable<typeof model>['decode']) => ({
+  const { halves, ...own } = facts;
+  return {
+    ...own,
+    ...scaled(own, factor),
+    ...(halves === undefined ? {} : { halves: scaled(halves, factor) }),
+    correction: factor,
+  };
+}
+
+function scaled<M extends CapacityFacts['model']>(
+  {
+    rps,
+    prefillTokensPerSecond,
+    model,
+  }: Pick<CapacityFacts, 'rps' | 'prefillTokensPerSecond'> & { model: M },
+  factor: number,
+) {
+  const one = (of: WorkerModel): WorkerModel => ({
     ...of,
     rps: of.rps * factor,
-    classes: of.classes.map((one) => ({ ...one, workSeconds: one.workSeconds / factor })),
+    classes: of.classes.map((each) => ({ ...each, workSeconds: each.workSeconds / factor })),
   });
   return {
-    ...facts,
     rps: { prefill: rps.prefill * factor, decode: rps.decode * factor },
     prefillTokensPerSecond: prefillTokensPerSecond * factor,
-    model: model === null ? null : { prefill: scaled(model.prefill), decode: scaled(model.decode) },
-    correction: factor,
+    model: model === null ? model : { ...model, prefill: one(model.prefill), decode: one(model.decode) },
   };
 }

@@ -1,46 +1,30 @@
-import type { PoolObservation } from '../contract/observation.js';
 import { forecastRate } from '../forecast/rate.js';
 import { detectBurst } from './burst.js';
 import { type Candidate, candidatesOf } from './candidates.js';
 import { growth } from './growth.js';
 import { judgeHealth } from './health.js';
-import { decisionSpan, isSlowDue, lookAheadSeconds } from './horizon.js';
-import { counted, measureLoad, sinceTrafficMs } from './load.js';
-import type { PlannerMemory } from './memory.js';
-import { prospectsOf } from './model/prospects.js';
-import type { Outlook } from './outlook.js';
+import { type FormStep, changeForm } from './form/change.js';
+import { type Forms, formsOf, sightOf } from './form/forms.js';
+import { decisionSpan, lookAheadSeconds } from './horizon.js';
+import { counted, sinceTrafficMs } from './load.js';
+import { type DecideInput, look } from './look.js';
 import type { Plan, Proposal, Verdict } from './plan.js';
-import type { CapacityFacts, PoolPolicy } from './policy.js';
+import type { PoolPolicy } from './policy.js';
 import { judgeArrived, judgeDrained, restate, retry } from './progress.js';
 import { forecastOf, ratesAhead, ratesWithin, type WindowForecast } from './rates.js';
-import { fits, floorOf, same, show } from './replicas.js';
+import { fits, floorOf, type Replicas, same, show } from './replicas.js';
 import { shrink } from './shrink.js';
-import { expectedReplicas, type Sight } from './sight.js';
-import type { Sizing } from './sizing.js';
-import { isEven, spending, wonBackSeconds } from './spending.js';
+import type { Sight } from './sight.js';
 import { judgeSpike, surge } from './surge.js';
-import { thresholdSizing } from './threshold-sizing.js';
 import { seconds } from './words.js';
-
-export interface DecideInput {
-  /** Null: nothing could be observed. */
-  observation: PoolObservation | null;
-  policy: PoolPolicy;
-  facts: CapacityFacts;
-  memory: PlannerMemory;
-  /** Absent or null: nothing was learned yet. */
-  outlook?: Outlook | null;
-  /** Unix ms. */
-  now: number;
-  sizing?: Sizing;
-}
 
 /** The planner's decision: a pure function; the same input gives the same plan. Never throws. */
 export function decide(input: DecideInput): Plan {
   const { observation, policy, memory, now } = input;
   const blind = judgeHealth(observation, memory, policy, now);
   if (observation === null || blind.is) return holdingPlan(input, blind);
-  const s = look(input, observation);
+  const forms = formsOf(input, observation);
+  const s = forms === null ? look(input, observation) : sightOf(forms);
   const traffic = judgeTraffic(s);
   const idle = judgeIdle(traffic, policy, now);
   const span = decisionSpan(s.coldStartSeconds, policy);
@@ -53,18 +37,23 @@ export function decide(input: DecideInput): Plan {
     s.slow && over !== null ? ((silent ? null : forecastOf(s.outlook, over)) ?? byWindow(over)) : null;
   const ahead = forecast(horizon);
   const likely = ratesAhead(s, horizon, ahead);
-  const { more, sightings } = growth(s, likely, idle.is);
+  const grown = growth(s, likely, idle.is);
   const burst = detectBurst(counted(observation.load.arrivals), policy.fastIntervalSeconds);
   const spike = judgeSpike(s, burst);
   const surged = spike.is ? surge(s, burst) : null;
   const lastSpikeAtMs = spike.is ? now : memory.lastSpikeAtMs;
   const calm = judgeCalm(lastSpikeAtMs, policy, now);
   const drained = judgeDrained(s);
+  const form =
+    forms === null ? null : changeForm(forms, likely, { idle: idle.is, calm: calm.is && !spike.is });
+  const more = form?.more ?? grown.more;
   const { fewer, kept } =
-    more === null && !spike.is && calm.is
-      ? shrink(s, forecast(span), ratesWithin(s, span, forecast(span)))
-      : { fewer: null, kept: calm.is ? 'more is needed' : calm.why };
-  const candidates = idle.is ? [] : candidatesOf(s, likely);
+    more !== null || spike.is || !calm.is
+      ? { fewer: null, kept: calm.is ? 'more is needed' : calm.why }
+      : form?.memory.leaving === true
+        ? { fewer: form.fewer, kept: 'the form of the pool changes' }
+        : shrink(s, forecast(span), ratesWithin(s, span, forecast(span)));
+  const candidates = idle.is ? [] : candidatesOf(s, likely, otherForm(forms, form));
   const floor = idle.is ? toFloor(s, idle) : null;
   const again = restate(s);
   const taken = surged ?? more ?? floor ?? fewer ?? again;
@@ -106,6 +95,7 @@ export function decide(input: DecideInput): Plan {
       forecastRps: ahead?.peak ?? null,
       forecastSd: ahead?.sd ?? null,
       horizonSeconds: ahead?.horizonSeconds ?? null,
+      ...(form === null ? {} : { form: form.memory.form, formSavedGpuSeconds: form.memory.saved }),
       slow: s.slow,
       spike: spike.is,
       calm: calm.is,
@@ -119,36 +109,21 @@ export function decide(input: DecideInput): Plan {
       lastShortAtMs: s.short || memory.order !== null ? now : memory.lastShortAtMs,
       lastSlowAtMs: s.slow ? now : memory.lastSlowAtMs,
       drainFrom: drained.is ? null : memory.drainFrom,
-      sightings,
+      sightings: grown.sightings,
+      ...(form === null ? {} : { form: form.memory }),
     },
   };
 }
 
-function look(input: DecideInput, o: PoolObservation): Sight {
-  const { policy, facts, memory, now, outlook = null } = input;
-  const load = measureLoad(o, policy, facts);
-  const coldStartSeconds = o.coldStartSeconds ?? facts.coldStartSeconds;
-  const expected = expectedReplicas(memory, o);
-  return {
-    o,
-    policy,
-    facts,
-    memory,
-    sizing: input.sizing ?? thresholdSizing,
-    now,
-    load,
-    outlook,
-    prospects: prospectsOf(facts, policy, outlook?.dispersion ?? null),
-    spending: spending(policy, outlook, {
-      lateWaiting: o.queue.lateWaiting ?? 0,
-      expected: (load.recentRps ?? 0) * wonBackSeconds(decisionSpan(coldStartSeconds, policy)),
-      even: isEven(policy, memory.lastSpikeAtMs, now),
-    }),
-    coldStartSeconds,
-    expected,
-    short: load.ready.prefill < expected.prefill || load.ready.decode < expected.decode,
-    slow: isSlowDue(memory, policy, now),
-  };
+/** The fewest workers of the form that the pool does not have, and why it keeps its own; null: not weighed. */
+function otherForm(
+  forms: Forms | null,
+  step: FormStep | null,
+): { s: Sight; need: Replicas; why: string } | null {
+  const other = step?.other ?? null;
+  const s = forms === null || other === null ? null : forms[other.form];
+  const need = other?.weighed.need ?? null;
+  return s === null || need === null ? null : { s, need, why: other?.why ?? '' };
 }
 
 /** When traffic was last seen; unknown counts are taken for traffic. */
@@ -196,7 +171,9 @@ function balance(s: Sight, candidates: readonly Candidate[], kept: string): stri
   const { memory, load, policy } = s;
   const ready = `${show(load.ready)} ready of ${show(memory.desired)} ordered`;
   const now = candidates.find((one) => same(one, memory.desired));
-  const need = candidates.find((one) => one.holds);
+  // Where both forms were weighed, the fewest of its own.
+  const own = (one: Candidate) => policy.form === undefined || one.prefill > 0 === policy.disaggregated;
+  const need = candidates.find((one) => one.holds && own(one));
   if (now === undefined || need === undefined) return `enough: ${ready}`;
   if (!now.holds && !fits(need, policy))
     return (

@@ -94,7 +94,8 @@ function fromZero(s: Sight): Proposal[] {
   if (desired.decode > 0 || waiting === null || waiting === 0) return [];
   const need = needFor(s, [recentRps ?? 0]) ?? NONE;
   const decode = stepTowards(0, Math.max(1, need.decode), s.policy.aggressiveness);
-  const replicas = { prefill: Math.max(desired.prefill, s.policy.minPrefill), decode };
+  const prefill = Math.max(desired.prefill, s.policy.minPrefill, opens(s) ? need.prefill : 0);
+  const replicas = { prefill, decode };
   return [{ replicas, why: `${waiting} requests wait and no worker is ordered` }];
 }
 
@@ -132,8 +133,14 @@ function takeBackPredicted(s: Sight, drainFrom: Replicas): Proposal[] {
   return [{ replicas: drainFrom, why }];
 }
 
-function stepAll(have: Replicas, need: Replicas, { policy }: Sight): Replicas {
+/** All prompts of a disaggregated pool go to its prefill workers: where the planner chose the form, they come together. */
+function opens({ policy, memory }: Sight): boolean {
+  return policy.form === 'auto' && policy.disaggregated && memory.desired.prefill === 0;
+}
+
+function stepAll(have: Replicas, need: Replicas, s: Sight): Replicas {
+  const { policy } = s;
   const step = (role: keyof Replicas) =>
     need[role] > have[role] ? stepTowards(have[role], need[role], policy.aggressiveness) : have[role];
-  return { prefill: step('prefill'), decode: step('decode') };
+  return { prefill: opens(s) ? need.prefill : step('prefill'), decode: step('decode') };
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { scaleOrderSchema } from '../contract/scale.js';
+import { formMemorySchema } from './form/memory.js';
 import { replicasSchema } from './replicas.js';
 
 const time = z.number().nullable();
@@ -36,6 +37,8 @@ export const memorySchema = z.object({
   lastSlowAtMs: time,
   /** Sightings in a row of a need for more: of each role by saturation, and by the forecast. */
   sightings: z.object({ prefill: sightings, decode: sightings, forecast: sightings }),
+  /** Of a pool that chooses its form; absent: it does not, or nothing was weighed yet. */
+  form: formMemorySchema.optional(),
 });
 export type PlannerMemory = z.output<typeof memorySchema>;
 

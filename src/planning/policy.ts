@@ -36,6 +36,8 @@ export const policySchema = z.object({
   loadPredictor: z.enum(LOAD_PREDICTORS),
   targets: z.object({ ttftSeconds: positive, itlSeconds: positive }),
   disaggregated: z.boolean(),
+  /** The planner chooses between aggregated and disaggregated; `disaggregated` is then false. Absent: as `disaggregated` says. */
+  form: z.literal('auto').optional(),
   /** Prefill workers held beside at least one decode worker; 0 where disaggregation is off. */
   minPrefill: z.number(),
   idleAfterSeconds: z.number(),
@@ -72,8 +74,9 @@ export function policyOf(config: Config, pool: PoolConfig, tp: Replicas): PoolPo
     violationsAllowed: pool.violationsAllowed,
     loadPredictor: pool.loadPredictor,
     targets: pool.targets,
-    disaggregated: pool.disaggregation.enabled,
-    minPrefill: pool.disaggregation.enabled ? pool.disaggregation.prefillWorkers : 0,
+    disaggregated: pool.disaggregation.enabled === true,
+    ...(pool.disaggregation.enabled === 'auto' ? { form: 'auto' as const } : {}),
+    minPrefill: pool.disaggregation.enabled === true ? pool.disaggregation.prefillWorkers : 0,
     idleAfterSeconds: pool.idleAfterSeconds,
     burstCalmSeconds: pool.burstCalmSeconds,
     fastIntervalSeconds: planner.fastIntervalSeconds,
@@ -83,6 +86,21 @@ export function policyOf(config: Config, pool: PoolConfig, tp: Replicas): PoolPo
     allocatorSilentSeconds,
     orderOverdueSeconds: allocatorSilentSeconds * 3,
   };
+}
+
+/** What one worker of each role does. */
+export interface RoleModels {
+  prefill: WorkerModel;
+  decode: WorkerModel;
+  /** 0..1 of the requests that go prefill, then decode; absent: all, and decode workers are counted as if they prefilled too. */
+  split?: number | undefined;
+}
+
+/** What takes the place of the facts of that name while a pool that chooses its form is disaggregated. */
+export interface HalfFacts {
+  rps: Replicas;
+  prefillTokensPerSecond: number;
+  model: RoleModels;
 }
 
 /**
@@ -97,7 +115,9 @@ export interface CapacityFacts {
   /** Configured cold start, used until one was measured. */
   coldStartSeconds: number;
   /** Throughput of one worker of each role by prompt length; null: the engine has no profile. */
-  model: { prefill: WorkerModel; decode: WorkerModel } | null;
+  model: RoleModels | null;
+  /** The same where long prompts go prefill, then decode; only in a pool that chooses its form, and gets long prompts. */
+  halves?: HalfFacts | undefined;
   /** The factor by which measured throughput changed all of this; absent: 1. */
   correction?: number | undefined;
 }

@@ -12,14 +12,18 @@ const PATIENCE_SECONDS = 60;
 /** Workers that crash again and again get another chance this often. */
 const CRASH_RETRY_SECONDS = 60;
 
+/** How long workers that were ordered are waited for, ms. */
+export function patienceMs({ coldStartSeconds }: Sight): number {
+  return Math.max(PATIENCE_SECONDS, PATIENCE_COLD_STARTS * coldStartSeconds) * 1000;
+}
+
 export function judgeArrived(s: Sight): Verdict {
   const { memory, load, expected, now } = s;
   if (memory.order !== null) return { is: false, why: `order ${memory.order.generation} has no answer yet` };
   if (!s.short) return { is: true, why: `${show(load.ready)} ready of ${show(memory.desired)} ordered` };
   const waited = memory.lastMoreAtMs === null ? Number.POSITIVE_INFINITY : now - memory.lastMoreAtMs;
-  const patience = Math.max(PATIENCE_SECONDS, PATIENCE_COLD_STARTS * s.coldStartSeconds) * 1000;
   const counts = `${show(load.ready)} ready of ${show(expected)} granted`;
-  return waited > patience
+  return waited > patienceMs(s)
     ? { is: true, why: `${counts}; waited ${seconds(waited)}, go on without` }
     : { is: false, why: counts };
 }

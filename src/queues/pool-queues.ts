@@ -10,6 +10,9 @@ import type { Keys } from './keys.js';
 /** Job name on the pools' queues; shown on queue boards. */
 const REQUEST_JOB = 'request';
 
+/** Jobs that are taken off a queue at once. */
+const PAGE = 500;
+
 /** Runs of a request that may end in an engine failure before the request fails. */
 const ATTEMPTS = 3;
 
@@ -64,6 +67,30 @@ export class PoolQueues {
         },
       ],
     });
+  }
+
+  /**
+   * Takes what waits for a prefill worker off its queue: without a child that is still to come, BullMQ lets the decode half
+   * go on, and a decode worker that finds no KV serves the request whole. Returns how many. One that a worker took
+   * meanwhile is left to it.
+   */
+  async serveWhole(): Promise<number> {
+    let moved = 0;
+    const jobs: (Job | undefined)[] = await this.prefill.getJobs(
+      ['waiting', 'prioritized'],
+      0,
+      PAGE - 1,
+      true,
+    );
+    for (const job of jobs) {
+      try {
+        await job?.remove();
+        if (job !== undefined) moved++;
+      } catch {
+        // Locked by a worker.
+      }
+    }
+    return moved;
   }
 
   /**

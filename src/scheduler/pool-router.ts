@@ -249,7 +249,7 @@ export class PoolRouter {
   /** Conditional disaggregation: long prompts, while the pool has a prefill worker that is ready. */
   async #disaggregates(request: RoutedRequest, nowMs: number): Promise<boolean> {
     const { enabled, minPromptTokens } = this.pool.disaggregation;
-    if (!enabled || request.isl < minPromptTokens) return false;
+    if (enabled === false || request.isl < minPromptTokens) return false;
     if (nowMs - this.#prefillReadAtMs > PREFILL_MAX_AGE_MS) {
       this.#prefillReadAtMs = nowMs;
       this.#prefillReady = this.#readPrefillReady(nowMs);

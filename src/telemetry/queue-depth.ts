@@ -59,7 +59,10 @@ function queueDepth(
   const { disaggregation, expected } = pool;
   // A request that went prefill -> decode waits here only once its prefill is done.
   const wasPrefilled = (request: RoutedRequest) =>
-    disaggregation.enabled && request.isl >= disaggregation.minPromptTokens;
+    // A pool whose form changes serves long prompts whole as a rule: the job itself tells.
+    disaggregation.enabled === 'auto'
+      ? request.disaggregated === true
+      : disaggregation.enabled && request.isl >= disaggregation.minPromptTokens;
   const prefilled = seen.decodeHead.filter(wasPrefilled);
   const share = seen.decodeHead.length === 0 ? 0 : prefilled.length / seen.decodeHead.length;
   const decodeWaiting = Math.round(seen.atDecode * share);

@@ -175,6 +175,7 @@ describe('fields that do not fit together', () => {
       'pools: { high: { disaggregation: { enabled: true, prefill_workers: 2 } } }',
       'room for 1 decode workers',
     ],
+    ['pools: { high: { disaggregation: { enabled: maybe } } }', 'expected true, false or auto'],
     [
       'pools: { a: { level: high }, b: { level: high } }',
       'expected one pool for model llama-3.1-8b and level high',

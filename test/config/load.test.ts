@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { DYNAMO_KEYS } from '../../src/config/dynamo.js';
+import { renderConfig } from '../../src/config/show.js';
+import { policyOf } from '../../src/planning/policy.js';
 import { checkConfig, defaultConfig, parseConfig } from '../../src/config/load.js';
 
 const load = (text: string) => parseConfig(text, '/etc/sluice/f.yaml');
@@ -248,6 +250,24 @@ describe("each of Dynamo's keys", () => {
     expect(inPlanner).toEqual(expected);
     expect(inPool).toEqual(expected);
     expect(expected).not.toEqual(none);
+  });
+});
+
+describe('the form of a pool', () => {
+  const pool = (fields: string) => checkConfig(`pools: { high: { ${fields} } }`, 'f.yaml');
+
+  it('may be chosen by the planner, which then holds no prefill workers of its own accord', () => {
+    const { config, notes } = pool('disaggregation: { enabled: auto }');
+    expect([config.pools.high?.disaggregation.enabled, notes]).toEqual(['auto', []]);
+    const high = config.pools.high!;
+    const policy = policyOf(config, high, { prefill: 2, decode: 2 });
+    expect(policy).toMatchObject({ form: 'auto', disaggregated: false, minPrefill: 0 });
+    expect(parseConfig(renderConfig(config), 'f.yaml').pools.high).toEqual(high);
+  });
+
+  it('tells where a prefill worker beside a decode worker never fits', () => {
+    const { notes } = pool('gpu_budget: 2, max_workers: 1, disaggregation: { enabled: auto }');
+    expect(notes.join()).toMatch(/does not fit 2 GPUs and 1 workers: auto stays aggregated/);
   });
 });
 

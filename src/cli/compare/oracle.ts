@@ -29,7 +29,7 @@ export async function oracle(parts: OracleParts): Promise<OracleResult> {
     Object.values(simulation.config.pools).map((pool) => {
       const own = cells.filter((cell) => cell.pool === pool.name);
       const tp = simulation.engines[pool.name]?.tp ?? { vllm: 1, prefill: 1 };
-      const prefill = pool.disaggregation.enabled ? pool.disaggregation.prefillWorkers : 0;
+      const prefill = pool.disaggregation.enabled === true ? pool.disaggregation.prefillWorkers : 0;
       const sizes = { gpusPerWorker: tp.vllm, fixedGpus: prefill * tp.prefill, floor: pool.minWorkers };
       const lastHour = Math.min(1, Math.max(0, hours - (own.length - 1)));
       return [pool.name, oracleBounds(own, pool.violationsAllowed, sizes, lastHour)];

@@ -16,8 +16,9 @@ export class SeenLengths {
     private readonly options: Pick<SimOptions, 'maxSequences' | 'itlSeconds'>,
   ) {}
 
-  add({ isl, maxTokens }: SimRequest): void {
-    const prompt = chunkSeconds(this.law, 0, isl);
+  add({ isl, maxTokens, phase }: SimRequest): void {
+    // A prompt that was computed elsewhere adds nothing to the steps here.
+    const prompt = phase === 'decode' ? 0 : chunkSeconds(this.law, 0, isl);
     this.#mean ??= { isl, osl: maxTokens, prompt };
     this.#mean.isl += MEAN_WEIGHT * (isl - this.#mean.isl);
     this.#mean.osl += MEAN_WEIGHT * (maxTokens - this.#mean.osl);

@@ -190,7 +190,7 @@ export class Admission {
     pool: PoolConfig,
     reading: Reading,
     slow: Slow,
-    { sequences, rps, promptTokensPerSecond }: Capacity,
+    { sequences, rps, promptTokensPerSecond, wholeTokensPerSecond }: Capacity,
     ahead: number,
     promised: number,
   ): PoolSight {
@@ -204,14 +204,14 @@ export class Admission {
     const soon = starting('vllm');
     const readyInSeconds = ready + soon.length > 0 ? soon : [slow.coldStartSeconds + ORDER_SECONDS];
     const prefillReady = readyOf(workers, 'prefill').length;
-    const split = pool.disaggregation.enabled && prefillReady > 0;
+    const split = pool.disaggregation.enabled !== false && prefillReady > 0;
     return {
       requests: { ready, readyInSeconds, head: sequences, rate: rps * slow.pace },
       prompts: {
         ready: split ? prefillReady : ready,
         readyInSeconds: split ? starting('prefill') : readyInSeconds,
         head: 0,
-        rate: promptTokensPerSecond * slow.pace,
+        rate: (split ? promptTokensPerSecond : wholeTokensPerSecond) * slow.pace,
       },
       running,
       ahead: ahead + inHand.requests + promised,

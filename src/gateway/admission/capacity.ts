@@ -20,6 +20,8 @@ export interface Capacity {
   rps: number;
   /** Prompt tokens/s of a worker that computes prompts, in an aggregated pool one that also decodes. */
   promptTokensPerSecond: number;
+  /** The same of a worker that serves whole requests. */
+  wholeTokensPerSecond: number;
   /** Of one request, on a worker as busy as that. */
   own: OwnTimes;
   /** GPU-seconds that the request takes up. */
@@ -31,6 +33,7 @@ const UNKNOWN: Capacity = {
   sequences: Number.POSITIVE_INFINITY,
   rps: Number.POSITIVE_INFINITY,
   promptTokensPerSecond: Number.POSITIVE_INFINITY,
+  wholeTokensPerSecond: Number.POSITIVE_INFINITY,
   own: { firstTokenSeconds: 0, decodeSeconds: 0 },
   gpuSeconds: 0,
 };
@@ -61,13 +64,16 @@ export class CapacityModel {
     const model = this.#model(profile, engine, isl, lengths);
     const class_ = model.classes.at(-1);
     if (class_ === undefined || !(model.rps > 0)) return UNKNOWN;
-    const tp = disaggregation.enabled ? this.#tp.prefill : this.#tp.decode;
+    const tp = disaggregation.enabled !== false ? this.#tp.prefill : this.#tp.decode;
+    // A pool that has no prefill worker because none is ready yet will soon; one that chooses its form may never.
+    const wholeTp = disaggregation.enabled === 'auto' ? this.#tp.decode : tp;
     const osl = Math.min(maxTokens, lengths.osl);
     const prompt = chunkSeconds(lawFor(profile, this.#tp.decode), 0, Math.max(1, lengths.isl));
     return {
       sequences: model.sequences,
       rps: model.rps,
       promptTokensPerSecond: prefillTokensPerSecond(profile, tp, Math.max(1, lengths.isl)),
+      wholeTokensPerSecond: prefillTokensPerSecond(profile, wholeTp, Math.max(1, lengths.isl)),
       own: {
         firstTokenSeconds: class_.ownSeconds,
         decodeSeconds: Math.max(0, osl - 1) * model.itlSeconds,

@@ -13,7 +13,10 @@ export interface KnownLoad {
   rps: number | null;
 }
 
-/** The question of one pool; null for an engine without a profile. `tp` is what `auto` came to. */
+/**
+ * The question of one pool; null for an engine without a profile. `tp` is what `auto` came to. A pool that chooses its form is
+ * asked as an aggregated one, or as a disaggregated one where only that keeps its promise.
+ */
 export function poolQuestion(
   pool: PoolConfig,
   profile: Profile,
@@ -22,10 +25,10 @@ export function poolQuestion(
 ): FeasibilityQuestion | null {
   const { engine } = pool;
   if (engine.kind === 'noop') return null;
-  return {
+  const question: FeasibilityQuestion = {
     profile,
     tp,
-    disaggregated: pool.disaggregation.enabled,
+    disaggregated: pool.disaggregation.enabled === true,
     gpuCeiling: pool.gpuBudget.ceiling,
     maxWorkers: pool.maxWorkers,
     gpuMemoryUtilization: pool.gpuMemoryUtilization,
@@ -38,6 +41,9 @@ export function poolQuestion(
     sample: load.sample.length > 0 ? load.sample : [pool.expected],
     rps: load.rps,
   };
+  if (pool.disaggregation.enabled !== 'auto' || assessFeasibility(question).feasible) return question;
+  const split = { ...question, disaggregated: true };
+  return assessFeasibility(split).feasible ? split : question;
 }
 
 /** Verdict, remedies and the sentence for both. */

@@ -1,11 +1,13 @@
-import type { WorkerModel } from '../../profile/worker-model.js';
 import { ttftBudget } from '../load.js';
-import type { CapacityFacts, PoolPolicy } from '../policy.js';
-import { atLeast, type Replicas } from '../replicas.js';
+import type { CapacityFacts, PoolPolicy, RoleModels } from '../policy.js';
+import { atLeast, gpusOf, type Replicas } from '../replicas.js';
+import { behindPrefill } from './halves.js';
 import { LateCurve, type Prospect } from './late-curve.js';
 
 /** Most workers that a need is counted to; the limits of a pool lie far below. */
 const MOST = 4096;
+/** Prefill workers beyond the fewest that are tried. */
+const BESIDE = 2;
 
 /** Predicts what becomes of a pool's requests with so many workers, from the capacity model of its engine. */
 export class Prospects {
@@ -13,7 +15,7 @@ export class Prospects {
   readonly #aimSeconds: number;
 
   constructor(
-    private readonly model: { prefill: WorkerModel; decode: WorkerModel },
+    private readonly model: RoleModels,
     private readonly policy: PoolPolicy,
     /** Index of dispersion of arrivals, 1 or more. */
     private readonly dispersion: number,
@@ -26,6 +28,7 @@ export class Prospects {
    * prompts queue for prefill workers, and what decode workers cannot pass at their ITL is late too.
    */
   of(replicas: Replicas, rates: readonly number[]): Prospect {
+    if (this.model.split !== undefined) return this.#ofHalves(replicas, rates, this.model.split);
     const { disaggregated } = this.policy;
     let late = 0;
     let lateWork = 0;
@@ -47,9 +50,10 @@ export class Prospects {
 
   /**
    * The fewest replicas with which `holds`, never below `least`: decode (or aggregated) workers, and in a disaggregated
-   * pool prefill workers with each half searched on its own.
+   * pool prefill workers with each half searched on its own. Where both halves have models of their own, the fewest GPUs.
    */
   need(rates: readonly number[], least: Replicas, holds: (prospect: Prospect) => boolean): Replicas {
+    if (this.model.split !== undefined) return this.#needOfHalves(rates, least, holds, this.model.split);
     const decode = this.#fewest(least.decode, this.#guess('decode', rates), (n) =>
       holds(this.#alone('decode', n, rates)),
     );
@@ -58,6 +62,48 @@ export class Prospects {
       holds(this.#alone('prefill', n, rates)),
     );
     return atLeast(least, { prefill, decode });
+  }
+
+  /** Long prompts queue for prefill workers; all requests then have their ITL from the decode workers. */
+  #ofHalves({ prefill, decode }: Replicas, rates: readonly number[], split: number): Prospect {
+    let late = 0;
+    let lateWork = 0;
+    for (const rate of rates) {
+      const queue = prefill > 0 ? this.#curve('prefill', prefill).at(rate * split) : { late: 1, lateWork: 1 };
+      const behind = behindPrefill(this.model.decode, decode, rate, this.dispersion);
+      late += 1 - (1 - queue.late * split) * (1 - behind);
+      lateWork += 1 - (1 - queue.lateWork) * (1 - behind);
+    }
+    const n = Math.max(1, rates.length);
+    return { late: late / n, lateWork: lateWork / n };
+  }
+
+  /**
+   * What is late in either half adds up, so the fewest of each alone may not do together: a few more prefill workers are
+   * tried, each with the fewest decode workers that do.
+   */
+  #needOfHalves(
+    rates: readonly number[],
+    least: Replicas,
+    holds: (prospect: Prospect) => boolean,
+    split: number,
+  ): Replicas {
+    const n = Math.max(1, rates.length);
+    const alone = this.#fewest(Math.max(1, least.prefill), this.#guess('prefill', rates), (workers) => {
+      const queues = rates.map((rate) => this.#curve('prefill', workers).at(rate * split));
+      const late = queues.reduce((sum, queue) => sum + queue.late * split, 0) / n;
+      return holds({ late, lateWork: queues.reduce((sum, queue) => sum + queue.lateWork, 0) / n });
+    });
+    let best: Replicas | null = null;
+    for (let prefill = alone; prefill <= Math.min(MOST, alone + BESIDE); prefill++) {
+      const decode = this.#fewest(Math.max(1, least.decode), this.#guess('decode', rates), (workers) =>
+        holds(this.#ofHalves({ prefill, decode: workers }, rates, split)),
+      );
+      const found = { prefill, decode };
+      const cheaper = best === null || gpusOf(found, this.policy) < gpusOf(best, this.policy);
+      if (cheaper && (best === null || decode < MOST)) best = found;
+    }
+    return atLeast(least, best ?? { prefill: alone, decode: MOST });
   }
 
   #alone(role: 'prefill' | 'decode', workers: number, rates: readonly number[]): Prospect {

@@ -7,7 +7,8 @@ import type { Replicas } from '../../planning/replicas.js';
 import { workerCapacityRps } from '../../profile/capacity.js';
 import { prefillTokensPerSecond } from '../../profile/law.js';
 import type { Profile } from '../../profile/types.js';
-import { workerModel } from '../../profile/worker-model.js';
+import { type Halves, halfModels } from '../../profile/halves.js';
+import { workerModel, type WorkerModelTarget } from '../../profile/worker-model.js';
 
 /** A no-op engine answers at once; these figures only keep it from ever looking saturated. */
 const NOOP: CapacityFacts = {
@@ -47,18 +48,30 @@ export function capacityFacts(
         maxBatchedTokens: engine.maxBatchedTokens,
       };
       // An aggregated worker prefills too; in a disaggregated pool this understates the decode half a little.
-      const prefillTp = pool.disaggregation.enabled ? tp.prefill : tp.decode;
+      const prefillTp = pool.disaggregation.enabled === true ? tp.prefill : tp.decode;
+      const rps = {
+        prefill: workerCapacityRps(profile, tp.prefill, { ...target, osl: 1 }),
+        decode: workerCapacityRps(profile, tp.decode, target),
+      };
+      const known = {
+        prompts: mix?.prompts ?? load?.prompts ?? PROMPT_SHARES.map(() => isl),
+        osl: mix?.osl ?? osl,
+      };
+      const halves = halvesOf(pool, engine, tp, profile, known);
       return {
-        rps: {
-          prefill: workerCapacityRps(profile, tp.prefill, { ...target, osl: 1 }),
-          decode: workerCapacityRps(profile, tp.decode, target),
-        },
+        rps,
         prefillTokensPerSecond: prefillTokensPerSecond(profile, prefillTp, isl),
         coldStartSeconds: engine.coldStartSeconds,
-        model: modelOf(pool, engine, tp, profile, {
-          prompts: mix?.prompts ?? load?.prompts ?? PROMPT_SHARES.map(() => isl),
-          osl: mix?.osl ?? osl,
-        }),
+        model: modelOf(pool, engine, tp, profile, known),
+        ...(halves === null
+          ? {}
+          : {
+              halves: {
+                rps: { prefill: rps.prefill / halves.split, decode: halves.decode.rps },
+                prefillTokensPerSecond: prefillTokensPerSecond(profile, tp.prefill, isl),
+                model: halves,
+              },
+            }),
       };
     }
     default:
@@ -79,21 +92,41 @@ function modelOf(
   profile: Profile,
   mix: RequestMix,
 ): CapacityFacts['model'] {
-  const prompts = PROMPT_SHARES.map((share, k) => ({
-    share,
-    tokens: Math.max(1, mix.prompts[k] ?? pool.expected.isl),
-  }));
-  const target = {
-    prompts,
+  const target = modelTarget(pool, engine, mix);
+  return {
+    prefill: workerModel(profile, tp.prefill, { ...target, osl: 1 }),
+    decode: workerModel(profile, tp.decode, target),
+  };
+}
+
+/** Null: the pool does not choose its form, or no prompt is long enough. */
+function halvesOf(
+  pool: PoolConfig,
+  engine: Exclude<EngineConfig, { kind: 'noop' }>,
+  tp: Replicas,
+  profile: Profile,
+  mix: RequestMix,
+): Halves | null {
+  const { enabled, minPromptTokens } = pool.disaggregation;
+  if (enabled !== 'auto') return null;
+  return halfModels(profile, tp, { ...modelTarget(pool, engine, mix), minPromptTokens });
+}
+
+function modelTarget(
+  pool: PoolConfig,
+  engine: Exclude<EngineConfig, { kind: 'noop' }>,
+  mix: RequestMix,
+): WorkerModelTarget {
+  return {
+    prompts: PROMPT_SHARES.map((share, k) => ({
+      share,
+      tokens: Math.max(1, mix.prompts[k] ?? pool.expected.isl),
+    })),
     osl: Math.max(1, mix.osl),
     itlSeconds: pool.targets.itlSeconds * pool.performanceBuffer,
     gpuMemoryUtilization: pool.gpuMemoryUtilization,
     maxSequences: engine.maxSequences,
     maxBatchedTokens: engine.maxBatchedTokens,
-  };
-  return {
-    prefill: workerModel(profile, tp.prefill, { ...target, osl: 1 }),
-    decode: workerModel(profile, tp.decode, target),
   };
 }
 

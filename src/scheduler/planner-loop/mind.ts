@@ -41,7 +41,7 @@ export class PlannerMind {
     now: number,
   ): { facts: CapacityFacts; outlook: Outlook | null } {
     const { pool, policy, profile } = this;
-    if (observation !== null) this.#watch.observe(observation, predictedOf(this.#facts));
+    if (observation !== null) this.#watch.observe(observation, predictedOf(this.#facts, observation));
     const { mix } = this.#watch;
     const facts =
       this.#facts !== null && mix !== null && mix === this.#factsOf
@@ -65,10 +65,14 @@ export class PlannerMind {
   }
 }
 
-/** What the profile says of one worker; 0 requests/s: nothing. */
-function predictedOf(facts: CapacityFacts | null): { rps: number; isl: number } {
+/**
+ * What the profile says of one worker; 0 requests/s: nothing. In a pool that chooses its form what decode workers pass
+ * behind prefill workers is theirs, and tells nothing of a worker that serves whole requests.
+ */
+function predictedOf(facts: CapacityFacts | null, seen: PoolObservation): { rps: number; isl: number } {
   const decode = facts?.model?.decode;
-  if (decode === undefined) return { rps: 0, isl: 1 };
+  const behind = facts?.halves !== undefined && seen.workers.prefill.ready > 0;
+  if (decode === undefined || behind) return { rps: 0, isl: 1 };
   const isl = decode.classes.reduce((sum, { share, tokens }) => sum + share * tokens, 0);
   return { rps: decode.rps, isl: Math.max(1, isl) };
 }

@@ -28,14 +28,22 @@ const workerModelSchema = z.object({
     z.object({ share: z.number(), tokens: z.number(), workSeconds: z.number(), ownSeconds: z.number() }),
   ),
 });
+const roleRps = z.object({ prefill: z.number(), decode: z.number() });
+const roleModels = z.object({
+  prefill: workerModelSchema,
+  decode: workerModelSchema,
+  split: z.number().optional(),
+});
 const basisSchema = z.object({
   memory: memorySchema,
   facts: z
     .object({
-      rps: z.object({ prefill: z.number(), decode: z.number() }),
+      rps: roleRps,
       prefillTokensPerSecond: z.number(),
       coldStartSeconds: z.number(),
-      model: z.object({ prefill: workerModelSchema, decode: workerModelSchema }).nullable(),
+      model: roleModels.nullable(),
+      /** In records of a pool that chooses its form. */
+      halves: z.object({ rps: roleRps, prefillTokensPerSecond: z.number(), model: roleModels }).optional(),
       correction: z.number().optional(),
     })
     .nullable(),

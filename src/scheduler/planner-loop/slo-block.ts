@@ -23,7 +23,7 @@ export function sloBlock(
     ['violations', `${pool.violationsAllowed * 100} % allowed`],
     ['workload', `ISL ${expected.isl}, OSL ${expected.osl} tokens expected`],
     ['tensor parallel', `decode ${sizes.vllm.tp} (${sizes.vllm.why})`],
-    ...(pool.disaggregation.enabled
+    ...(pool.disaggregation.enabled !== false
       ? ([['', `prefill ${sizes.prefill.tp} (${sizes.prefill.why})`]] as [string, string][])
       : []),
     ['GPUs', `${pool.gpuBudget.guaranteed} guaranteed, at most ${pool.gpuBudget.ceiling}`],

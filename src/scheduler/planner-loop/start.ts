@@ -77,7 +77,15 @@ export function startPlanner(
     policy,
     store,
     outbox,
-    observe: (nowMs) => collectObservation(redis, keys, pool, config, nowMs, queues),
+    observe: async (nowMs) => {
+      const seen = await collectObservation(redis, keys, pool, config, nowMs, queues);
+      // The last prefill workers of a pool that changed its form are gone, or will not take more: nothing waits for them.
+      if (pool.disaggregation.enabled === 'auto' && seen.workers.prefill.ready === 0) {
+        const moved = await queues.serveWhole();
+        if (moved > 0) log.info({ pool: pool.name, moved }, 'no prefill worker is ready: served whole');
+      }
+      return seen;
+    },
     restore: async (nowMs) => {
       const begin = await restorePlanner(pool.name, { redis, keys, store, outbox, log }, nowMs);
       return { ...begin, mind: new PlannerMind(pool, policy, profile, await store.loadMind()) };

@@ -130,7 +130,7 @@ export class SimPool {
   #enter(job: SimJob, seenMs: number, nowMs: number): void {
     this.#recorder.arrival(seenMs, job.isl);
     const { enabled, minPromptTokens } = this.config.disaggregation;
-    if (enabled && job.isl >= minPromptTokens && this.#prefillReady()) job.phase = 'prefill';
+    if (enabled !== false && job.isl >= minPromptTokens && this.#prefillReady()) job.phase = 'prefill';
     this.dispatch(job, nowMs);
   }
 
@@ -181,6 +181,17 @@ export class SimPool {
   thaw(): void {
     this.#recorder.thaw();
     this.#frozenBeats = null;
+  }
+
+  /** As the live planner does: what waits for a prefill worker while none is ready is served whole. */
+  serveWhole(nowMs: number): void {
+    if (this.config.disaggregation.enabled !== 'auto') return;
+    const { queue } = this.prefill;
+    if (queue.size === 0 || this.#prefillReady()) return;
+    for (let job = queue.pop(); job !== undefined; job = queue.pop()) {
+      job.phase = 'whole';
+      this.dispatch(job, nowMs);
+    }
   }
 
   /** What the pool's planner sees now. */

@@ -147,6 +147,7 @@ export class SimSystem {
     const slot = this.#heap.slot((nowMs) => {
       sim.nextTickMs = nowMs + tickMs;
       this.#heap.set(slot, sim.nextTickMs);
+      sim.serveWhole(nowMs);
       const seen = sim.observe(nowMs, this.#allocator.grantOf(name), this.#allocator.beatMs(nowMs));
       const order = scaler.tick(seen, nowMs);
       if (order === null) return;

@@ -120,6 +120,31 @@ describe('feasibility', () => {
   });
 });
 
+describe('a pool that chooses its form', () => {
+  const { medium } = defaultConfig().pools;
+  const asked = (ttftSeconds: number) => {
+    const pool = {
+      ...medium!,
+      targets: { ttftSeconds, itlSeconds: 0.06 },
+      disaggregation: { enabled: 'auto' as const, minPromptTokens: 512, prefillWorkers: 1 },
+    };
+    // Prompts of 2000 tokens take 54 ms at TP 1 (6 + 4 + 40 + 4), 32 ms at TP 2 (5.5 + 2.5 + 20 + 2, front end with it).
+    return poolQuestion(pool, roundProfile, { prefill: 2, decode: 1 });
+  };
+
+  it('is asked as an aggregated one where that keeps the promise', () => {
+    expect(asked(1)?.disaggregated).toBe(false);
+  });
+
+  it('is asked as a disaggregated one where only that does', () => {
+    expect(asked(0.045)?.disaggregated).toBe(true);
+  });
+
+  it('is asked as an aggregated one where neither does', () => {
+    expect(asked(0.001)?.disaggregated).toBe(false);
+  });
+});
+
 describe('remedies', () => {
   const questions = fc
     .record({
