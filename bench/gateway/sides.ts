@@ -77,13 +77,13 @@ export async function setUp(
     const gateway = run(
       [...watched, join(ROOT, 'dist', 'workers', 'gateway.js'), '-c', config, '--data', dataDir],
       {
-        REDIS_URL: redis.url,
+        REDIS_URL: redis.localUrl,
         SLUICE_LOG: 'error',
       },
     );
     const workers: Record<string, number> = {};
     for (const pool of pools) {
-      const worker = fork(fileURLToPath(new URL('./worker.js', import.meta.url)), [config, pool, redis.url], {
+      const worker = fork(fileURLToPath(new URL('./worker.js', import.meta.url)), [config, pool, redis.localUrl], {
         execArgv: watched,
       });
       children.push(worker);

@@ -2,6 +2,7 @@ import type { WorkerOptions } from 'bullmq';
 import { Redis } from 'ioredis';
 import type { QueueConfig } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
+import { gatherWrites } from './gather-writes.js';
 
 /**
  * `plain`: commands and scripts of our own. `reader`: asks much at once; what is asked in one turn of the event loop goes in
@@ -27,7 +28,7 @@ export function connect(url: string, kind: ConnectionKind): Redis {
   });
   // Outages show as waiting commands and stale heartbeats; without a listener each would end the process.
   redis.on('error', () => {});
-  return redis;
+  return gatherWrites(redis);
 }
 
 /** Errors: `no_redis`, naming the address, when no server answers a PING within the time-out. */

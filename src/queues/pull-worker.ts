@@ -8,6 +8,7 @@ import {
 } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { SluiceError } from '../contract/errors.js';
+import { FetchAhead } from './fetch-ahead.js';
 import { Rush } from './rush.js';
 
 /**
@@ -19,9 +20,20 @@ export class PullWorker extends Worker {
   /** Called when this worker is done with a job, however that came, also when it could not tell Redis of its end. */
   onSettled: (job: Job) => void = () => {};
   readonly #rush = new Rush();
+  /** The last fetch brought a job. */
+  #fetched = false;
 
   constructor(name: string, processor: Processor, options: WorkerOptions & { connection: Redis }) {
-    super(name, processor, options);
+    const ahead = new FetchAhead();
+    super(name, processor, options, ahead.factory);
+    const next: unknown = Reflect.get(Worker.prototype, '_getNextJob');
+    if (typeof next !== 'function') return;
+    // BullMQ keeps this step of its main loop to itself; without it nothing is fetched ahead.
+    Reflect.set(this, '_getNextJob', (token: string, ...rest: unknown[]) => {
+      ahead.token = token;
+      if (this.#fetched) this.#waitForNext();
+      return Reflect.apply(next, this, [token, ...rest]);
+    });
   }
 
   override async processJob(...args: Parameters<Worker['processJob']>): ReturnType<Worker['processJob']> {
@@ -40,8 +52,16 @@ export class PullWorker extends Worker {
    */
   protected override async moveToActive(...args: Parameters<Worker['moveToActive']>): Promise<Job> {
     const job = await super.moveToActive(...args);
-    if (job !== undefined && !this.#rush.isOn(performance.now())) Reflect.set(this, 'blockUntil', 1);
+    this.#fetched = job !== undefined && !this.#rush.isOn(performance.now());
+    if (this.#fetched) Reflect.set(this, 'blockUntil', 1);
     return job;
+  }
+
+  /** After a job, the next is waited for: where one is there already it comes at once, by what was sent with the wait. */
+  #waitForNext(): void {
+    this.#fetched = false;
+    Reflect.set(this, 'blockUntil', 0);
+    Reflect.set(this, 'drained', true);
   }
 
   /** Sets how many jobs more than the `held` ones may be taken; one at least is taken when none is held. */

@@ -182,7 +182,7 @@ it('goes on with a move whose worker died in between', async () => {
 
 it('sends a prefill half that would be late on with its request', async () => {
   const disaggregated = config.pools.high!;
-  disaggregated.disaggregation = { ...disaggregated.disaggregation,.enabled: true, minPromptTokens: 1 };
+  disaggregated.disaggregation = { ...disaggregated.disaggregation, enabled: true, minPromptTokens: 1 };
   try {
     const prefill = await worker('high', new LateEngine(), 'prefill');
     const decode = await worker('high', new HandEngine());

@@ -53,7 +53,7 @@ export class Supervisor {
     this.#roles = rolesOf(options).map(
       (spec) =>
         new RoleProcess(spec, {
-          redisUrl,
+          redisUrl: server?.localUrl ?? redisUrl,
           dataDir: options.dataDir,
           onLine: options.onLine,
           onRestart: (role, why) => options.say(`${role} ended (${why}); starting it again`),

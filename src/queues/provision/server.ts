@@ -23,6 +23,8 @@ export interface RedisOptions {
 
 export interface RunningRedis {
   url: string;
+  /** The same for processes of this machine and user: a Unix socket where its path is short enough, which costs less than TCP. */
+  localUrl: string;
   port: number;
   pid: number;
   /** Path of the server's executable. */
@@ -38,6 +40,8 @@ const SILENT_LIMIT_MS = 30_000;
 const STOP_LIMIT_MS = 10_000;
 const PROGRESS_EVERY_MS = 2_000;
 const PORT_ATTEMPTS = 5;
+/** Bytes of a socket's path that every system takes (macOS: 104 with the ending zero). */
+const LONGEST_SOCKET = 103;
 
 /**
  * Starts a Redis server on loopback, with AOF (fsync each second) and `noeviction`, its data under `dataDir`/redis.
@@ -56,7 +60,7 @@ export async function startRedis(options: RedisOptions): Promise<RunningRedis> {
       const port = options.port ?? (await choosePort(dataDir, attempt));
       if (options.port !== undefined && !(await isFree(port))) throw portInUse(port);
       const server = await launch(binary, dataDir, port, log, (pid) => lock.record(pid, port));
-      if (server !== null) return running(server, port, binary, () => lock.release());
+      if (server !== null) return running(server, dataDir, port, binary, () => lock.release());
     }
     throw portInUse(options.port ?? null);
   } catch (error) {
@@ -80,16 +84,19 @@ async function makeFolder(dataDir: string): Promise<void> {
 
 function running(
   server: ServerProcess,
+  dataDir: string,
   port: number,
   binary: RedisBinary,
   release: () => Promise<void>,
 ): RunningRedis {
+  const url = `redis://127.0.0.1:${port}`;
   const ended = server.ended.then(async (exit) => {
     await release();
     return exit;
   });
   return {
-    url: `redis://127.0.0.1:${port}`,
+    url,
+    localUrl: socketOf(dataDir) ?? url,
     port,
     pid: server.pid,
     binary: binary.path,
@@ -164,7 +171,15 @@ function serverArguments(dataDir: string, port: number, logFile: string): string
     save: '',
     'maxmemory-policy': 'noeviction',
   };
+  const socket = socketOf(dataDir);
+  if (socket !== null) Object.assign(settings, { unixsocket: socket, unixsocketperm: '700' });
   return Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
+}
+
+/** Where the server listens besides its port; null: the path would be longer than a socket's may be. */
+function socketOf(dataDir: string): string | null {
+  const path = join(dataDir, 'redis.sock');
+  return Buffer.byteLength(path) <= LONGEST_SOCKET ? path : null;
 }
 
 async function choosePort(dataDir: string, attempt: number): Promise<number> {
