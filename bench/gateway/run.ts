@@ -29,7 +29,8 @@ export interface GatewayBenchOptions {
   note: (line: string) => void;
 }
 
-const WARM_SECONDS = 3;
+/** A server runs for weeks: its compiler is done by then. */
+const WARM_SECONDS = 15;
 /** A request of the latency and the request-rate loads, and one of the token-rate load. */
 const SHORT_TOKENS = 16;
 const LONG_TOKENS = 128;

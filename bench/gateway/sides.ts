@@ -83,9 +83,13 @@ export async function setUp(
     );
     const workers: Record<string, number> = {};
     for (const pool of pools) {
-      const worker = fork(fileURLToPath(new URL('./worker.js', import.meta.url)), [config, pool, redis.localUrl], {
-        execArgv: watched,
-      });
+      const worker = fork(
+        fileURLToPath(new URL('./worker.js', import.meta.url)),
+        [config, pool, redis.localUrl],
+        {
+          execArgv: watched,
+        },
+      );
       children.push(worker);
       await once(worker);
       workers[pool === pools[0] ? 'worker' : `worker of ${pool}`] = pidOf(worker);
