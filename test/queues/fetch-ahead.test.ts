@@ -141,7 +141,7 @@ describe('a fetch that is sent with the wait', () => {
     for (let k = 0; k < 5; k++) {
       await add(k);
       await until(() => seen.length === k + 1, `job ${k}`);
-      await redis.client('KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+      await redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
     }
     expect(seen).toHaveLength(5);
   });
