@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -55,6 +55,24 @@ test('a started server keeps an AOF, evicts nothing, and listens on loopback onl
   expect(await setting('save')).toBe('');
   expect(await setting('bind')).toBe('127.0.0.1');
   expect(await setting('dir')).toBe(join(folder, 'redis'));
+});
+
+test('processes of this machine reach it by a socket that only its user may open', limit, async () => {
+  const { localUrl } = await start();
+  expect(localUrl).toBe(join(folder, 'redis.sock'));
+  expect((await stat(localUrl)).mode & 0o077).toBe(0);
+  expect(await client(localUrl).ping()).toBe('PONG');
+});
+
+test.each([
+  ['the path of a socket would be too long', (base: string) => join(base, 'x'.repeat(100)), undefined],
+  ['no socket can be made', (base: string) => base, 'redis.sock'],
+])('where %s, they reach it by its port', limit, async (_, dataDirOf, taken) => {
+  const dataDir = dataDirOf(folder);
+  if (taken !== undefined) await mkdir(join(dataDir, taken));
+  const { url, localUrl } = await start({ dataDir });
+  expect(localUrl).toBe(url);
+  expect(await client(localUrl).ping()).toBe('PONG');
 });
 
 test(

@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { rm } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 
 /** What a server on a port answers: `ready`, `loading` its data (0..100 %), or `silent` (nothing there, or frozen). */
@@ -61,5 +62,19 @@ function listen(port: number): Promise<number> {
       const taken = address !== null && typeof address === 'object' ? address.port : port;
       server.close(() => resolve(taken));
     });
+  });
+}
+
+/** Bytes of a socket's path that every system takes (macOS: 104 with the ending zero). */
+const LONGEST_SOCKET = 103;
+
+/** The path, where a Unix socket can be made there; null: it is too long, or the file system takes none. What was there goes. */
+export async function usableSocket(path: string): Promise<string | null> {
+  if (Buffer.byteLength(path) > LONGEST_SOCKET) return null;
+  await rm(path, { force: true }).catch(() => {});
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(null));
+    server.listen(path, () => server.close(() => resolve(path)));
   });
 }

@@ -7,7 +7,7 @@ import { SluiceError } from '../../contract/errors.js';
 import type { Progress, RedisBinary } from './binary.js';
 import { findRedis } from './find.js';
 import { lockData } from './lock.js';
-import { freePort, isFree, probeRedis } from './probe.js';
+import { freePort, isFree, probeRedis, usableSocket } from './probe.js';
 import { type RedisExit, type ServerProcess, spawnServer } from './process.js';
 
 export interface RedisOptions {
@@ -23,7 +23,7 @@ export interface RedisOptions {
 
 export interface RunningRedis {
   url: string;
-  /** The same for processes of this machine and user: a Unix socket where its path is short enough, which costs less than TCP. */
+  /** The same for processes of this machine and user: a Unix socket where there can be one, which costs less than TCP. */
   localUrl: string;
   port: number;
   pid: number;
@@ -40,8 +40,6 @@ const SILENT_LIMIT_MS = 30_000;
 const STOP_LIMIT_MS = 10_000;
 const PROGRESS_EVERY_MS = 2_000;
 const PORT_ATTEMPTS = 5;
-/** Bytes of a socket's path that every system takes (macOS: 104 with the ending zero). */
-const LONGEST_SOCKET = 103;
 
 /**
  * Starts a Redis server on loopback, with AOF (fsync each second) and `noeviction`, its data under `dataDir`/redis.
@@ -56,11 +54,12 @@ export async function startRedis(options: RedisOptions): Promise<RunningRedis> {
   await makeFolder(dataDir);
   const lock = await lockData(dataDir);
   try {
+    const socket = await usableSocket(join(dataDir, 'redis.sock'));
     for (let attempt = 1; attempt <= PORT_ATTEMPTS; attempt++) {
       const port = options.port ?? (await choosePort(dataDir, attempt));
       if (options.port !== undefined && !(await isFree(port))) throw portInUse(port);
-      const server = await launch(binary, dataDir, port, log, (pid) => lock.record(pid, port));
-      if (server !== null) return running(server, dataDir, port, binary, () => lock.release());
+      const server = await launch(binary, { dataDir, port, socket }, log, (pid) => lock.record(pid, port));
+      if (server !== null) return running(server, port, socket, binary, () => lock.release());
     }
     throw portInUse(options.port ?? null);
   } catch (error) {
@@ -84,8 +83,8 @@ async function makeFolder(dataDir: string): Promise<void> {
 
 function running(
   server: ServerProcess,
-  dataDir: string,
   port: number,
+  socket: string | null,
   binary: RedisBinary,
   release: () => Promise<void>,
 ): RunningRedis {
@@ -96,7 +95,7 @@ function running(
   });
   return {
     url,
-    localUrl: socketOf(dataDir) ?? url,
+    localUrl: socket ?? url,
     port,
     pid: server.pid,
     binary: binary.path,
@@ -111,14 +110,13 @@ function running(
 /** Null: another process took the port first. */
 async function launch(
   binary: RedisBinary,
-  dataDir: string,
-  port: number,
+  { dataDir, port, socket }: { dataDir: string; port: number; socket: string | null },
   log: Progress,
   started: (pid: number) => Promise<void>,
 ): Promise<ServerProcess | null> {
   const logFile = join(dataDir, 'redis.log');
   const logBefore = (await readFile(logFile, 'utf8').catch(() => '')).length;
-  const server = await spawnServer(binary, serverArguments(dataDir, port, logFile));
+  const server = await spawnServer(binary, serverArguments(dataDir, port, socket, logFile));
   try {
     await started(server.pid);
     if (await untilReady(server, port, log)) {
@@ -159,7 +157,7 @@ async function untilReady(server: ServerProcess, port: number, log: Progress): P
   return false;
 }
 
-function serverArguments(dataDir: string, port: number, logFile: string): string[] {
+function serverArguments(dataDir: string, port: number, socket: string | null, logFile: string): string[] {
   const settings: Record<string, string> = {
     bind: '127.0.0.1',
     port: String(port),
@@ -171,15 +169,8 @@ function serverArguments(dataDir: string, port: number, logFile: string): string
     save: '',
     'maxmemory-policy': 'noeviction',
   };
-  const socket = socketOf(dataDir);
   if (socket !== null) Object.assign(settings, { unixsocket: socket, unixsocketperm: '700' });
   return Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
-}
-
-/** Where the server listens besides its port; null: the path would be longer than a socket's may be. */
-function socketOf(dataDir: string): string | null {
-  const path = join(dataDir, 'redis.sock');
-  return Buffer.byteLength(path) <= LONGEST_SOCKET ? path : null;
 }
 
 async function choosePort(dataDir: string, attempt: number): Promise<number> {
