@@ -8,6 +8,8 @@ type Fetched = Awaited<ReturnType<Backend['moveToActive']>>;
 
 const SETTLE = 'sluice:settle-fetch';
 const settleScript = readFileSync(new URL('./lua/settle-fetch.lua', import.meta.url), 'utf8');
+/** The answer to a fetch that finds no job. */
+const NOTHING: Fetched = [];
 /** What was sent behind a wait that is over answers with it, or its connection is gone. */
 const ANSWER_MS = 1_000;
 
@@ -89,7 +91,7 @@ export class FetchAhead {
       this.#sent =
         token === undefined || this.#off
           ? undefined
-          : sent(token, Reflect.apply(fetch, blocking, [token, worker]));
+          : this.#send(backend, token, Reflect.apply(fetch, blocking, [token, worker]));
       return answer;
     };
   }
@@ -104,7 +106,20 @@ export class FetchAhead {
     return sent.fetched;
   }
 
-  /** A fetch under way ends the wait before it and brings a job or none, before its connection is closed. */
+  #send(backend: Backend, token: string, fetch: Promise<Fetched>): Sent {
+    const one: Sent = { token, fetched: undefined, answer: Promise.resolve() };
+    const take = async (fetched: Fetched): Promise<void> => {
+      const [job, id] = fetched;
+      one.fetched = this.#off ? NOTHING : fetched;
+      // Called back: the worker is to begin nothing more.
+      if (this.#off && job) await backend.moveJobFromActiveToWait(id, token);
+    };
+    // What failed is fetched anew, by the main connection.
+    one.answer = fetch.then(take).catch(() => {});
+    return one;
+  }
+
+  /** A fetch under way ends the wait before it; what it brings is given back before its connection is closed. */
   async #callBack(backend: Backend): Promise<void> {
     const sent = this.#sent;
     if (sent === undefined || this.#clientId === undefined) return;
@@ -127,17 +142,6 @@ export class FetchAhead {
       () => {},
     );
   }
-}
-
-function sent(token: string, fetch: Promise<Fetched>): Sent {
-  const one: Sent = { token, fetched: undefined, answer: Promise.resolve() };
-  one.answer = fetch.then(
-    (fetched) => {
-      one.fetched = fetched;
-    },
-    () => {}, // fetched anew, by the main connection
-  );
-  return one;
 }
 
 /** A command that BullMQ's interface does not name. */

@@ -74,6 +74,17 @@ describe('requests through the queues', () => {
     expect(client.counts().pools.high).toEqual({ routed: 1, failed: 0, active: 0 });
   });
 
+  it('gives what runs back when its worker closes, which does not take it again', async () => {
+    const engine = new HandEngine(100);
+    const closing = await startPoolWorker(redis.url, config, 'high', engine, 'w1');
+    const request = await ask({ id: 'back' });
+    await until(() => engine.seen.length === 1, 'it runs');
+    await closing.stop();
+    expect(engine.seen).toHaveLength(1);
+    await worker(new HandEngine(100, true), 'w2');
+    expect(await request.done).toMatchObject({ kind: 'completed', result: { workerId: 'w2' } });
+  });
+
   it('serves the earliest deadline first, in order of arrival where deadlines are the same', async () => {
     const engine = new HandEngine(1);
     await worker(engine);
