@@ -8,7 +8,6 @@ import {
   submissionSchema,
 } from '../contract/request.js';
 import { estimateTokens } from '../contract/tokens.js';
-import { expiryOf } from './relegation.js';
 
 /** One line for a zod error: each path, what was expected, what came. */
 export function describeIssues(error: z.ZodError): string {
@@ -87,16 +86,17 @@ export function checkLengths(submission: ParsedSubmission, config: Config): numb
 
 /** When the request's first token is due and when it expires if it still waits, Unix ms. */
 export function deadlinesOf(
-  submission: ParsedSubmission,
+  submission: Pick<ParsedSubmission, 'slo' | 'deadline_ms'>,
   pool: PoolConfig,
   acceptedAtMs: number,
 ): { deadlineMs: number; expiresAtMs: number | undefined } {
   const target = acceptedAtMs + Math.round(submission.slo?.ttft_ms ?? pool.targets.ttftSeconds * 1000);
   const own = submission.deadline_ms === undefined ? undefined : acceptedAtMs + submission.deadline_ms;
-  return {
-    deadlineMs: own === undefined ? target : Math.min(target, own),
-    expiresAtMs: own ?? expiryOf(pool, acceptedAtMs),
-  };
+  const queueTimeout =
+    pool.queueTimeoutSeconds === null
+      ? undefined
+      : acceptedAtMs + Math.round(pool.queueTimeoutSeconds * 1000);
+  return { deadlineMs: own === undefined ? target : Math.min(target, own), expiresAtMs: own ?? queueTimeout };
 }
 
 /** Targets that a request brings itself; undefined: those of its pool count. */

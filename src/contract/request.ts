@@ -73,6 +73,8 @@ export const routedRequestSchema = z.object({
   deadlineMs: z.number().int().min(0),
   /** When it ends as expired if it still waits; absent: never. */
   expiresAtMs: z.number().int().min(0).optional(),
+  /** It brought that time itself: no pool's terms change it. */
+  ownExpiry: z.literal(true).optional(),
   /** Reply channel of the submitting client; absent: nobody listens. */
   replyTo: z.string().min(1).optional(),
   /** The job is the decode half of a prefill -> decode flow. */

@@ -57,7 +57,13 @@ export class SluiceClient {
     private readonly subscriber: Redis,
   ) {
     this.scheduler = new GlobalScheduler(config);
-    this.#following = new Following(redis, subscriber, keys, (pool) => this.#router(pool));
+    this.#following = new Following(
+      redis,
+      subscriber,
+      keys,
+      (pool) => this.#router(pool),
+      (name) => config.pools[name],
+    );
     this.#recorder = new Recorder(redis, keys, { pools: Object.keys(config.pools) });
     for (const pool of Object.values(config.pools)) {
       this.#routers.set(pool.name, new PoolRouter(pool, config, redis, keys));

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { relegatedTo } from '../admission/relegation.js';
+import type { PoolConfig } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
 import { parseReply } from '../contract/reply.js';
 import type { RoutedRequest } from '../contract/request.js';
@@ -26,6 +27,7 @@ export class Following {
     private readonly subscriber: Redis,
     private readonly keys: Keys,
     private readonly routerOf: (pool: string) => PoolRouter,
+    private readonly poolOf: (name: string) => PoolConfig | undefined,
   ) {
     this.channel = keys.reply(randomUUID());
   }
@@ -93,9 +95,8 @@ export class Following {
         pending.catchUp();
         return;
       case 'moved':
-        if (found.pool === pool) return;
         this.#move(pending, found.pool);
-        await this.lookUp(pending);
+        if (pending.routed.pool !== pool) await this.lookUp(pending);
         return;
       case 'missing':
         // Redis came back without what it had accepted: the same id is added again.
@@ -119,7 +120,9 @@ export class Following {
   #move(pending: PendingRequest, pool: string): void {
     const { routed } = pending;
     if (routed.pool === pool) return;
-    pending.routed = relegatedTo(routed, this.routerOf(routed.pool).pool, this.routerOf(pool).pool);
+    // A pool that this process's configuration does not have: tokens and end are heard all the same.
+    const to = this.poolOf(pool);
+    if (to !== undefined) pending.routed = relegatedTo(routed, to);
   }
 }
 

@@ -65,6 +65,7 @@ export class GlobalScheduler {
         deadlineMs,
       };
       if (expiresAtMs !== undefined) routed.expiresAtMs = expiresAtMs;
+      if (submission.deadline_ms !== undefined) routed.ownExpiry = true;
       const targets = ownTargets(submission);
       if (targets !== undefined) routed.targets = targets;
       if (submission.params !== undefined) routed.params = submission.params;

@@ -3,7 +3,7 @@ import { connect } from '../../src/queues/connection.js';
 import { Keys } from '../../src/queues/keys.js';
 import { PoolQueues } from '../../src/queues/pool-queues.js';
 import { SluiceClient } from '../../src/scheduler/client.js';
-import { HandEngine, startPoolWorker, testConfig, until } from '../support/pool.js';
+import { HandEngine, startPoolWorker, testConfig, until, prefillReady } from '../support/pool.js';
 import { startTestRedis, type TestRedis } from '../support/redis.js';
 
 const config = testConfig((changed) => {
@@ -20,19 +20,7 @@ it('what waits for prefill workers that are gone is served whole, each request o
   const keys = new Keys(config.namespace);
   const plain = connect(redis.url, 'producer');
   const queues = new PoolQueues('high', keys, plain);
-  const beat = {
-    ...{ workerId: 'p1', pool: 'high', role: 'prefill', state: 'ready', leaseId: 'l', host: 'h', pid: 1 },
-    ...{
-      gpus: ['h:0'],
-      tp: 1,
-      load: null,
-      activeRequests: 0,
-      startedAtMs: 0,
-      readyAtMs: 0,
-      atMs: Date.now(),
-    },
-  };
-  await plain.hset(keys.heartbeats('high'), 'p1', JSON.stringify(beat));
+  await prefillReady(plain, keys, 'high');
   const [prefill, decode] = [new HandEngine(1), new HandEngine(9, true)];
   const p1 = await startPoolWorker(redis.url, config, 'high', prefill, 'p1', 'prefill');
   const d1 = await startPoolWorker(redis.url, config, 'high', decode, 'd1');

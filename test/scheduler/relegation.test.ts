@@ -8,7 +8,7 @@ import { SluiceClient } from '../../src/scheduler/client.js';
 import { PoolRouter } from '../../src/scheduler/pool-router.js';
 import { totalsKey } from '../../src/telemetry/slots.js';
 import { gatewayConfig, openGateway, post, eventsOf } from '../gateway/support.js';
-import { HandEngine, startPoolWorker, type TestWorker, until } from '../support/pool.js';
+import { HandEngine, prefillReady, startPoolWorker, type TestWorker, until } from '../support/pool.js';
 import { startTestRedis, type TestRedis } from '../support/redis.js';
 
 /** Its first token takes a minute longer than any target. */
@@ -98,11 +98,14 @@ it('sends a request that would begin too late to the next level, where it is ser
 it('keeps a deadline that the request brought itself', async () => {
   await worker('high', new LateEngine());
   const medium = await worker('medium', new HandEngine(100, true));
-  const { handle } = await ask({ id: 'own', deadline_ms: 45_000 });
-  expect(await handle.done).toMatchObject({ kind: 'completed' });
-  const { acceptedAtMs, expiresAtMs } = await routed('medium', 'own');
-  expect(expiresAtMs).toBe(acceptedAtMs + 45_000);
-  expect(medium.seen).toHaveLength(1);
+  // 30 s are the pool's own terms, too.
+  for (const [k, deadline] of [30_000, 45_000].entries()) {
+    const { handle } = await ask({ id: `own${k}`, deadline_ms: deadline });
+    expect(await handle.done).toMatchObject({ kind: 'completed' });
+    const { acceptedAtMs, expiresAtMs } = await routed('medium', `own${k}`);
+    expect(expiresAtMs).toBe(acceptedAtMs + deadline);
+  }
+  expect(medium.seen).toHaveLength(2);
 });
 
 it('tells of both pools: one sent it on, the other was asked', async () => {
@@ -157,28 +160,33 @@ it('is one request when the same id comes again', async () => {
   expect(medium.seen).toHaveLength(1);
 });
 
-it('goes on with a move whose worker died in between', async () => {
-  const { handle } = await ask();
-  // A worker takes it, writes down where it goes, and is gone.
-  const connection = connect(server.url, 'worker');
-  const dying = new Worker(keys.decodeQueue('high'), undefined, {
-    connection,
-    prefix: keys.poolPrefix('high'),
-    lockDuration: 1500,
-    autorun: false,
-  });
-  const job = await dying.getNextJob('dying');
-  expect(job?.id).toBe(handle.id);
-  const router = new PoolRouter(config.pools.high!, config, redis, keys);
-  await router.recordMove(job!.data, 'medium');
-  await router.close();
-  await dying.close(true);
-  connection.disconnect();
-  const high = await worker('high', new HandEngine(100, true));
-  const medium = await worker('medium', new HandEngine(100, true));
-  expect(await handle.done).toMatchObject({ kind: 'completed', result: { level: 'medium' } });
-  expect([high.seen.length, medium.seen.length]).toEqual([0, 1]);
-});
+it.each([30, 1])(
+  'goes on with a move whose worker died in between, here due within %d s',
+  async (seconds) => {
+    config.pools.high!.queueTimeoutSeconds = seconds;
+    const { handle } = await ask();
+    // A worker takes it, writes down where it goes, and is gone.
+    const connection = connect(server.url, 'worker');
+    const dying = new Worker(keys.decodeQueue('high'), undefined, {
+      connection,
+      prefix: keys.poolPrefix('high'),
+      lockDuration: 1500,
+      autorun: false,
+    });
+    const job = await dying.getNextJob('dying');
+    expect(job?.id).toBe(handle.id);
+    const router = new PoolRouter(config.pools.high!, config, redis, keys);
+    await router.recordMove(job!.data, 'medium');
+    await router.close();
+    await dying.close(true);
+    connection.disconnect();
+    const high = await worker('high', new HandEngine(100, true));
+    const medium = await worker('medium', new HandEngine(100, true));
+    expect(await handle.done).toMatchObject({ kind: 'completed', result: { level: 'medium' } });
+    expect([high.seen.length, medium.seen.length]).toEqual([0, 1]);
+    config.pools.high!.queueTimeoutSeconds = 30;
+  },
+);
 
 it('sends a prefill half that would be late on with its request', async () => {
   const disaggregated = config.pools.high!;
@@ -187,7 +195,7 @@ it('sends a prefill half that would be late on with its request', async () => {
     const prefill = await worker('high', new LateEngine(), 'prefill');
     const decode = await worker('high', new HandEngine());
     const medium = await worker('medium', new HandEngine(100, true));
-    await redis.hset(keys.heartbeats('high'), 'p', JSON.stringify(prefillBeat()));
+    await prefillReady(redis, keys, 'high');
     const { handle } = await ask();
     expect(await handle.done).toMatchObject({ kind: 'completed', result: { level: 'medium' } });
     expect([prefill.seen, decode.seen, medium.seen].map(({ length }) => length)).toEqual([0, 0, 1]);
@@ -213,10 +221,3 @@ it('is told by the HTTP answer, streamed or whole', async () => {
     if (data !== '[DONE]') levels.add((JSON.parse(data) as { slo_level: string }).slo_level);
   expect([...levels]).toEqual(['medium']);
 });
-
-function prefillBeat() {
-  const at = Date.now();
-  const worker = { workerId: 'p', pool: 'high', role: 'prefill', state: 'ready', leaseId: 'l', host: 'h' };
-  const times = { startedAtMs: at, readyAtMs: at, atMs: at };
-  return { ...worker, ...times, pid: 1, gpus: [], tp: 1, load: null, activeRequests: 0 };
-}

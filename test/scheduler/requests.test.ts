@@ -4,7 +4,14 @@ import type { Submission } from '../../src/contract/request.js';
 import { connect } from '../../src/queues/connection.js';
 import { Keys } from '../../src/queues/keys.js';
 import { SluiceClient } from '../../src/scheduler/client.js';
-import { HandEngine, startPoolWorker, type TestWorker, testConfig, until } from '../support/pool.js';
+import {
+  HandEngine,
+  startPoolWorker,
+  type TestWorker,
+  testConfig,
+  until,
+  prefillReady,
+} from '../support/pool.js';
 import { startTestRedis, type TestRedis } from '../support/redis.js';
 
 const config = testConfig();
@@ -216,19 +223,7 @@ describe('requests through the queues', () => {
     });
     const keys = new Keys(config.namespace);
     const plain = connect(redis.url, 'plain');
-    const beat = {
-      ...{ workerId: 'p1', pool: 'high', role: 'prefill', state: 'ready', leaseId: 'l', host: 'h', pid: 1 },
-      ...{
-        gpus: ['h:0'],
-        tp: 1,
-        load: null,
-        activeRequests: 0,
-        startedAtMs: 0,
-        readyAtMs: 0,
-        atMs: Date.now(),
-      },
-    };
-    await plain.hset(keys.heartbeats('high'), 'p1', JSON.stringify(beat));
+    await prefillReady(plain, keys, 'high');
     plain.disconnect();
     const [prefill, decode] = [new HandEngine(5, true), new HandEngine(5, true)];
     await worker(prefill, 'p1', 'prefill');

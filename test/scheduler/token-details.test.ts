@@ -5,7 +5,7 @@ import { claimJournal, emit } from '../../src/queues/journal.js';
 import { connect } from '../../src/queues/connection.js';
 import { Keys } from '../../src/queues/keys.js';
 import { SluiceClient } from '../../src/scheduler/client.js';
-import { HandEngine, startPoolWorker, testConfig, until } from '../support/pool.js';
+import { HandEngine, startPoolWorker, testConfig, until, prefillReady } from '../support/pool.js';
 import { startTestRedis, type TestRedis } from '../support/redis.js';
 
 const config = testConfig((config) => {
@@ -95,26 +95,8 @@ it('hands what a prefill engine said to the decode engine', async () => {
   const workers = [await startPoolWorker(redisUrl, config, 'high', prefill, 'p1', 'prefill')];
   workers.push(await startPoolWorker(redisUrl, config, 'high', decode, 'd1'));
   const plain = connect(redis.url, 'plain');
-  const beat = {
-    workerId: 'p1',
-    pool: 'high',
-    role: 'prefill',
-    state: 'ready',
-    leaseId: 'l',
-    host: 'h',
-    pid: 1,
-  };
-  const more = {
-    gpus: [],
-    tp: 1,
-    load: null,
-    activeRequests: 0,
-    startedAtMs: 0,
-    readyAtMs: 0,
-    atMs: Date.now(),
-  };
   const keys = new Keys(config.namespace);
-  await plain.hset(keys.heartbeats('high'), 'p1', JSON.stringify({ ...beat, ...more }));
+  await prefillReady(plain, keys, 'high');
   const asked = await ask(client, 'halves', 60);
   expect(await asked.done).toMatchObject({ kind: 'completed', result: { text: 'all of it' } });
   expect(prefill.seen).toMatchObject([{ phase: 'prefill' }]);

@@ -1,6 +1,7 @@
+import type { Redis } from 'ioredis';
 import { defaultConfig } from '../../src/config/load.js';
 import type { Config, PoolConfig } from '../../src/config/types.js';
-import type { WorkerRole } from '../../src/contract/worker.js';
+import type { Heartbeat, WorkerRole } from '../../src/contract/worker.js';
 import type { Engine, EngineRequest, TokenBatch } from '../../src/engines/engine.js';
 import { connect } from '../../src/queues/connection.js';
 import { Keys } from '../../src/queues/keys.js';
@@ -154,6 +155,28 @@ export async function startPoolWorker(
     redis.disconnect();
   };
   return { worker, recorder, stop };
+}
+
+/** Tells of a prefill worker of a pool that is ready, so that long prompts go to it. */
+export async function prefillReady(redis: Redis, keys: Keys, pool: string): Promise<void> {
+  const at = Date.now();
+  const beat: Heartbeat = {
+    workerId: 'p1',
+    pool,
+    role: 'prefill',
+    state: 'ready',
+    leaseId: 'l',
+    host: 'h',
+    pid: 1,
+    gpus: [],
+    tp: 1,
+    load: null,
+    activeRequests: 0,
+    startedAtMs: at,
+    readyAtMs: at,
+    atMs: at,
+  };
+  await redis.hset(keys.heartbeats(pool), beat.workerId, JSON.stringify(beat));
 }
 
 /** Waits until the condition holds. */

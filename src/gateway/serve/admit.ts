@@ -1,4 +1,5 @@
 import { levelFor } from '../../admission/levels.js';
+import { relegatedTo } from '../../admission/relegation.js';
 import { SluiceError } from '../../contract/errors.js';
 import type { Owner, RoutedRequest, Submission } from '../../contract/request.js';
 import { take } from '../../tenants/limits.js';
@@ -29,7 +30,7 @@ export async function admit(
 ): Promise<RoutedRequest> {
   const { client } = services;
   const routed = client.route(submission, id);
-  if (key === null) return place(services, routed, { ...terms, tenant, owner: undefined, submission });
+  if (key === null) return place(services, routed, { ...terms, tenant, owner: undefined });
   const level = levelFor(routed.level, key, client.scheduler.rankOf);
   const served = level === routed.level ? routed : client.route(atLevel(submission, level), id);
   const owner = { tenant, key: key.id };
@@ -39,7 +40,7 @@ export async function admit(
   });
   served.owner = owner;
   try {
-    return await place(services, served, { ...terms, tenant, owner, submission });
+    return await place(services, served, { ...terms, tenant, owner });
   } catch (error) {
     await client.giveTurnBack(served).catch(() => {});
     throw error;
@@ -50,18 +51,12 @@ export async function admit(
 async function place(
   { client, admission }: SendServices,
   asked: RoutedRequest,
-  {
-    owner,
-    submission,
-    relegate,
-    ...terms
-  }: AdmitTerms & { tenant: string; owner?: Owner | undefined; submission: Submission },
+  { owner, relegate, ...terms }: AdmitTerms & { tenant: string; owner?: Owner | undefined },
 ): Promise<RoutedRequest> {
   const lower = relegate ? admission.below(asked.pool) : [];
   let refused: { request: AdmissionRequest; prospect: Prospect } | undefined;
-  for (const level of [null, ...lower.map((pool) => pool.level)]) {
-    const routed =
-      level === null ? asked : relegated(client.route(atLevel(submission, level), asked.id), asked);
+  for (const pool of [null, ...lower]) {
+    const routed = pool === null ? asked : relegatedTo(asked, pool);
     if (owner !== undefined) await client.takeTurn(routed, owner);
     if (!admission.predicts(routed.pool)) return routed;
     const request = { ...terms, routed };
@@ -73,10 +68,6 @@ async function place(
   if (refused === undefined) throw new SluiceError('internal', 'no pool was considered');
   client.turnedAway(asked);
   throw await admission.refuse(refused.request, refused.prospect);
-}
-
-function relegated(lower: RoutedRequest, { level }: RoutedRequest): RoutedRequest {
-  return { ...lower, relegatedFrom: level };
 }
 
 async function takePlace(

@@ -187,13 +187,13 @@ export class PoolWorker {
     if (this.#draining || this.#engineDown) return putBack(job, token);
     this.#kept.took(parsed.data);
     const run = this.#begin(parsed.data, job);
-    const refused = refusal(parsed.data, run.startedAtMs);
-    if (refused !== undefined) throw finalFailure(refused);
-    // Its worker may have died on the way of sending it on.
+    // Its worker may have died on the way of sending it on: then it is the other pool's, whatever became of it here.
     if ((job.stalledCounter > 0 || job.attemptsMade > 0) && options.role !== 'prefill') {
       const moved = await this.#relegation.goOn(parsed.data);
       if (moved !== undefined) return this.#sentOn(run, moved);
     }
+    const refused = refusal(parsed.data, run.startedAtMs);
+    if (refused !== undefined) throw finalFailure(refused);
     if (this.#overload.isLate(parsed.data, job)) {
       if (this.#relegates) return this.#sentOn(run, await this.#relegation.move(parsed.data, run.channels));
       if (options.pool.overload.policy === 'late') this.#forget(run);

@@ -36,7 +36,7 @@ export class Relegation {
     const [to] = poolsBelow(config, pool);
     if (to === undefined) throw new Error(`no pool below ${pool.name}`);
     await this.#leaveTurn(request);
-    const lower = relegatedTo(request, pool, to);
+    const lower = relegatedTo(request, to);
     const target = this.#router(to);
     if (lower.owner !== undefined && request.share !== undefined)
       lower.share = await target.takeTurn({ ...lower, owner: lower.owner }, now());
@@ -65,7 +65,7 @@ export class Relegation {
     const name = await this.#router(pool).movedTo(request.id);
     const to = name === undefined ? undefined : config.pools[name];
     if (to === undefined) return undefined;
-    await this.#router(to).dispatch(relegatedTo(request, pool, to), now());
+    await this.#router(to).dispatch(relegatedTo(request, to), now());
     return { movedTo: to.name };
   }
 

@@ -85,7 +85,7 @@ export class SimPool {
     const { planner, queues } = shared.config;
     this.#recorder = new PoolRecorder(nowMs, planner.windowSeconds);
     this.series = new PoolSeries(config.name, config.latencyPercentile / 100);
-    const { deadlineMs, expiresAtMs } = deadlinesOf({ prompt: 'x', max_tokens: 1 }, config, 0);
+    const { deadlineMs, expiresAtMs } = deadlinesOf({}, config, 0);
     this.#dueMs = deadlineMs;
     this.#expiryMs = expiresAtMs ?? Number.POSITIVE_INFINITY;
     const rules: StationRules = {
