@@ -1,36 +1,27 @@
 import { STARVED_TAKES } from '../../admission/standing.js';
-import type { WorkerModel } from '../../profile/worker-model.js';
+import { WAITS, type WorkerQueue } from './worker-queue.js';
 
 export interface QueueQuestion {
-  model: WorkerModel;
+  queue: WorkerQueue;
   /** Workers that serve, above 0. */
   workers: number;
   /** Requests/s, above 0. */
   rate: number;
   /** Index of dispersion of the arrivals over about the TTFT target, 1 or more; 1: Poisson. */
   dispersion: number;
-  /** A request whose first token is predicted later than this stands aside, seconds. */
-  aimSeconds: number;
 }
 
 export interface QueueAnswer {
   /** 0..1 of requests that stand aside, and of their prompt work. */
   late: number;
   lateWork: number;
-  /** Share of requests that cannot be in time even alone; part of `late`. */
-  hopeless: number;
-  /** 0..1 of requests with a first token within `seconds`. */
-  within(seconds: number): number;
 }
 
-const POINTS = 64;
-/** By wait, filled anew by every solution and read by none after it. */
-const SCRATCH = {
-  exponent: new Float64Array(POINTS),
-  late: new Float64Array(POINTS),
-  lateWork: new Float64Array(POINTS),
-  drifts: new Float64Array(POINTS),
-};
+/** Filled anew by every solution and read by none after it: by wait the density or its logarithm, by stage the drift. */
+const DENSITY = new Float64Array(WAITS);
+const DRIFTS = new Float64Array(WAITS);
+
+const NONE_IN_TIME: QueueAnswer = { late: 1, lateWork: 1 };
 
 /**
  * What a pool's queue comes to in the long run when requests that would be late stand aside: a diffusion (Harrison,
@@ -43,122 +34,75 @@ const SCRATCH = {
  * It holds below and beyond capacity alike, since beyond it the queue stays where what stands aside balances it.
  */
 export function queueAnswer(question: QueueQuestion): QueueAnswer {
-  const { model, aimSeconds } = question;
-  const { classes } = model;
-  if (model.rps <= 0 || classes.length === 0) return NONE_IN_TIME;
-  let shortest = Number.POSITIVE_INFINITY;
-  let work = 0;
-  let hopeless = 0;
-  for (const { share, workSeconds, ownSeconds } of classes) {
-    shortest = Math.min(shortest, ownSeconds);
-    work += share * workSeconds;
-    if (ownSeconds > aimSeconds) hopeless += share;
-  }
-  if (aimSeconds - shortest <= 0) return NONE_IN_TIME;
-
-  const free = solve(question, work, shortest, hopeless, 1);
+  if (question.queue.stages.length === 0) return NONE_IN_TIME;
+  const free = solve(question, 1);
   if (free.late < 1e-3) return free;
   // One in so many of those that are taken is one that has stood aside: so much of each worker is not for the others.
   const starved = Math.min(free.late, 1 / STARVED_TAKES) * (free.lateWork / free.late);
-  return solve(question, work, shortest, hopeless, Math.max(0.5, 1 - starved));
+  return solve(question, Math.max(0.5, 1 - starved));
 }
 
-function solve(
-  { model: { classes }, workers, rate, dispersion, aimSeconds }: QueueQuestion,
-  work: number,
-  shortest: number,
-  hopeless: number,
-  pace: number,
-): QueueAnswer {
-  const longest = aimSeconds - shortest;
-  const step = longest / POINTS;
-  const density = new Float64Array(POINTS);
-  const { exponent, late, lateWork, drifts } = SCRATCH;
+/** `pace`: 0..1 of each worker that is for those that do not stand aside. */
+function solve({ queue, workers, rate, dispersion }: QueueQuestion, pace: number): QueueAnswer {
+  const { stages, stepSeconds: step } = queue;
   let height = 0;
   let highest = Number.NEGATIVE_INFINITY;
   let firstVariance = 0;
-  // What queues changes only at the waits at which a class can wait no longer: between them all but the height is the same.
-  let longestOwn = Number.POSITIVE_INFINITY;
-  let admitted = 0;
-  let aside = 0;
-  let drift = 0;
   let variance = 0;
-  let rise = 0;
   let logVariance = 0;
-  for (let k = 0; k < POINTS; k++) {
-    const wait = (k + 0.5) * step;
-    if (wait + longestOwn > aimSeconds) {
-      let squares = 0;
-      admitted = 0;
-      aside = 0;
-      longestOwn = Number.NEGATIVE_INFINITY;
-      for (const { share, workSeconds, ownSeconds } of classes) {
-        if (wait + ownSeconds > aimSeconds) {
-          aside += share;
-          continue;
-        }
-        if (ownSeconds > longestOwn) longestOwn = ownSeconds;
-        admitted += share * workSeconds;
-        squares += share * workSeconds * workSeconds;
-      }
-      drift = (rate * admitted) / workers - pace;
-      variance = (rate * (squares + (dispersion - 1) * admitted * admitted)) / (workers * workers);
-      rise = variance > 0 ? (2 * drift) / variance : -1e6;
-      logVariance = Math.log(Math.max(variance, 1e-12));
+  let k = 0;
+  let at = 0;
+  for (const { waits, work, squares } of stages) {
+    const drift = (rate * work) / workers - pace;
+    variance = (rate * (squares + (dispersion - 1) * work * work)) / (workers * workers);
+    logVariance = Math.log(Math.max(variance, 1e-12));
+    if (at === 0) firstVariance = variance;
+    DRIFTS[at++] = drift;
+    const rise = (variance > 0 ? (2 * drift) / variance : -1e6) * step;
+    const half = rise / 2;
+    for (const end = k + waits; k < end; k++) {
+      const exponent = height + half - logVariance;
+      height += rise;
+      if (exponent > highest) highest = exponent;
+      DENSITY[k] = exponent;
     }
-    drifts[k] = drift;
-    late[k] = aside;
-    lateWork[k] = 1 - admitted / work;
-    const value = height + (rise * step) / 2 - logVariance;
-    exponent[k] = value;
-    height += rise * step;
-    highest = Math.max(highest, value);
-    if (k === 0) firstVariance = variance;
   }
-  // Of the last point: what still queues there, and the logarithm of the density at its far edge.
-  const topShare = 1 - aside;
-  const topWork = admitted;
-  const topVariance = variance;
-  const topExponent = height - logVariance;
   let sum = 0;
-  for (let k = 0; k < POINTS; k++) {
-    const value = Math.exp((exponent[k] ?? 0) - highest);
-    density[k] = value;
-    sum += value;
+  for (k = 0; k < WAITS; k++) {
+    const density = Math.exp((DENSITY[k] ?? 0) - highest);
+    DENSITY[k] = density;
+    sum += density;
   }
-  let lateShare = 0;
-  let lateWorkShare = 0;
-  let driftMean = 0;
-  for (let k = 0; k < POINTS; k++) {
-    const p = (density[k] ?? 0) / sum;
-    density[k] = p;
-    driftMean += p * (drifts[k] ?? 0);
-    lateShare += p * (late[k] ?? 0);
-    lateWorkShare += p * (lateWork[k] ?? 0);
+  let late = 0;
+  let lateWork = 0;
+  let drift = 0;
+  k = 0;
+  at = 0;
+  for (const stage of stages) {
+    const stageDrift = DRIFTS[at++] ?? 0;
+    for (const end = k + stage.waits; k < end; k++) {
+      const density = DENSITY[k] ?? 0;
+      // Most of a large pool's waits are too unlikely for a number.
+      if (density === 0) continue;
+      const p = density / sum;
+      drift += p * stageDrift;
+      late += p * stage.late;
+      lateWork += p * stage.lateWork;
+    }
   }
   // What comes while even the shortest can wait no longer is turned away: the push at the upper bound. Beyond capacity it is
   // what the mean drift leaves, to which the push at 0 adds; below, half the variance times the density there.
-  const push = (exponentAt: number, variance: number) =>
-    (variance / 2) * (Math.exp(exponentAt - highest) / (sum * step));
+  const push = (exponent: number, variance: number) =>
+    (variance / 2) * (Math.exp(exponent - highest) / (sum * step));
   const pushedAway =
-    driftMean > 0
-      ? driftMean + push(-Math.log(Math.max(firstVariance, 1e-12)), firstVariance)
-      : push(topExponent, topVariance);
-  const turned = topWork > 0 ? Math.min(1, (pushedAway * workers) / (rate * topWork)) : 0;
+    drift > 0
+      ? drift + push(-Math.log(Math.max(firstVariance, 1e-12)), firstVariance)
+      : push(height - logVariance, variance);
+  const top = stages.at(-1);
+  if (top === undefined || top.work <= 0) return { late: Math.min(1, late), lateWork: Math.min(1, lateWork) };
+  const turned = Math.min(1, (pushedAway * workers) / (rate * top.work));
   return {
-    late: Math.min(1, lateShare + turned * topShare),
-    lateWork: Math.min(1, lateWorkShare + (turned * topWork) / work),
-    hopeless,
-    within(seconds) {
-      let share = 0;
-      for (const { share: p, ownSeconds } of classes) {
-        const upTo = Math.min(seconds, aimSeconds) - ownSeconds;
-        for (let k = 0; k < POINTS && (k + 0.5) * step <= upTo; k++)
-          share += p * (1 - turned) * (density[k] ?? 0);
-      }
-      return share;
-    },
+    late: Math.min(1, late + turned * (1 - top.late)),
+    lateWork: Math.min(1, lateWork + (turned * top.work) / queue.work),
   };
 }
-
-const NONE_IN_TIME: QueueAnswer = { late: 1, lateWork: 1, hopeless: 1, within: () => 0 };

@@ -1,5 +1,5 @@
-import type { WorkerModel } from '../../profile/worker-model.js';
-import { queueAnswer } from './diffusion.js';
+import { type QueueAnswer, queueAnswer } from './diffusion.js';
+import type { WorkerQueue } from './worker-queue.js';
 
 /** Loads (arrival rate over capacity) at which the curve is computed; between them it is taken as straight. */
 const LOADS = [0.4, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1, 1.05, 1.1, 1.2, 1.35, 1.6, 2];
@@ -16,20 +16,16 @@ export interface Prospect {
  * the workers cannot do comes on top: of the rest at twice their capacity, the same share is late.
  */
 export class LateCurve {
-  readonly #late: Float64Array;
-  readonly #work: Float64Array;
   readonly #capacity: number;
-  #known = 0;
+  /** By load; null: not asked for yet. */
+  readonly #answers: (QueueAnswer | null)[] = LOADS.map(() => null);
 
   constructor(
-    private readonly model: WorkerModel,
+    private readonly queue: WorkerQueue,
     private readonly workers: number,
     private readonly dispersion: number,
-    private readonly aimSeconds: number,
   ) {
-    this.#capacity = model.rps * workers;
-    this.#late = new Float64Array(LOADS.length);
-    this.#work = new Float64Array(LOADS.length);
+    this.#capacity = queue.rps * workers;
   }
 
   /** `rate`: requests/s. */
@@ -40,33 +36,31 @@ export class LateCurve {
     const last = LOADS.length - 1;
     const top = LOADS[last] ?? 2;
     if (load >= top) {
-      this.#compute(last);
+      const { late, lateWork } = this.#answer(last);
       const share = top / load;
-      return {
-        late: 1 - share * (1 - (this.#late[last] ?? 1)),
-        lateWork: 1 - share * (1 - (this.#work[last] ?? 1)),
-      };
+      return { late: 1 - share * (1 - late), lateWork: 1 - share * (1 - lateWork) };
     }
     let k = 0;
     while (k < last && (LOADS[k + 1] ?? 2) < load) k++;
     const from = LOADS[k] ?? 0;
     const to = LOADS[k + 1] ?? 2;
     const share = Math.max(0, (load - from) / (to - from));
-    this.#compute(k);
-    if (share > 0) this.#compute(k + 1);
-    const between = (values: Float64Array) =>
-      (values[k] ?? 0) + share * ((values[k + 1] ?? 0) - (values[k] ?? 0));
-    return { late: between(this.#late), lateWork: between(this.#work) };
+    const below = this.#answer(k);
+    if (share === 0) return below;
+    const above = this.#answer(k + 1);
+    return {
+      late: below.late + share * (above.late - below.late),
+      lateWork: below.lateWork + share * (above.lateWork - below.lateWork),
+    };
   }
 
-  #compute(k: number): void {
-    const bit = 1 << k;
-    if ((this.#known & bit) !== 0) return;
-    this.#known |= bit;
-    const { model, workers, dispersion, aimSeconds } = this;
+  #answer(k: number): QueueAnswer {
+    const known = this.#answers[k] ?? null;
+    if (known !== null) return known;
+    const { queue, workers, dispersion } = this;
     const rate = (LOADS[k] ?? 1) * this.#capacity;
-    const answer = queueAnswer({ model, workers, rate, dispersion, aimSeconds });
-    this.#late[k] = answer.late;
-    this.#work[k] = answer.lateWork;
+    const answer = queueAnswer({ queue, workers, rate, dispersion });
+    this.#answers[k] = answer;
+    return answer;
   }
 }

@@ -3,6 +3,7 @@ import type { CapacityFacts, PoolPolicy, RoleModels } from '../policy.js';
 import { atLeast, gpusOf, type Replicas } from '../replicas.js';
 import { behindPrefill } from './halves.js';
 import { LateCurve, type Prospect } from './late-curve.js';
+import { type WorkerQueue, workerQueue } from './worker-queue.js';
 
 /** Most workers that a need is counted to; the limits of a pool lie far below. */
 const MOST = 4096;
@@ -12,16 +13,14 @@ const BESIDE = 2;
 /** Predicts what becomes of a pool's requests with so many workers, from the capacity model of its engine. */
 export class Prospects {
   readonly #curves = new Map<number, LateCurve>();
-  readonly #aimSeconds: number;
+  readonly #queues = new Map<'prefill' | 'decode', WorkerQueue>();
 
   constructor(
     private readonly model: RoleModels,
     private readonly policy: PoolPolicy,
     /** Index of dispersion of arrivals, 1 or more. */
     private readonly dispersion: number,
-  ) {
-    this.#aimSeconds = ttftBudget(policy);
-  }
+  ) {}
 
   /**
    * Late shares of these replicas, in the mean over equally likely arrival rates, requests/s. In a disaggregated pool
@@ -51,15 +50,16 @@ export class Prospects {
   /**
    * The fewest replicas with which `holds`, never below `least`: decode (or aggregated) workers, and in a disaggregated
    * pool prefill workers with each half searched on its own. Where both halves have models of their own, the fewest GPUs.
+   * `holds`: of a prospect, and of every one with less late.
    */
   need(rates: readonly number[], least: Replicas, holds: (prospect: Prospect) => boolean): Replicas {
     if (this.model.split !== undefined) return this.#needOfHalves(rates, least, holds, this.model.split);
     const decode = this.#fewest(least.decode, this.#guess('decode', rates), (n) =>
-      holds(this.#alone('decode', n, rates)),
+      this.#keeps('decode', n, rates, holds),
     );
     if (!this.policy.disaggregated) return atLeast(least, { prefill: 0, decode });
     const prefill = this.#fewest(Math.max(1, least.prefill), this.#guess('prefill', rates), (n) =>
-      holds(this.#alone('prefill', n, rates)),
+      this.#keeps('prefill', n, rates, holds),
     );
     return atLeast(least, { prefill, decode });
   }
@@ -106,11 +106,28 @@ export class Prospects {
     return atLeast(least, best ?? { prefill: alone, decode: MOST });
   }
 
-  #alone(role: 'prefill' | 'decode', workers: number, rates: readonly number[]): Prospect {
+  /**
+   * Whether so many workers of one role hold. Most is late at the highest rates, which come last: where they alone make too
+   * much late, the others are not asked for.
+   */
+  #keeps(
+    role: 'prefill' | 'decode',
+    workers: number,
+    rates: readonly number[],
+    holds: (prospect: Prospect) => boolean,
+  ): boolean {
+    for (let from = rates.length - 1; from > 0; from--)
+      if (!holds(this.#alone(role, workers, rates, from))) return false;
+    return holds(this.#alone(role, workers, rates, 0));
+  }
+
+  /** In the mean over all rates, counting what is late at those from `from` on. */
+  #alone(role: 'prefill' | 'decode', workers: number, rates: readonly number[], from: number): Prospect {
     let late = 0;
     let lateWork = 0;
     const split = this.policy.disaggregated && role === 'decode';
-    for (const rate of rates) {
+    for (let k = from; k < rates.length; k++) {
+      const rate = rates[k] ?? 0;
       const short = 1 - Math.min(1, (workers * this.model.decode.rps) / Math.max(rate, 1e-9));
       const prospect = split ? { late: short, lateWork: short } : this.#curve(role, workers).at(rate);
       late += prospect.late;
@@ -163,9 +180,15 @@ export class Prospects {
     const key = role === 'prefill' ? -workers : workers;
     const known = this.#curves.get(key);
     if (known !== undefined) return known;
-    const curve = new LateCurve(this.model[role], workers, this.dispersion, this.#aimSeconds);
+    const curve = new LateCurve(this.#queue(role), workers, this.dispersion);
     this.#curves.set(key, curve);
     return curve;
+  }
+
+  #queue(role: 'prefill' | 'decode'): WorkerQueue {
+    const queue = this.#queues.get(role) ?? workerQueue(this.model[role], ttftBudget(this.policy));
+    this.#queues.set(role, queue);
+    return queue;
   }
 }
 

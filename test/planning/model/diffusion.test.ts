@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { PROMPT_SHARES } from '../../../src/contract/observation.js';
 import { queueAnswer } from '../../../src/planning/model/diffusion.js';
 import { LateCurve } from '../../../src/planning/model/late-curve.js';
+import { workerQueue } from '../../../src/planning/model/worker-queue.js';
 import { loadProfile } from '../../../src/profile/load.js';
 import { workerModel } from '../../../src/profile/worker-model.js';
 import { StaticScaler } from '../../../src/simulator/baselines/static.js';
@@ -60,6 +61,7 @@ function modelOf() {
 
 describe('predicted attainment', () => {
   const model = modelOf();
+  const queue = workerQueue(model, 0.85);
 
   test.each([
     [1, 0.7, 1],
@@ -80,7 +82,7 @@ describe('predicted attainment', () => {
         scaler: (input) => new StaticScaler(input, { prefill: 0, decode: workers }),
       });
       const { attained, requests } = result.pools.medium!.tally;
-      const { late } = queueAnswer({ model, workers, rate, dispersion, aimSeconds: 0.85 });
+      const { late } = queueAnswer({ queue, workers, rate, dispersion });
       expect(Math.abs(late - (1 - attained / requests))).toBeLessThan(0.03);
     },
   );
@@ -90,13 +92,13 @@ describe('predicted attainment', () => {
     const alone = { share: 1, tokens: 1, workSeconds: 0.01, ownSeconds: 0.01 };
     const one = { rps: 100, sequences: 1, itlSeconds: 0, classes: [alone] };
     const at = (rate: number) =>
-      queueAnswer({ model: one, workers: 1, rate, dispersion: 1, aimSeconds: 1 }).late;
+      queueAnswer({ queue: workerQueue(one, 1), workers: 1, rate, dispersion: 1 }).late;
     expect(at(200)).toBeCloseTo(0.5, 1);
     expect(at(50)).toBeLessThan(1e-6);
   });
 
   test('a target that no prompt meets even alone: all are late', () => {
-    expect(queueAnswer({ model, workers: 8, rate: 1, dispersion: 1, aimSeconds: 0.01 }).late).toBe(1);
+    expect(queueAnswer({ queue: workerQueue(model, 0.01), workers: 8, rate: 1, dispersion: 1 }).late).toBe(1);
   });
 
   test('more workers are never later, more load is never earlier, and all lies within 0 and 1', () => {
@@ -108,7 +110,7 @@ describe('predicted attainment', () => {
         fc.double({ min: 1, max: 30, noNaN: true }),
         (n, load, d) => {
           const rate = load * n * model.rps;
-          const late = (workers: number, rps: number) => new LateCurve(model, workers, d, 0.85).at(rps).late;
+          const late = (workers: number, rps: number) => new LateCurve(queue, workers, d).at(rps).late;
           const here = late(n, rate);
           expect(here).toBeGreaterThanOrEqual(0);
           expect(here).toBeLessThanOrEqual(1);
