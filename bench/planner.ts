@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { ROLE_FLAGS } from '../src/config/environment.js';
 import { CASES, type PlannerCase, type PlannerSide, plannerSideSchema } from './planner/cases.js';
 
 export interface PlannerBenchOptions {
@@ -50,7 +51,7 @@ function reaches({ slow, fast, burst }: PlannerSide): boolean {
 function measure(one: PlannerCase): Promise<PlannerSide> {
   return new Promise((resolve, reject) => {
     const child = fork(fileURLToPath(new URL('./planner/side.js', import.meta.url)), [one.name], {
-      execArgv: ['--expose-gc'],
+      execArgv: ['--expose-gc', ...ROLE_FLAGS],
     });
     child.on('message', (message) => resolve(plannerSideSchema.parse(message)));
     child.on('error', reject);

@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ROLE_FLAGS } from '../../src/config/environment.js';
 import { SluiceError } from '../../src/contract/errors.js';
 import { startRedis } from '../../src/queues/provision/server.js';
 import { answering } from './process.js';
@@ -74,8 +75,9 @@ export async function setUp(
     const config = join(dataDir, 'bench.yaml');
     writeFileSync(config, configText(pools, engineUrl, gatewayPort));
     const watched = profiles === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profiles}`];
+    const flags = [...ROLE_FLAGS, ...watched];
     const gateway = run(
-      [...watched, join(ROOT, 'dist', 'workers', 'gateway.js'), '-c', config, '--data', dataDir],
+      [...flags, join(ROOT, 'dist', 'workers', 'gateway.js'), '-c', config, '--data', dataDir],
       {
         REDIS_URL: redis.localUrl,
         SLUICE_LOG: 'error',
@@ -87,7 +89,7 @@ export async function setUp(
         fileURLToPath(new URL('./worker.js', import.meta.url)),
         [config, pool, redis.localUrl],
         {
-          execArgv: watched,
+          execArgv: flags,
         },
       );
       children.push(worker);

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { childEnvironment } from '../config/environment.js';
+import { childEnvironment, ROLE_FLAGS } from '../config/environment.js';
 import { SluiceError } from '../contract/errors.js';
 import type { WorkerSpec } from '../contract/spec.js';
 import type { WorkerRole } from '../contract/worker.js';
@@ -45,7 +45,7 @@ export class LocalActuator implements Actuator {
     this.trim();
     const program = (this.options.programs ?? PROGRAMS)[spec.role];
     const log = this.logs.open(spec.workerId);
-    const child = spawn(process.execPath, [program, '--spec', JSON.stringify(spec)], {
+    const child = spawn(process.execPath, [...ROLE_FLAGS, program, '--spec', JSON.stringify(spec)], {
       detached: true,
       stdio: ['ignore', log, log],
       env: childEnvironment({

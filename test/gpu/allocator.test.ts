@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { ROLE_FLAGS } from '../../src/config/environment.js';
 import type { Config } from '../../src/config/types.js';
 import { LocalActuator } from '../../src/gpu/local-actuator.js';
 import { processAlive } from '../../src/gpu/process.js';
@@ -65,6 +66,10 @@ describe('GPU allocator with real worker processes', () => {
       const found = await pids('a');
       return found.length === 2 && found;
     });
+    for (const pid of processes)
+      expect(readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')).toEqual(
+        expect.arrayContaining([...ROLE_FLAGS]),
+      );
     expect(await give(order('a', 2, 1))).toMatchObject({ status: 'applied', granted: { decode: 1 } });
     await running(1);
     expect(await readAllocatorBeat(outside.redis, outside.keys)).toBeGreaterThan(0);

@@ -3,7 +3,7 @@ import { createWriteStream, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { childEnvironment } from '../../config/environment.js';
+import { childEnvironment, ROLE_FLAGS } from '../../config/environment.js';
 
 /** A role that stayed up for so long counts as sound again. */
 const STABLE_MS = 30_000;
@@ -48,7 +48,7 @@ export class RoleProcess {
     const program = fileURLToPath(new URL(`../../../workers/${spec.program}.js`, import.meta.url));
     const args = [program, ...spec.args, '--data', options.dataDir, '--owner', String(process.pid)];
     // A process group of its own: a terminal's Ctrl-C reaches the supervisor alone, which ends things in order.
-    const child = spawn(process.execPath, args, {
+    const child = spawn(process.execPath, [...ROLE_FLAGS, ...args], {
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: childEnvironment({ REDIS_URL: options.redisUrl }),
