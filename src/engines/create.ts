@@ -36,8 +36,8 @@ export function createEngine(pool: PoolConfig, role: WorkerRole, gpus: readonly 
     case 'openai': {
       const tp = gpus.length || degreeOf(pool, role);
       const { model, priority } = pool;
-      const kvTokens =
-        kvCapacityTokens(loadProfile(engine.profile), tp, pool.gpuMemoryUtilization) || UNKNOWN_KV;
+      const profile = loadProfile(engine.profile);
+      const kvTokens = kvCapacityTokens(profile, tp, pool.gpuMemoryUtilization) || UNKNOWN_KV;
       const servers = serversOf(engine, pool, role, tp, gpus);
       return new OpenaiEngine({
         config: engine,
@@ -45,6 +45,7 @@ export function createEngine(pool: PoolConfig, role: WorkerRole, gpus: readonly 
         priority,
         apiKey: apiKeyOf(engine),
         kvTokens,
+        law: profile.tp[tp] ?? null,
         servers,
       });
     }

@@ -54,9 +54,9 @@ export interface Engine {
   room(tokens: number): number;
   /**
    * From now until the first token of a prompt of `isl` tokens, ms, if it were submitted now and nothing else came.
-   * Absent: the engine cannot tell, and nothing stands aside for it.
+   * Absent or undefined: the engine cannot tell, and nothing stands aside for it.
    */
-  firstTokenAfterMs?(isl: number): number;
+  firstTokenAfterMs?(isl: number): number | undefined;
   /** Called when room may have grown without a request having ended. */
   onRoom(listener: () => void): void;
   /** Tells of an engine that comes and goes; one that only ever fails single requests has no need of it. */

@@ -35,6 +35,7 @@ export async function openaiEngine(
     priority: 2,
     apiKey: null,
     kvTokens: 100_000,
+    law: null,
     servers,
     ...options,
   });

@@ -5,8 +5,9 @@ import type { EngineLoad } from '../../contract/worker.js';
 import { type Dialect, dialectOf } from './body.js';
 import { Breaker } from './breaker.js';
 import type { EngineClient } from './client.js';
+import type { Beside, FirstTokenForecast } from './first-token.js';
 import { readMetrics } from './metrics.js';
-import { type Held, kvCapacity, type Limits, roomOf, type Sighting } from './room.js';
+import { type Held, kvCapacity, type Limits, others, roomOf, type Sighting } from './room.js';
 
 const ASK_LIMIT_MS = 5_000;
 const METRICS_BYTES = 16 * 1024 * 1024;
@@ -36,6 +37,8 @@ export class Endpoint {
     readonly client: EngineClient,
     private readonly limits: Limits,
     private readonly now: () => number,
+    /** null: the profile has no law for it. */
+    private readonly firstTokens: FirstTokenForecast | null = null,
   ) {}
 
   /** Why it takes no request now; null: it does. */
@@ -80,14 +83,28 @@ export class Endpoint {
     return this.trouble === null ? roomOf(this.limits, this.#seen, this.held, tokens) : 0;
   }
 
+  /** From now until the first token of a prompt of `isl` tokens, ms; undefined: the profile does not tell. */
+  firstTokenAfterMs(isl: number): number | undefined {
+    return this.firstTokens?.afterMs(isl, this.#beside(), this.now());
+  }
+
   take(held: Held): void {
     this.#breaker.sent();
+    const { isl, made, transfers } = held;
+    // A request that goes on has what was emitted in its prompt.
+    if (!transfers) this.firstTokens?.sent(held, isl + made, this.#beside(), this.now());
     this.held.add(held);
+  }
+
+  /** A request's first tokens of this attempt have come. */
+  answered(held: Held): void {
+    this.firstTokens?.came(held, this.#beside(), this.now());
   }
 
   /** A request has ended. `failure`: null when it went well, undefined when that says nothing about the engine. */
   gave(held: Held, failure: SluiceError | null | undefined): void {
     this.held.delete(held);
+    this.firstTokens?.gone(held, this.#beside(), this.now());
     if (failure === undefined) this.#breaker.undecided();
     else if (failure === null) this.#breaker.succeeded();
     else {
@@ -116,6 +133,19 @@ export class Endpoint {
       generatedTokens: Math.round(metrics?.generatedTokens ?? 0),
       preemptions: Math.round(metrics?.preemptions ?? 0),
     };
+  }
+
+  /** What decodes there, and the prompts of others. */
+  #beside(): Beside {
+    const foreign = others(this.#seen, kvCapacity(this.limits, this.#seen));
+    let sequences = foreign.requests - foreign.waiting;
+    let kvTokens = foreign.tokens;
+    for (const { isl, made } of this.held) {
+      if (made === 0) continue;
+      sequences++;
+      kvTokens += isl + made;
+    }
+    return { sequences: Math.max(0, sequences), kvTokens, waiting: foreign.waiting };
   }
 
   async #lookAtHealth(): Promise<void> {

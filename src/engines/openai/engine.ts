@@ -4,6 +4,7 @@ import type { OpenaiEngineConfig } from '../../config/types.js';
 import { SluiceError } from '../../contract/errors.js';
 import { writeToken } from '../../contract/openai.js';
 import type { EngineLoad } from '../../contract/worker.js';
+import type { StepLaw } from '../../profile/types.js';
 import { attemptId } from '../attempt-id.js';
 import type { CancelSignal } from '../cancellation.js';
 import type { Engine, EngineCondition, EngineRequest, TokenBatch } from '../engine.js';
@@ -13,8 +14,11 @@ import { askOf } from './body.js';
 import type { EngineProcess } from './child.js';
 import { EngineClient } from './client.js';
 import { BLOCK_TOKENS, Endpoint } from './endpoint.js';
+import { FirstTokenForecast } from './first-token.js';
+import { pause } from './pause.js';
 import { prefill } from './prefill.js';
 import type { Held } from './room.js';
+import { sumOfLoads } from './sum-loads.js';
 
 export interface OpenaiEngineOptions {
   config: OpenaiEngineConfig;
@@ -24,6 +28,8 @@ export interface OpenaiEngineOptions {
   apiKey: string | null;
   /** KV cache of one server where it does not tell, tokens. */
   kvTokens: number;
+  /** By which first tokens are predicted; null: they are not. */
+  law: StepLaw | null;
   /** Servers that run already, or how to start one: its address, and its process. */
   servers: readonly string[] | (() => Promise<{ url: string; process: EngineProcess }>);
   /** Unix ms. */
@@ -99,29 +105,14 @@ export class OpenaiEngine implements Engine {
         if (this.#condition === 'gone') throw failure;
         // KV that could not be fetched is computed anew.
         transfer = undefined;
-        await this.#pause(RETRY_MS * 2 ** attempt, signal);
+        await pause(RETRY_MS * 2 ** attempt, signal);
       }
     }
   }
 
   load(): EngineLoad {
-    const loads = this.#endpoints.map((endpoint) => endpoint.load());
-    const [first = this.#unstarted()] = loads;
-    if (loads.length < 2) return first;
-    const sum = (of: (load: EngineLoad) => number) => loads.reduce((total, load) => total + of(load), 0);
-    const rates = loads.flatMap(({ prefixHitRate }) => prefixHitRate ?? []);
-    return {
-      ...first,
-      maxSequences: sum((load) => load.maxSequences),
-      runningSequences: sum((load) => load.runningSequences),
-      waitingSequences: sum((load) => load.waitingSequences),
-      totalKvBlocks: sum((load) => load.totalKvBlocks),
-      usedKvBlocks: sum((load) => load.usedKvBlocks),
-      waitingPrefillTokens: sum((load) => load.waitingPrefillTokens),
-      generatedTokens: sum((load) => load.generatedTokens),
-      preemptions: sum((load) => load.preemptions),
-      prefixHitRate: rates.length === 0 ? null : rates.reduce((a, b) => a + b, 0) / rates.length,
-    };
+    const [first = this.#unstarted(), ...others] = this.#endpoints.map((endpoint) => endpoint.load());
+    return others.length === 0 ? first : sumOfLoads(first, others);
   }
 
   #unstarted(): EngineLoad {
@@ -135,6 +126,11 @@ export class OpenaiEngine implements Engine {
   room(tokens: number): number {
     if (this.#condition === 'gone') return 0;
     return this.#endpoints.reduce((sum, endpoint) => sum + endpoint.room(tokens), 0);
+  }
+
+  /** Of the server that would be asked. */
+  firstTokenAfterMs(isl: number): number | undefined {
+    return this.#best(isl)?.firstTokenAfterMs(isl);
   }
 
   onRoom(listener: () => void): void {
@@ -196,7 +192,10 @@ export class OpenaiEngine implements Engine {
     this.#attempts.add(work);
     let outcome: SluiceError | null | undefined;
     try {
+      let answered = false;
       for await (const batch of work) {
+        if (!answered) endpoint.answered(held);
+        answered = true;
         const first = held.made === 0;
         held.made += batch.tokens.length;
         if (first) this.#tellRoom();
@@ -216,8 +215,15 @@ export class OpenaiEngine implements Engine {
     }
   }
 
-  /** The server with the most room for a request of so many KV tokens. Errors: `engine_failed` when none is to be asked. */
+  /** The server that is asked next. Errors: `engine_failed` when none is to be asked. */
   #pick(tokens: number): Endpoint {
+    const best = this.#best(tokens);
+    if (best === undefined) throw new SluiceError('engine_failed', `no engine to ask: ${this.#trouble()}`);
+    return best;
+  }
+
+  /** The server with the most room for a request of so many KV tokens. */
+  #best(tokens: number): Endpoint | undefined {
     let best: Endpoint | undefined;
     let most = Number.NEGATIVE_INFINITY;
     for (const endpoint of this.#endpoints) {
@@ -225,12 +231,11 @@ export class OpenaiEngine implements Engine {
       const room = endpoint.room(tokens) - endpoint.held.size / 1e6;
       if (room > most) [best, most] = [endpoint, room];
     }
-    if (best === undefined) throw new SluiceError('engine_failed', `no engine to ask: ${this.#trouble()}`);
     return best;
   }
 
   #endpoint(url: string): Endpoint {
-    const { config, apiKey, kvTokens } = this.options;
+    const { config, apiKey, kvTokens, law } = this.options;
     const client = new EngineClient({
       url,
       apiKey,
@@ -238,7 +243,8 @@ export class OpenaiEngine implements Engine {
       headTimeoutMs: config.firstTokenTimeoutSeconds * 1000,
     });
     const { maxSequences, maxBatchedTokens } = config;
-    return new Endpoint(url, client, { maxSequences, maxBatchedTokens, kvTokens }, this.#now);
+    const firstTokens = law === null ? null : new FirstTokenForecast(law, maxBatchedTokens);
+    return new Endpoint(url, client, { maxSequences, maxBatchedTokens, kvTokens }, this.#now, firstTokens);
   }
 
   async #look(): Promise<void> {
@@ -284,15 +290,6 @@ export class OpenaiEngine implements Engine {
     const lines = this.lastLines();
     const said = lines.length === 0 ? '' : `; it last said: ${lines.slice(-3).join(' | ')}`;
     return new SluiceError('engine_failed', `the engine did not start: ${why}${said}`);
-  }
-
-  async #pause(ms: number, signal: CancelSignal): Promise<void> {
-    const woken = new AbortController();
-    const onAbort = () => woken.abort();
-    signal.addEventListener('abort', onAbort, { once: true });
-    await sleep(ms, undefined, { signal: woken.signal }).catch(() => {});
-    signal.removeEventListener('abort', onAbort);
-    if (signal.aborted) throw signal.reason;
   }
 }
 

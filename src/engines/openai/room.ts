@@ -27,7 +27,7 @@ export interface Limits {
 }
 
 /** Requests and KV tokens on the engine that are not this worker's, as of the sighting. */
-function others(
+export function others(
   seen: Sighting | null,
   kvTokens: number,
 ): { requests: number; waiting: number; tokens: number } {

@@ -55,7 +55,16 @@ export class Probe {
     };
     // Finer than Unix milliseconds: a token may take five of them.
     const now = () => performance.timeOrigin + performance.now();
-    const engine = new OpenaiEngine({ config, model, priority: 0, apiKey, kvTokens: 0, servers: [url], now });
+    const engine = new OpenaiEngine({
+      config,
+      model,
+      priority: 0,
+      apiKey,
+      kvTokens: 0,
+      law: null,
+      servers: [url],
+      now,
+    });
     await engine.start(new AbortController().signal);
     return new Probe(engine, seed);
   }
