@@ -4,6 +4,8 @@ import { FencedError, releaseLease } from './ledger.js';
 import { readLeases } from './state.js';
 
 const LOOK_EVERY_MS = 100;
+/** Redis that does not answer for so long is gone. */
+const ANSWER_MS = 2000;
 /** For Redis to answer, and beyond the drain deadline for workers that had to be killed. */
 const PATIENCE_MS = 8000;
 
@@ -19,10 +21,22 @@ export async function stopAllWorkers(
 ): Promise<void> {
   const { actuator, redis, keys, config } = context;
   const alive = () => actuator.known().filter((workerId) => actuator.alive(workerId));
+  /** Leases left after one pass; null: Redis went away in it (the supervisor that ran it died too), so that it hangs. */
+  const leasesLeft = async (): Promise<number | null> => {
+    const running = pass();
+    const ended = running.then(
+      () => {},
+      () => {},
+    );
+    while (!(await within(ended, ANSWER_MS))) if (!(await within(redis.ping(), ANSWER_MS))) return null;
+    return running;
+  };
   const drained = async () => {
     if (!reachable) await Promise.all(alive().map((workerId) => actuator.stop(workerId, { drain: true })));
     try {
-      while ((reachable && (await pass()) > 0) || alive().length > 0) {
+      for (;;) {
+        const left = reachable ? await leasesLeft() : null;
+        if ((left ?? 0) === 0 && alive().length === 0) return;
         await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
       }
     } catch (error) {
