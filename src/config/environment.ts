@@ -53,8 +53,8 @@ export function readSecret(name: string, source: NodeJS.ProcessEnv = process.env
 }
 
 /**
- * Flags of Node for every role that runs as a process of its own. V8 would mark garbage on four threads beside the one that
- * serves: where cores are few, they take them from requests for tens of milliseconds, and save that one thread little.
+ * Flags of Node for every role that runs as a process of its own. V8 would collect garbage on four threads beside the one
+ * that serves: where cores are few, they take them from requests for tens of milliseconds (docs/gateway-bench.md).
  */
 export const ROLE_FLAGS: readonly string[] = ['--single-threaded-gc'];
 

@@ -3,9 +3,9 @@ import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { Gateway } from '../../src/gateway/gateway.js';
 import { connect } from '../../src/queues/connection.js';
 import { Keys } from '../../src/queues/keys.js';
-import { HandEngine, startPoolWorker, type TestWorker, until } from '../support/pool.js';
+import { beat, HandEngine, startPoolWorker, type TestWorker, until } from '../support/pool.js';
 import { startTestRedis, type TestRedis } from '../support/redis.js';
-import { beat, gatewayConfig, openGateway, post } from './support.js';
+import { gatewayConfig, openGateway, post } from './support.js';
 
 /** Requests that the engine of `high` runs at once. */
 const SLOTS = 2;

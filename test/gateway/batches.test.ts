@@ -6,9 +6,9 @@ import type { Gateway } from '../../src/gateway/gateway.js';
 import { connect } from '../../src/queues/connection.js';
 import { Keys } from '../../src/queues/keys.js';
 import { createKey } from '../../src/tenants/key-store.js';
-import { HandEngine, startPoolWorker, type TestWorker, until } from '../support/pool.js';
+import { beat, HandEngine, startPoolWorker, type TestWorker, until } from '../support/pool.js';
 import { startTestRedis, type TestRedis } from '../support/redis.js';
-import { beat, gatewayConfig, openGateway } from './support.js';
+import { gatewayConfig, openGateway } from './support.js';
 
 const config = gatewayConfig(({ gateway }) => {
   gateway.auth = 'keys';

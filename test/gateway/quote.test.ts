@@ -4,7 +4,8 @@ import type { Gateway } from '../../src/gateway/gateway.js';
 import { connect } from '../../src/queues/connection.js';
 import { Keys } from '../../src/queues/keys.js';
 import { startTestRedis, type TestRedis } from '../support/redis.js';
-import { beat, gatewayConfig, openGateway, post } from './support.js';
+import { beat } from '../support/pool.js';
+import { gatewayConfig, openGateway, post } from './support.js';
 
 const config = gatewayConfig(({ pools }) => {
   pools.medium!.admission.waitingRoom = 0;

@@ -1,9 +1,6 @@
 import { tmpdir } from 'node:os';
-import type { Redis } from 'ioredis';
 import { type Logger, pino } from 'pino';
 import type { Config } from '../../src/config/types.js';
-import type { Heartbeat } from '../../src/contract/worker.js';
-import type { Keys } from '../../src/queues/keys.js';
 import { Gateway } from '../../src/gateway/gateway.js';
 import { testConfig } from '../support/pool.js';
 
@@ -58,26 +55,4 @@ export async function* eventsOf(response: Response): AsyncGenerator<Event> {
       if (data !== undefined) yield { id: field('id'), data };
     }
   }
-}
-
-/** What a worker of a pool would tell of itself. */
-export async function beat(redis: Redis, keys: Keys, pool: string, state: Heartbeat['state']): Promise<void> {
-  const at = Date.now();
-  const worker: Heartbeat = {
-    workerId: `w-${pool}`,
-    pool,
-    role: 'vllm',
-    state,
-    leaseId: 'l',
-    host: 'h',
-    pid: 1,
-    gpus: [],
-    tp: 1,
-    load: null,
-    activeRequests: 0,
-    startedAtMs: at,
-    readyAtMs: at,
-    atMs: at,
-  };
-  await redis.hset(keys.heartbeats(pool), worker.workerId, JSON.stringify(worker));
 }

@@ -3,7 +3,7 @@ import { connect } from '../../src/queues/connection.js';
 import { Keys } from '../../src/queues/keys.js';
 import { PoolQueues } from '../../src/queues/pool-queues.js';
 import { SluiceClient } from '../../src/scheduler/client.js';
-import { HandEngine, startPoolWorker, testConfig, until, prefillReady } from '../support/pool.js';
+import { HandEngine, startPoolWorker, testConfig, until, beat } from '../support/pool.js';
 import { startTestRedis, type TestRedis } from '../support/redis.js';
 
 const config = testConfig((changed) => {
@@ -20,7 +20,7 @@ it('what waits for prefill workers that are gone is served whole, each request o
   const keys = new Keys(config.namespace);
   const plain = connect(redis.url, 'producer');
   const queues = new PoolQueues('high', keys, plain);
-  await prefillReady(plain, keys, 'high');
+  await beat(plain, keys, 'high', 'ready', 'prefill');
   const [prefill, decode] = [new HandEngine(1), new HandEngine(9, true)];
   const p1 = await startPoolWorker(redis.url, config, 'high', prefill, 'p1', 'prefill');
   const d1 = await startPoolWorker(redis.url, config, 'high', decode, 'd1');

@@ -8,7 +8,7 @@ import { SluiceClient } from '../../src/scheduler/client.js';
 import { PoolRouter } from '../../src/scheduler/pool-router.js';
 import { totalsKey } from '../../src/telemetry/slots.js';
 import { gatewayConfig, openGateway, post, eventsOf } from '../gateway/support.js';
-import { HandEngine, prefillReady, startPoolWorker, type TestWorker, until } from '../support/pool.js';
+import { HandEngine, beat, startPoolWorker, type TestWorker, until } from '../support/pool.js';
 import { startTestRedis, type TestRedis } from '../support/redis.js';
 
 /** Its first token takes a minute longer than any target. */
@@ -195,7 +195,7 @@ it('sends a prefill half that would be late on with its request', async () => {
     const prefill = await worker('high', new LateEngine(), 'prefill');
     const decode = await worker('high', new HandEngine());
     const medium = await worker('medium', new HandEngine(100, true));
-    await prefillReady(redis, keys, 'high');
+    await beat(redis, keys, 'high', 'ready', 'prefill');
     const { handle } = await ask();
     expect(await handle.done).toMatchObject({ kind: 'completed', result: { level: 'medium' } });
     expect([prefill.seen, decode.seen, medium.seen].map(({ length }) => length)).toEqual([0, 0, 1]);

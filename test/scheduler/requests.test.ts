@@ -4,14 +4,7 @@ import type { Submission } from '../../src/contract/request.js';
 import { connect } from '../../src/queues/connection.js';
 import { Keys } from '../../src/queues/keys.js';
 import { SluiceClient } from '../../src/scheduler/client.js';
-import {
-  HandEngine,
-  startPoolWorker,
-  type TestWorker,
-  testConfig,
-  until,
-  prefillReady,
-} from '../support/pool.js';
+import { HandEngine, startPoolWorker, type TestWorker, testConfig, until, beat } from '../support/pool.js';
 import { startTestRedis, type TestRedis } from '../support/redis.js';
 
 const config = testConfig();
@@ -223,7 +216,7 @@ describe('requests through the queues', () => {
     });
     const keys = new Keys(config.namespace);
     const plain = connect(redis.url, 'plain');
-    await prefillReady(plain, keys, 'high');
+    await beat(plain, keys, 'high', 'ready', 'prefill');
     plain.disconnect();
     const [prefill, decode] = [new HandEngine(5, true), new HandEngine(5, true)];
     await worker(prefill, 'p1', 'prefill');

@@ -5,7 +5,7 @@ import { claimJournal, emit } from '../../src/queues/journal.js';
 import { connect } from '../../src/queues/connection.js';
 import { Keys } from '../../src/queues/keys.js';
 import { SluiceClient } from '../../src/scheduler/client.js';
-import { HandEngine, startPoolWorker, testConfig, until, prefillReady } from '../support/pool.js';
+import { HandEngine, startPoolWorker, testConfig, until, beat } from '../support/pool.js';
 import { startTestRedis, type TestRedis } from '../support/redis.js';
 
 const config = testConfig((config) => {
@@ -96,7 +96,7 @@ it('hands what a prefill engine said to the decode engine', async () => {
   workers.push(await startPoolWorker(redisUrl, config, 'high', decode, 'd1'));
   const plain = connect(redis.url, 'plain');
   const keys = new Keys(config.namespace);
-  await prefillReady(plain, keys, 'high');
+  await beat(plain, keys, 'high', 'ready', 'prefill');
   const asked = await ask(client, 'halves', 60);
   expect(await asked.done).toMatchObject({ kind: 'completed', result: { text: 'all of it' } });
   expect(prefill.seen).toMatchObject([{ phase: 'prefill' }]);

@@ -157,14 +157,20 @@ export async function startPoolWorker(
   return { worker, recorder, stop };
 }
 
-/** Tells of a prefill worker of a pool that is ready, so that long prompts go to it. */
-export async function prefillReady(redis: Redis, keys: Keys, pool: string): Promise<void> {
+/** What a worker of a pool would tell of itself. */
+export async function beat(
+  redis: Redis,
+  keys: Keys,
+  pool: string,
+  state: Heartbeat['state'],
+  role: WorkerRole = 'vllm',
+): Promise<void> {
   const at = Date.now();
-  const beat: Heartbeat = {
-    workerId: 'p1',
+  const worker: Heartbeat = {
+    workerId: `${role === 'vllm' ? 'w' : 'p'}-${pool}`,
     pool,
-    role: 'prefill',
-    state: 'ready',
+    role,
+    state,
     leaseId: 'l',
     host: 'h',
     pid: 1,
@@ -176,7 +182,7 @@ export async function prefillReady(redis: Redis, keys: Keys, pool: string): Prom
     readyAtMs: at,
     atMs: at,
   };
-  await redis.hset(keys.heartbeats(pool), beat.workerId, JSON.stringify(beat));
+  await redis.hset(keys.heartbeats(pool), worker.workerId, JSON.stringify(worker));
 }
 
 /** Waits until the condition holds. */

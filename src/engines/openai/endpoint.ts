@@ -38,7 +38,7 @@ export class Endpoint {
     private readonly limits: Limits,
     private readonly now: () => number,
     /** null: the profile has no law for it. */
-    private readonly firstTokens: FirstTokenForecast | null = null,
+    private readonly firstTokens: FirstTokenForecast | null,
   ) {}
 
   /** Why it takes no request now; null: it does. */
