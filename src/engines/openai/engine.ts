@@ -90,7 +90,8 @@ export class OpenaiEngine implements Engine {
   async *generate(request: EngineRequest, signal: CancelSignal): AsyncGenerator<TokenBatch> {
     signal.throwIfAborted();
     const emitted = [...request.emitted];
-    let { transfer } = request;
+    // What goes on after some tokens computes its KV anew.
+    let transfer = emitted.length === 0 ? request.transfer : undefined;
     for (let attempt = 0; ; attempt++) {
       try {
         for await (const batch of this.#attempt({ ...request, emitted, transfer }, signal)) {
@@ -204,7 +205,8 @@ export class OpenaiEngine implements Engine {
       outcome = null;
     } catch (error) {
       const failure = SluiceError.from(error instanceof SluiceError ? error : unreachable(error));
-      if (!signal.aborted && failure.code === 'engine_failed') outcome = failure;
+      // KV that cannot be fetched may be the fault of the engine that had it: the next attempt, without it, says more.
+      if (!signal.aborted && !held.transfers && failure.code === 'engine_failed') outcome = failure;
       throw failure;
     } finally {
       signal.removeEventListener('abort', onAbort);

@@ -141,6 +141,13 @@ describe('the openai engine on a sim engine server', () => {
     // Its KV was given away: the second time there is none.
     expect(textOf(await tokensOf(decode, rest))).toBe(expectedTokens('kv', 8).join(''));
     expect(d.metrics.transfers).toMatchObject({ fetched: 1, failed: 1 });
+    // Many that have lost it at once (their prefill engine died) do not count against the engine that serves them.
+    const conditions: string[] = [];
+    decode.onCondition((condition) => conditions.push(condition));
+    const lost = await Promise.all(Array.from({ length: 12 }, () => tokensOf(decode, rest)));
+    expect(lost.map(textOf)).toEqual(lost.map(() => expectedTokens('kv', 8).join('')));
+    expect(d.metrics.transfers).toMatchObject({ fetched: 1, failed: 13 });
+    expect(conditions).toEqual([]);
   });
 
   it('passes tools on, and their calls back', async () => {
