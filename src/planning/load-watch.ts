@@ -116,7 +116,7 @@ export class LoadWatch {
       this.#s.correction = windowEnded(this.#s.correction, o, this.policy.windowSeconds, predicted);
     this.#s.windowAtMs = o.atMs;
     this.#takeMix(o);
-    this.#takeDispersion(o.load.arrivals);
+    this.#takeDispersion(o);
     const { requests, violationShare } = o.latency;
     if (violationShare !== null && !isOpening(this.#s.opening, o.atMs, this.#spanSeconds))
       this.#s.spent.push({ atMs: o.atMs, ended: requests, missed: requests * violationShare });
@@ -193,7 +193,7 @@ export class LoadWatch {
   }
 
   /** Variance over mean of the counts of spans of about the TTFT target, within the window. */
-  #takeDispersion(arrivals: readonly (number | null)[]): void {
+  #takeDispersion({ atMs, load: { arrivals } }: PoolObservation): void {
     const span = Math.max(1, Math.round(this.policy.targets.ttftSeconds));
     const counts: number[] = [];
     for (let end = arrivals.length; end - span >= 0; end -= span) {
@@ -206,7 +206,9 @@ export class LoadWatch {
     const mean = total / counts.length;
     const squares = counts.reduce((sum, count) => sum + (count - mean) ** 2, 0);
     const found = Math.max(1, squares / (counts.length - 1) / mean);
-    const weight = Math.min(1, this.policy.windowSeconds / DISPERSION_SECONDS);
+    // The step up to a pool's first load is not how ragged that load is: until the opening ends, the newest window counts alone.
+    const opening = isOpening(this.#s.opening, atMs, this.#spanSeconds);
+    const weight = opening ? 1 : Math.min(1, this.policy.windowSeconds / DISPERSION_SECONDS);
     const before = this.#s.dispersion ?? found;
     this.#s.dispersion = before + weight * (found - before);
   }

@@ -5,6 +5,8 @@ import { percent } from './words.js';
 
 /** Of the violations that a level allows, the share that a pool plans to use: the rest is for what was not foreseen. */
 const PLANNED = 0.9;
+/** Where bursts come, they take more of what is left: an hour that plans for all but a tenth ends overdrawn too often. */
+const PLANNED_BETWEEN_BURSTS = 0.85;
 /** Without cost optimisation a pool leaves this share of the allowed violations to chance and plans to use none. */
 const UNPLANNED = 0.3;
 /** An overdrawn hour is won back by planning for this share at least, never for none. */
@@ -45,7 +47,7 @@ export function spending(
 ): Spending {
   const allowed = allowedLate(policy);
   if (!policy.costOptimization) return of(allowed * UNPLANNED, true, 'none is spent on purpose');
-  const planned = allowed * PLANNED;
+  const planned = allowed * (even ? PLANNED : PLANNED_BETWEEN_BURSTS);
   const ended = outlook?.ended ?? 0;
   const pardoned = outlook?.pardoned ?? 0;
   const missed = Math.max(0, (outlook?.missed ?? 0) + lateWaiting - pardoned);

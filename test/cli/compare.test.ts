@@ -23,13 +23,20 @@ arrivals:
 `,
 );
 
+/** Progress of the last comparison. */
+let notes = '';
+
 async function compare(...args: string[]): Promise<string> {
   let out = '';
+  notes = '';
   vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
     out += String(text);
     return true;
   });
-  vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
+    notes += String(text);
+    return true;
+  });
   await compareCommand().parseAsync(['node', 'compare', '--jobs', '1', ...args]);
   return out;
 }
@@ -40,6 +47,8 @@ describe('sluice compare', () => {
   it('runs every policy on the same arrivals and tells what each kept and cost', async () => {
     const out = await compare(...args, '--json');
     const { seeds, policies } = JSON.parse(out);
+    expect(notes).toMatch(/sluice: done in [\d.]+ s; 2 of 3 runs, about \d+ s left\n/);
+    expect(notes).toMatch(/; 3 of 3 runs\n$/);
     expect(out).not.toMatch(/NaN|Infinity/);
     expect(policies.map(({ name }: { name: string }) => name)).toEqual([
       'sluice',

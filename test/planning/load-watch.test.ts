@@ -42,6 +42,17 @@ test('lengths, dispersion and what was missed are kept, and go on after a restar
   expect(dispersion).toBe(1);
 });
 
+test('the step up to the first load is forgotten when the opening ends', () => {
+  const watch = new LoadWatch(rules, 10);
+  // Silent but for the last 5 s, then 40 requests every second.
+  const step = Array.from({ length: 40 }, (_, second) => (second < 35 ? 0 : 40));
+  const latency = { requests: 100, violationShare: 0 };
+  watch.observe(seen(0, 40, { arrivals: step, latency }));
+  expect(watch.outlook(10, false).dispersion).toBeGreaterThan(10);
+  for (let second = 1; second <= 60; second++) watch.observe(seen(second, 40, { latency }));
+  expect(watch.outlook(10, false).dispersion).toBe(1);
+});
+
 test('a state of something else begins anew', () => {
   expect(new LoadWatch(rules, 10, { version: 7 }).outlook(10, true).leads).toEqual([]);
 });

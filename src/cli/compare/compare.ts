@@ -2,7 +2,8 @@ import type { Config } from '../../config/types.js';
 import type { ComparedPolicy } from '../../simulator/compare/policies.js';
 import { type Comparison, policyReport } from '../../simulator/compare/report.js';
 import type { Crew } from './crew.js';
-import { compareSeed, type OneSeed } from './one-seed.js';
+import { compareSeed, type OneSeed, runsOfSeed } from './one-seed.js';
+import { RunCount } from './run-count.js';
 import { openSpec, type ScenarioSpec } from './task.js';
 
 export interface CompareOptions {
@@ -18,12 +19,13 @@ export interface CompareOptions {
 
 /** Runs every policy on the same arrivals, for each seed. */
 export async function compare(options: CompareOptions): Promise<{ comparison: Comparison; config: Config }> {
-  const { scenario, policies, crew, note } = options;
+  const { scenario, policies, published, crew, note } = options;
   const first = openSpec(scenario);
   const seeds: OneSeed[] = [];
+  const count = new RunCount(options.seeds * runsOfSeed(policies, published));
   for (let k = 0; k < options.seeds; k++) {
     const opened = k === 0 ? first : openSpec({ ...scenario, seed: (first.seed + k) >>> 0 });
-    seeds.push(await compareSeed(scenario, opened, policies, options.published, { crew, note }));
+    seeds.push(await compareSeed(scenario, opened, policies, published, { crew, note, count }));
   }
   const runs = seeds.flatMap((one) => one.runs);
   const comparison = {

@@ -7,6 +7,7 @@ import { excusedBy } from '../../simulator/compare/verdict.js';
 import type { OpenScenario } from '../../simulator/open/scenario.js';
 import type { Crew } from './crew.js';
 import { oracle } from './oracle.js';
+import type { RunCount } from './run-count.js';
 import type { ScenarioSpec } from './task.js';
 
 const REFERENCE = 'static-full';
@@ -20,6 +21,16 @@ export interface OneSeed {
   runs: { policy: string; variant: number; run: RunOfPolicy }[];
 }
 
+function variantsOf<T>({ grid }: { grid: readonly T[] }, published: boolean): readonly T[] {
+  return grid.slice(0, published ? 1 : grid.length);
+}
+
+/** How many simulations one seed takes; the reference runs whether it is asked for or not. */
+export function runsOfSeed(policies: readonly ComparedPolicy[], published: boolean): number {
+  const others = policies.filter(({ name }) => name !== REFERENCE);
+  return others.reduce((sum, policy) => sum + variantsOf(policy, published).length, 1);
+}
+
 /**
  * Runs every policy on the arrivals of one seed. The whole budget, held all the time, runs first: hours that it does not
  * keep no policy can, and they are left out of the judgement.
@@ -29,7 +40,7 @@ export async function compareSeed(
   opened: OpenScenario,
   policies: readonly ComparedPolicy[],
   published: boolean,
-  { crew, note }: { crew: Crew; note: (line: string) => void },
+  { crew, note, count }: { crew: Crew; note: (line: string) => void; count: RunCount },
 ): Promise<OneSeed> {
   const { options: simulation, peaks, seed } = opened;
   const scenario = { ...spec, seed, peaks };
@@ -53,7 +64,7 @@ export async function compareSeed(
         note(`${label}: ${hours.toFixed(1)} h, ${passed} requests`);
       },
     );
-    note(`${label}: done in ${((Date.now() - begunMs) / 1000).toFixed(1)} s`);
+    note(`${label}: done in ${((Date.now() - begunMs) / 1000).toFixed(1)} s; ${count.done()}`);
     return result;
   };
   const reference = await simulate({ policy: REFERENCE, variant: 0, excused: {} });
@@ -72,7 +83,7 @@ export async function compareSeed(
   const follow = (schedule: Record<string, readonly number[]>) =>
     simulate({ policy: ORACLE, variant: 0, excused, schedule });
   const runs = policies.flatMap(({ name, grid }) =>
-    grid.slice(0, published ? 1 : grid.length).map(async (_, variant) => {
+    variantsOf({ grid }, published).map(async (_, variant) => {
       const found = async () => {
         if (name === REFERENCE) return reference;
         if (name !== ORACLE) return simulate({ policy: name, variant, excused });

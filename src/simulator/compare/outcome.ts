@@ -36,6 +36,8 @@ export interface PoolOutcome {
 /** One run of one policy. */
 export interface Outcome {
   wallSeconds: number;
+  /** The run was given up, since a level could not be kept any more: all figures are of the time until then. */
+  stopped?: boolean;
   pools: Record<string, PoolOutcome>;
 }
 

@@ -25,6 +25,8 @@ export interface RunOfPolicy {
   /** Every level kept, overall and in at least 98 % of the hours that can be kept, nothing lost. */
   keeps: boolean;
   note: string | null;
+  /** Given up when a level could not be kept any more: all figures are of the time until then. */
+  stopped: boolean;
   gpuHours: number;
   /** 0..1 of the GPU-hours of all budgets held all the time. */
   ofStaticFull: number;
@@ -81,6 +83,7 @@ export function runOfPolicy(
     seed,
     keeps: keepsLevels(outcome, excused),
     note,
+    stopped: outcome.stopped ?? false,
     gpuHours,
     ofStaticFull: gpuHours / sum((pool) => pool.staticGpuHours),
     costUsd: sum((pool) => pool.costUsd),
@@ -121,10 +124,11 @@ function better(a: VariantReport, b: VariantReport): boolean {
   return nearness(a) > nearness(b);
 }
 
-/** How near a variant that keeps nothing comes: the least share of hours kept of any pool, over the seeds. */
+/** How near a variant that keeps nothing comes: the least share of hours kept of any pool, over the seeds; 0 where given up. */
 function nearness({ runs }: VariantReport): number {
-  const shares = runs.map(({ pools }) =>
+  const shares = runs.map(({ pools, stopped }) =>
     Math.min(
+      stopped ? 0 : 1,
       ...Object.values(pools).map(({ verdict: { hours }, attainment }) =>
         hours.judged === 0 ? attainment : hours.kept / hours.judged,
       ),

@@ -2,7 +2,8 @@ import { ScheduleScaler } from '../baselines/schedule.js';
 import { fullFleet } from '../baselines/static.js';
 import type { SimProgress, SimulateOptions } from '../run/options.js';
 import { simulate } from '../run/simulate.js';
-import { floorsReadyMs } from '../run/system.js';
+import { floorsReadyMs, INTERVAL_SECONDS } from '../run/system.js';
+import { hopelessWatch } from './hopeless.js';
 import { type Outcome, outcomeOf } from './outcome.js';
 import { policyNamed } from './policies.js';
 import { staticBest } from './static-best.js';
@@ -42,12 +43,24 @@ export function runPolicy(
     return { outcome, note: found.join(', ') };
   }
   const constants = grid[run.variant] ?? grid[0];
+  const hopeless = hopelessWatch(options.config, run.requests, options.intervalSeconds ?? INTERVAL_SECONDS);
+  let stopped = false;
   const result = simulate({
     ...options,
     scaler: (input) => kind.scaler(input, constants),
     ...(onProgress === undefined ? {} : { onProgress }),
+    giveUp: (counted) => {
+      stopped = hopeless(counted);
+      return stopped;
+    },
   });
-  return { outcome: outcomeOf(options.config, result), note: null };
+  const outcome = outcomeOf(options.config, result);
+  return stopped ? { outcome: { ...outcome, stopped }, note: stoppedWords(outcome) } : { outcome, note: null };
+}
+
+function stoppedWords({ wallSeconds }: Outcome): string {
+  const hours = (wallSeconds / 3600).toFixed(1);
+  return `stopped after ${hours} h, with more missed than the whole run allows and a queue that only grows; its figures are of that time`;
 }
 
 function runSchedule(

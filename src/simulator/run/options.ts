@@ -49,6 +49,8 @@ export interface Counted {
   requests: number;
   /** Ended without meeting their SLO. */
   missed: number;
+  /** In a queue, without a first token. */
+  waiting: number;
 }
 
 export interface SimProgress {

@@ -20,7 +20,8 @@ import type { SimWorker } from './worker.js';
 /** Virtual time begins here, Unix ms: midnight, and small enough that fractions of a microsecond count. */
 export const ORIGIN_MS = 864_000_000;
 const GRACE_SECONDS = 600;
-const INTERVAL_SECONDS = 60;
+/** Of the time series, unless said otherwise. */
+export const INTERVAL_SECONDS = 60;
 
 /** From the planners' first look until the pools' floors are ready at the latest, ms: then the load begins. */
 export function floorsReadyMs({ pools, planner }: Config): number {
@@ -196,9 +197,10 @@ export class SimSystem {
 
   #counted(): Record<string, Counted> {
     return Object.fromEntries(
-      this.#pools.map(({ config, tally }) => {
+      this.#pools.map(({ config, tally, prefill, decode }) => {
         const { requests, ended, attained } = tally;
-        return [config.name, { requests, missed: ended - attained }];
+        const waiting = prefill.queue.size + decode.queue.size - decode.queue.prefilled;
+        return [config.name, { requests, missed: ended - attained, waiting }];
       }),
     );
   }

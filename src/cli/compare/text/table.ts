@@ -108,15 +108,16 @@ function variantRows(name: string, variant: VariantReport, facts: readonly SeedF
 /** GPU-hours over the oracle's hourly bound, on average over the seeds. */
 function oracleText({ runs }: VariantReport, facts: readonly SeedFacts[]): string {
   const shares = facts.flatMap(({ seed, bounds }) => {
-    const hours = runs.find((run) => run.seed === seed)?.gpuHours;
-    if (bounds === null || hours === undefined) return [];
+    const run = runs.find((one) => one.seed === seed);
+    if (bounds === null || run === undefined || run.stopped) return [];
     const least = Object.values(bounds).reduce((sum, { hourlyGpuHours }) => sum + hourlyGpuHours, 0);
-    return least > 0 ? [hours / least] : [];
+    return least > 0 ? [run.gpuHours / least] : [];
   });
   return shares.length === 0 ? '-' : (shares.reduce((sum, x) => sum + x, 0) / shares.length).toFixed(2);
 }
 
-function keptText({ keeps }: VariantReport, seeds: number): string {
+function keptText({ keeps, runs }: VariantReport, seeds: number): string {
+  if (seeds === 1 && keeps === 0 && runs[0]?.stopped === true) return 'stopped';
   if (seeds === 1) return keeps === 1 ? 'yes' : 'no';
   return `${keeps} of ${seeds}`;
 }
@@ -134,8 +135,10 @@ function verdictLines({ policies, seeds }: Comparison): string[] {
     const variant = variants[best];
     if (best > 0 && variant !== undefined)
       lines.push(`${name} (best): ${JSON.stringify(variant.constants)} of a grid of ${variants.length}`);
-    for (const run of variants[0]?.runs ?? [])
-      if (run.note !== null) lines.push(noteLine(name, run, seeds.length));
+    for (const shown of new Set([0, best]))
+      for (const run of variants[shown]?.runs ?? [])
+        if (run.note !== null)
+          lines.push(noteLine(shown === 0 ? name : `${name} (best)`, run, seeds.length));
   }
   const kept = policies
     .flatMap(({ name, variants, best }) => {
