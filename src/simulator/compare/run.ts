@@ -55,7 +55,9 @@ export function runPolicy(
     },
   });
   const outcome = outcomeOf(options.config, result);
-  return stopped ? { outcome: { ...outcome, stopped }, note: stoppedWords(outcome) } : { outcome, note: null };
+  return stopped
+    ? { outcome: { ...outcome, stopped }, note: stoppedWords(outcome) }
+    : { outcome, note: null };
 }
 
 function stoppedWords({ wallSeconds }: Outcome): string {

@@ -20,7 +20,9 @@ test('a run is given up once more is missed than it may miss in all, and much wa
 });
 
 test('many misses and a short queue, or a queue of requests that were sent on, are no reason', () => {
-  expect(hopelessWatch(config, requests, 60)(seen({ requests: 5e6, missed: 4e6, waiting: 1000 }))).toBe(false);
+  expect(hopelessWatch(config, requests, 60)(seen({ requests: 5e6, missed: 4e6, waiting: 1000 }))).toBe(
+    false,
+  );
   const relegating = onePool({ overload: { ...config.pools['medium']!.overload, policy: 'relegate' } });
   const counted = seen({ requests: 5e6, missed: 4e6, waiting: 800_000 });
   expect(hopelessWatch(relegating, requests, 60)(counted)).toBe(false);

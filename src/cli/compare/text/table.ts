@@ -137,8 +137,7 @@ function verdictLines({ policies, seeds }: Comparison): string[] {
       lines.push(`${name} (best): ${JSON.stringify(variant.constants)} of a grid of ${variants.length}`);
     for (const shown of new Set([0, best]))
       for (const run of variants[shown]?.runs ?? [])
-        if (run.note !== null)
-          lines.push(noteLine(shown === 0 ? name : `${name} (best)`, run, seeds.length));
+        if (run.note !== null) lines.push(noteLine(shown === 0 ? name : `${name} (best)`, run, seeds.length));
   }
   const kept = policies
     .flatMap(({ name, variants, best }) => {
