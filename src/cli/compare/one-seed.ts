@@ -25,6 +25,10 @@ function variantsOf<T>({ grid }: { grid: readonly T[] }, published: boolean): re
   return grid.slice(0, published ? 1 : grid.length);
 }
 
+function labelOf(seed: number, { policy, variant }: { policy: string; variant: number }): string {
+  return `seed ${seed}, ${policy}${variant === 0 ? '' : ` (constants ${variant + 1})`}`;
+}
+
 /** How many simulations one seed takes; the reference runs whether it is asked for or not. */
 export function runsOfSeed(policies: readonly ComparedPolicy[], published: boolean): number {
   const others = policies.filter(({ name }) => name !== REFERENCE);
@@ -52,22 +56,18 @@ export async function compareSeed(
   const requests = Object.fromEntries(
     Object.entries(arrivals).map(([pool, figures]) => [pool, figures.requests]),
   );
-  const simulate = async (ask: Omit<PolicyRun, 'requests'>): Promise<PolicyRunResult> => {
-    const label = `seed ${seed}, ${ask.policy}${ask.variant === 0 ? '' : ` (constants ${ask.variant + 1})`}`;
-    const begunMs = Date.now();
-    let toldMs = begunMs;
-    const result = await crew.do(
-      { scenario, kind: 'policy', ask: { ...ask, requests } },
-      ({ hours, requests: passed }) => {
-        if (Date.now() - toldMs < PROGRESS_MS) return;
-        toldMs = Date.now();
-        note(`${label}: ${hours.toFixed(1)} h, ${passed} requests`);
-      },
-    );
-    note(`${label}: done in ${((Date.now() - begunMs) / 1000).toFixed(1)} s; ${count.done()}`);
-    return result;
+  const simulate = (ask: Omit<PolicyRun, 'requests'>): Promise<PolicyRunResult> => {
+    let toldMs = Date.now();
+    return crew.do({ scenario, kind: 'policy', ask: { ...ask, requests } }, ({ hours, requests: passed }) => {
+      if (Date.now() - toldMs < PROGRESS_MS) return;
+      toldMs = Date.now();
+      note(`${labelOf(seed, ask)}: ${hours.toFixed(1)} h, ${passed} requests`);
+    });
   };
+  const done = (ask: { policy: string; variant: number }) =>
+    note(`${labelOf(seed, ask)}: done; ${count.done()}`);
   const reference = await simulate({ policy: REFERENCE, variant: 0, excused: {} });
+  done({ policy: REFERENCE, variant: 0 });
   const excused = excusedBy(reference.outcome);
   const hours = reference.outcome.wallSeconds / 3600;
   const facts: SeedFacts = { seed, hours, arrivals, peaks, excused, bounds: null };
@@ -92,6 +92,7 @@ export async function compareSeed(
         return result;
       };
       const { outcome, note: words } = await found();
+      if (name !== REFERENCE) done({ policy: name, variant });
       return { policy: name, variant, run: runOfPolicy(seed, outcome, words, excused) };
     }),
   );
