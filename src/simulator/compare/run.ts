@@ -17,6 +17,8 @@ export interface PolicyRun {
   /** Requests of each pool over the whole run. */
   requests: Readonly<Record<string, number>>;
   excused: ExcusedHours;
+  /** Never stopped: others are judged by the hours that it did not keep. */
+  whole?: boolean;
   /** The oracle's decode workers of each pool, by hour. */
   schedule?: Readonly<Record<string, readonly number[]>>;
 }
@@ -50,7 +52,7 @@ export function runPolicy(
     scaler: (input) => kind.scaler(input, constants),
     ...(onProgress === undefined ? {} : { onProgress }),
     giveUp: (counted) => {
-      stopped = hopeless(counted);
+      stopped = run.whole !== true && hopeless(counted);
       return stopped;
     },
   });

@@ -49,7 +49,7 @@ export interface Counted {
   requests: number;
   /** Ended without meeting their SLO. */
   missed: number;
-  /** In a queue, without a first token. */
+  /** Of those that are counted, so many at least wait in a queue without a first token. */
   waiting: number;
 }
 

@@ -197,9 +197,11 @@ export class SimSystem {
 
   #counted(): Record<string, Counted> {
     return Object.fromEntries(
-      this.#pools.map(({ config, tally, prefill, decode }) => {
+      this.#pools.map(({ config, tally, prefill, decode, open }) => {
         const { requests, ended, attained } = tally;
-        const waiting = prefill.queue.size + decode.queue.size - decode.queue.prefilled;
+        const queued = prefill.queue.size + decode.queue.size - decode.queue.prefilled;
+        // All that run are taken for counted ones: some of those in the queue came before the counting.
+        const waiting = Math.max(0, requests - ended - (open - queued));
         return [config.name, { requests, missed: ended - attained, waiting }];
       }),
     );

@@ -3,7 +3,7 @@ import { hopelessWatch } from '../../../src/simulator/compare/hopeless.js';
 import { runPolicy } from '../../../src/simulator/compare/run.js';
 import { keepsLevels } from '../../../src/simulator/compare/verdict.js';
 import { roundProfile } from '../../support/profiles.js';
-import { onePool, steady } from '../run/support.js';
+import { onePool, run, steady } from '../run/support.js';
 
 const config = onePool();
 const allowed = config.pools['medium']!.violationsAllowed;
@@ -31,6 +31,23 @@ test('many misses and a short queue, or a queue of requests that were sent on, a
   expect(hopelessWatch(config, requests, 0.5)(counted)).toBe(false);
 });
 
+test('what waits from before the counting is not counted as waiting', () => {
+  const starved = onePool({ gpuBudget: { guaranteed: 1, ceiling: 1 }, maxWorkers: 1 });
+  const told: { requests: number; waiting: number }[] = [];
+  run(starved, steady(200, 900, 1), {
+    warmUpSeconds: 600,
+    giveUp: ({ medium }) => {
+      told.push(medium!);
+      return told.length >= 3;
+    },
+  });
+  expect(told).toHaveLength(3);
+  for (const { requests, waiting } of told) {
+    expect(waiting).toBeGreaterThan(0);
+    expect(waiting).toBeLessThanOrEqual(requests);
+  }
+});
+
 test('a policy that starves the pool is stopped, says so, and keeps nothing', () => {
   const starved = onePool({ gpuBudget: { guaranteed: 1, ceiling: 1 }, maxWorkers: 1 });
   const options = (rps: number) => ({
@@ -44,6 +61,10 @@ test('a policy that starves the pool is stopped, says so, and keeps nothing', ()
   expect(outcome.stopped).toBe(true);
   expect(outcome.wallSeconds).toBeLessThan(1500);
   expect(keepsLevels(outcome, {})).toBe(false);
+  // The run by whose hours others are judged goes on.
+  const whole = runPolicy(options(500), { ...ask, requests: { medium: 750_000 }, whole: true });
+  expect(whole.note).toBeNull();
+  expect(whole.outcome.wallSeconds).toBeGreaterThan(1500);
   const small = runPolicy(options(5), { ...ask, requests: { medium: 7500 } });
   expect(small.note).toBeNull();
   expect(small.outcome.stopped).toBeUndefined();
