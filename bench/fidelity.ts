@@ -36,7 +36,8 @@ const PROBES = 30;
 /**
  * The demo's load, stretched, live and simulated. What the simulation cannot know of the machine is measured on the live
  * system, not tuned: the way from acceptance to a worker by requests sent one by one before the load (what their median
- * TTFT has beyond the engine's), and the cold start with the start of a process by the planners.
+ * TTFT has beyond the engine's), and the cold start with the start of a process by the planners. What the planners saw
+ * before the load counts for what they decide in it, so those requests are simulated too, and reported on neither side.
  */
 export async function fidelity(options: FidelityOptions): Promise<{ report: FidelityReport; text: string }> {
   const { minutes, seed, note } = options;
@@ -58,7 +59,10 @@ export async function fidelity(options: FidelityOptions): Promise<{ report: Fide
   const bare = simulatedRun(config, probe, 0);
   const dispatchSeconds = Math.max(0, median(live.probeTtfts) - median(bare.ttfts));
   note(`fidelity: dispatch ${(1000 * dispatchSeconds).toFixed(2)} ms; simulating`);
-  const { side: simulated } = simulatedRun(withColdStarts(config, live.coldStarts), load, dispatchSeconds);
+  const { probeSeconds } = live;
+  const both = [...probe, ...load.map((one) => ({ ...one, atSeconds: one.atSeconds + probeSeconds }))];
+  const measured = withColdStarts(config, live.coldStarts);
+  const { side: simulated } = simulatedRun(measured, both, dispatchSeconds, probeSeconds);
   const differences = {
     endToEndP99: relative(live.side.all.endToEndP99, simulated.all.endToEndP99),
     ttftMean: relative(live.side.all.ttftMean, simulated.all.ttftMean),

@@ -15,6 +15,8 @@ export interface LiveRun {
   side: Side;
   /** Of the requests that were sent one by one before the load, seconds. */
   probeTtfts: number[];
+  /** From the first of them to the load's begin, seconds. */
+  probeSeconds: number;
   /** From lease to ready as the planners measured it, by pool; absent: no worker was measured. */
   coldStarts: Record<string, number>;
   /** Most that the driver was late with a request, seconds. */
@@ -52,6 +54,7 @@ export async function liveRun(
     return {
       side: sideOf(run.records.map(endedOf), orders),
       probeTtfts: probed.load.records.flatMap(({ ttftSeconds }) => ttftSeconds ?? []),
+      probeSeconds: (run.startedAtMs - probed.load.startedAtMs) / 1000,
       coldStarts,
       lateSeconds: run.lateSeconds,
     };

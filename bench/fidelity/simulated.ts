@@ -5,11 +5,15 @@ import { floorsReadyMs, ORIGIN_MS } from '../../src/simulator/run/system.js';
 import type { TimedRequest } from '../../src/simulator/workload/arrivals.js';
 import { type Ended, type Side, sideOf } from './side.js';
 
-/** The same requests in virtual time. `dispatchSeconds`: from acceptance to a worker in line. */
+/**
+ * The same requests in virtual time. `dispatchSeconds`: from acceptance to a worker in line. Requests of the first
+ * `warmUpSeconds` are served but not reported.
+ */
 export function simulatedRun(
   config: Config,
   requests: readonly TimedRequest[],
   dispatchSeconds: number,
+  warmUpSeconds = 0,
 ): { side: Side; ttfts: number[] } {
   const ended: Ended[] = [];
   const { pools } = simulate({
@@ -17,6 +21,7 @@ export function simulatedRun(
     engines: openEngines(config),
     requests,
     dispatchSeconds,
+    warmUpSeconds,
     onEnd: ({ kind, attained, osl, ttftSeconds, itlSeconds }, pool) => {
       const done = kind === 'completed';
       const itl = osl > 1 ? itlSeconds : 0;
@@ -28,7 +33,7 @@ export function simulatedRun(
       });
     },
   });
-  const beginMs = ORIGIN_MS + floorsReadyMs(config);
+  const beginMs = ORIGIN_MS + floorsReadyMs(config) + 1000 * warmUpSeconds;
   const orders = Object.fromEntries(
     Object.entries(pools).map(([pool, { figures }]) => [
       pool,

@@ -44,4 +44,27 @@ describe('one side of the fidelity benchmark', () => {
     expect(bare.side.all).toMatchObject({ requests: 20, completed: 20 });
     expect((later.side.all.ttftMean ?? 0) - (bare.side.all.ttftMean ?? 0)).toBeCloseTo(0.05, 6);
   });
+
+  it('serves what came before the load and reports the load alone, its orders from its begin on', () => {
+    const crowd = (fromSeconds: number, count: number) =>
+      Array.from({ length: count }, (_, k) => ({
+        atSeconds: fromSeconds + k / 100,
+        isl: 500,
+        osl: 60,
+        level: 'medium',
+      }));
+    const requests = [...crowd(0, 4000), ...crowd(400, 10), ...crowd(600, 4000)];
+    const before = simulatedRun(defaultConfig(), requests, 0);
+    const after = simulatedRun(defaultConfig(), requests, 0, 400);
+    expect(before.side.all).toMatchObject({ requests: 8010 });
+    expect(after.side.all).toMatchObject({ requests: 4010 });
+    const grown = before.side.pools.medium?.actions ?? [];
+    expect(grown[0]?.atSeconds).toBeLessThan(400);
+    expect(grown.at(-1)?.atSeconds).toBeGreaterThan(400);
+    expect(after.side.pools.medium?.actions).toEqual(
+      grown.flatMap((one) =>
+        one.atSeconds < 400 ? [] : { ...one, atSeconds: expect.closeTo(one.atSeconds - 400, 6) },
+      ),
+    );
+  });
 });

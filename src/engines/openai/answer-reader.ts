@@ -3,8 +3,11 @@ import { SluiceError } from '../../contract/errors.js';
 import { finishReasonSchema, type TokenEnd, writeToken } from '../../contract/openai.js';
 import { isRecord, parseJson } from '../../contract/reply.js';
 
-const count = z.number().int().min(0).max(1e9);
+/** No honest count is above it. */
+const MOST_COUNT = 1e9;
+const count = z.number().int().min(0).max(MOST_COUNT);
 const usageSchema = z.looseObject({ prompt_tokens: count, completion_tokens: count });
+type Usage = z.output<typeof usageSchema>;
 const choiceSchema = z.looseObject({
   index: z.number().optional(),
   delta: z.record(z.string(), z.unknown()).nullish(),
@@ -33,7 +36,7 @@ const SILENT = new Set(['role', 'content']);
 export class AnswerReader {
   /** Token strings so far. */
   tokens = 0;
-  #usage: z.output<typeof usageSchema> | null = null;
+  #usage: Usage | null = null;
   #finish: string | null = null;
   #stopReason: TokenEnd['stopReason'];
 
@@ -54,12 +57,10 @@ export class AnswerReader {
    */
   read(data: string): string[] {
     const chunk = parseJson(data);
-    const text = onlyText(chunk);
-    if (text === undefined) return this.#readAny(data, chunk);
-    if (text === '') return [];
-    this.tokens++;
-    this.#assertAsked();
-    return [writeToken({ text })];
+    const plain = plainOf(chunk);
+    if (plain === undefined) return this.#readAny(data, chunk);
+    const { text, usage } = plain;
+    return this.#counted(text === '' ? [] : [writeToken({ text })], usage);
   }
 
   #readAny(data: string, chunk: unknown): string[] {
@@ -68,14 +69,7 @@ export class AnswerReader {
     const { choices, usage, error } = parsed.data;
     if (error != null) throw engineError(error);
     const [choice] = choices;
-    if (usage != null) this.#takeUsage(usage);
-    const entries = choice === undefined ? [] : this.#entriesOf(choice);
-    this.tokens += entries.length;
-    while (usage != null && this.tokens < usage.completion_tokens) {
-      entries.push('');
-      this.tokens++;
-    }
-    this.#assertAsked();
+    const entries = this.#counted(choice === undefined ? [] : this.#entriesOf(choice), usage);
     if (choice?.finish_reason != null) {
       this.#finish = choice.finish_reason;
       this.#stopReason = choice.stop_reason;
@@ -85,9 +79,17 @@ export class AnswerReader {
     return entries;
   }
 
-  #assertAsked(): void {
+  /** Counts the strings of one chunk, as many as its usage says: one for each token that came with another's text. */
+  #counted(entries: string[], usage: Usage | null | undefined): string[] {
+    if (usage != null) this.#takeUsage(usage);
+    this.tokens += entries.length;
+    while (usage != null && this.tokens < usage.completion_tokens) {
+      entries.push('');
+      this.tokens++;
+    }
     if (this.tokens > this.most + SLACK)
       throw lie(`sent more than the ${this.most} tokens that it was asked for`);
+    return entries;
   }
 
   /** The last string of the answer. Errors: `engine_failed` when the stream was cut before its end. */
@@ -113,7 +115,7 @@ export class AnswerReader {
     return writeToken({ end });
   }
 
-  #takeUsage(usage: z.output<typeof usageSchema>): void {
+  #takeUsage(usage: Usage): void {
     if (usage.completion_tokens > this.most + SLACK)
       throw lie(`counts ${usage.completion_tokens} tokens where it was asked for ${this.most}`);
     if (usage.completion_tokens < (this.#usage?.completion_tokens ?? 0)) throw lie('counts tokens backwards');
@@ -137,20 +139,32 @@ export class AnswerReader {
 }
 
 /**
- * The text of a chunk that holds nothing else; undefined: it holds more, or is not well formed. Nearly every event is such a
- * chunk, and the schema's check of it costs more than its parsing.
+ * What a chunk says that holds text and usage at most; undefined: it holds more, or is not well formed. Nearly every event
+ * is such a chunk, and the schema's check of it costs more than its parsing.
  */
-function onlyText(chunk: unknown): string | undefined {
-  if (!isRecord(chunk) || chunk.usage != null || chunk.error != null) return undefined;
+function plainOf(chunk: unknown): { text: string; usage: Usage | null } | undefined {
+  if (!isRecord(chunk) || chunk.error != null) return undefined;
   const { choices } = chunk;
+  const usage = chunk.usage ?? null;
+  if (usage !== null && !isUsage(usage)) return undefined;
   if (!Array.isArray(choices) || choices.length !== 1) return undefined;
   const choice: unknown = choices[0];
   if (!isRecord(choice) || choice.finish_reason != null || choice.stop_reason != null) return undefined;
-  if (choice.logprobs != null || choice.text != null || typeof choice.index !== 'number') return undefined;
-  const { delta } = choice;
-  if (!isRecord(delta) || typeof delta.content !== 'string') return undefined;
+  if (choice.logprobs != null || typeof choice.index !== 'number') return undefined;
+  const { delta, text } = choice;
+  if (delta === undefined && typeof text === 'string') return { text, usage };
+  if (!isRecord(delta) || typeof delta.content !== 'string' || text != null) return undefined;
   for (const key in delta) if (!SILENT.has(key)) return undefined;
-  return delta.content;
+  return { text: delta.content, usage };
+}
+
+/** What `usageSchema` says, by hand. */
+function isUsage(value: unknown): value is Usage {
+  return isRecord(value) && isCount(value.prompt_tokens) && isCount(value.completion_tokens);
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isInteger(value) && Number(value) >= 0 && Number(value) <= MOST_COUNT;
 }
 
 function lie(what: string): SluiceError {

@@ -29,6 +29,27 @@ it('reads a chunk that is only text as one with the same text and something besi
   );
 });
 
+it('reads usage beside a text as the schema does, of chat and of completions: counts that are none too', () => {
+  const odd = fc.constantFrom<unknown>(-1, 0.5, 1e9, 1e9 + 1, '3', null, undefined, Number.NaN);
+  const count = fc.oneof({ weight: 3, arbitrary: fc.integer({ min: 0, max: 30 }) }, odd);
+  const text = fc.constantFrom('', 'a', 'word ');
+  fc.assert(
+    fc.property(text, count, count, (content, prompt_tokens, completion_tokens) => {
+      const usage = { prompt_tokens, completion_tokens, total_tokens: 7 };
+      const chat = read(chunk({ delta: { content } }, { usage }));
+      expect(chat).toEqual(read(chunk({ delta: { content }, text: '' }, { usage })));
+      expect(read(chunk({ text: content }, { usage }))).toEqual(chat);
+      expect(read(chunk({ text: content, delta: null }, { usage }))).toEqual(chat);
+    }),
+  );
+  expect(
+    read(chunk({ delta: { content: 'a' } }, { usage: { prompt_tokens: 5, completion_tokens: 3 } })),
+  ).toEqual({
+    texts: ['a', '', ''],
+    tokens: 3,
+  });
+});
+
 it.each([
   ['two choices', JSON.stringify({ choices: [choice({ delta: { content: 'a' } }), choice({})] })],
   ['an index that is no number', JSON.stringify({ choices: [{ index: 'a', delta: { content: 'a' } }] })],
