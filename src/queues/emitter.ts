@@ -24,25 +24,23 @@ export interface EmittingRun {
   onFenced(): void;
 }
 
-/** Tokens that are not a first one gather for so long while no call is under way. */
+/** Tokens that are not a first one gather for so long while no call with such is under way. */
 const GATHER_MS = 1;
-/** Calls under way at once: one that gathered, and one with first tokens. */
-const MOST_CALLS = 2;
 
 /**
- * Sends the tokens of all running requests of one worker to Redis. A request's first token goes at once, with whatever else
- * has news; other tokens gather for a moment and while a call is under way. One call carries every request that has news,
- * and a request is in one call at a time, so that its tokens stay in order.
+ * Sends the tokens of all running requests of one worker to Redis. First tokens go at once and by themselves, so that neither
+ * Redis nor the client's end works on others before them; other tokens gather for a moment and while a call is under way.
+ * One call of each kind is under way at once, and a request is in one call at a time, so that its tokens stay in order.
  */
 export class TokenEmitter {
   readonly #dirty = new Set<EmittingRun>();
   readonly #waiters = new Map<EmittingRun, (() => void)[]>();
   /** Runs whose tokens are on their way. */
   readonly #sending = new Set<EmittingRun>();
-  #calls = 0;
+  readonly #calling = { firsts: false, gathered: false };
+  #urgent = false;
   #scheduled = false;
   #later: NodeJS.Timeout | undefined;
-  #urgent = false;
   /** Of first tokens; under load they gather too. */
   readonly #rush = new Rush();
 
@@ -58,10 +56,13 @@ export class TokenEmitter {
     if (isFirst) {
       const now = performance.now();
       this.#rush.count(now);
-      if (!this.#rush.isOn(now)) this.#urgent = true;
+      if (!this.#rush.isOn(now)) {
+        this.#urgent = true;
+        this.#firstsSoon();
+        return;
+      }
     }
-    if (this.#urgent) this.#soon(MOST_CALLS);
-    else if (this.#calls === 0) this.#later ??= setTimeout(() => this.#gathered(), GATHER_MS);
+    if (!this.#calling.gathered) this.#later ??= setTimeout(() => this.#gathered(), GATHER_MS);
   }
 
   /** Resolves when every token of the run is in the journal, or another run owns the request. */
@@ -79,26 +80,28 @@ export class TokenEmitter {
     this.#release(run);
   }
 
-  #gathered(): void {
-    this.#later = undefined;
-    if (this.#calls === 0) void this.#flush();
-  }
-
-  /** Flushes after all that the current callback sets off: a request that ends in it needs no flush of its own. */
-  #soon(mostCalls: number): void {
-    if (this.#scheduled || this.#calls >= mostCalls) return;
+  /** After all that the current callback sets off: first tokens that it brings go together. */
+  #firstsSoon(): void {
+    if (this.#scheduled || this.#calling.firsts) return;
     this.#scheduled = true;
     process.nextTick(() => {
       this.#scheduled = false;
-      void this.#flush();
+      this.#urgent = false;
+      void this.#flush('firsts');
     });
   }
 
-  async #flush(): Promise<void> {
-    const runs = [...this.#dirty].filter((run) => !this.#sending.has(run));
-    this.#urgent = false;
+  #gathered(): void {
+    clearTimeout(this.#later);
+    this.#later = undefined;
+    if (!this.#calling.gathered) void this.#flush('gathered');
+  }
+
+  async #flush(kind: 'firsts' | 'gathered'): Promise<void> {
+    const ready = [...this.#dirty].filter((run) => !this.#sending.has(run));
+    const runs = kind === 'gathered' ? ready : ready.filter((run) => run.journaled === 0);
     if (runs.length === 0) return;
-    this.#calls++;
+    this.#calling[kind] = true;
     for (const run of runs) {
       this.#dirty.delete(run);
       this.#sending.add(run);
@@ -110,12 +113,14 @@ export class TokenEmitter {
       for (const run of runs) this.#dirty.add(run);
       await new Promise((resolve) => setTimeout(resolve, 200));
     } finally {
-      this.#calls--;
+      this.#calling[kind] = false;
       for (const run of runs) this.#sending.delete(run);
     }
     for (const run of runs)
       if (!this.#dirty.has(run) && run.journaled >= run.tokens.length) this.#release(run);
-    if (this.#dirty.size > 0) this.#soon(this.#urgent ? MOST_CALLS : 1);
+    if (this.#urgent) this.#firstsSoon();
+    // What came meanwhile has gathered.
+    if (this.#dirty.size > 0 && !this.#calling.gathered) process.nextTick(() => this.#gathered());
   }
 
   async #send(runs: readonly EmittingRun[]): Promise<void> {
