@@ -14,6 +14,13 @@ export interface LatencyRow {
   failure: string | null;
 }
 
+/** A job over a bare BullMQ queue and its end back, ms; median of the rounds. */
+export interface HopsRow {
+  /** Jobs a second. */
+  rate: number;
+  roundTrip: Percentiles;
+}
+
 /** At saturation of the whole machine, load generator and engine included; median of the rounds. */
 export interface ThroughputRow {
   side: string;
@@ -43,6 +50,7 @@ interface Measured {
   /** Load average of a minute when it ended. */
   load: number;
   node: string;
+  hops: HopsRow[];
   latency: LatencyRow[];
   requests: ThroughputRow[];
   tokens: ThroughputRow[];
@@ -87,7 +95,7 @@ function ratio(a: number | undefined, b: number | undefined): number | undefined
 
 /** The report as tables. */
 export function gatewayText(report: GatewayReport): string {
-  const { cpus, load, node, latency, requests, tokens, memory } = report;
+  const { cpus, load, node, hops, latency, requests, tokens, memory } = report;
   const three = ({ p50, p95, p99 }: Percentiles) =>
     [p50, p95, p99].map((value) => value.toFixed(1)).join(' / ');
   const cpu = ({ cpuMsPerRequest }: ThroughputRow) =>
@@ -110,6 +118,22 @@ export function gatewayText(report: GatewayReport): string {
         row.side === 'direct' ? '' : three(row.addedGap),
         failures(row),
       ]),
+    ),
+    '',
+    'A job over bare BullMQ and its end back, on this machine, ms, p50 / p95 / p99; what Sluice adds to TTFT over it',
+    table(
+      ['requests/s', 'two hops', 'added over it, p50', 'p99'],
+      hops.map(({ rate, roundTrip }) => {
+        const added = latency.find((row) => row.side === 'sluice' && row.rate === rate)?.addedTtft;
+        const times = (a: number | undefined, b: number) =>
+          a === undefined ? '-' : `${(a / b).toFixed(2)} x`;
+        return [
+          String(rate),
+          three(roundTrip),
+          times(added?.p50, roundTrip.p50),
+          times(added?.p99, roundTrip.p99),
+        ];
+      }),
     ),
     '',
     'At saturation of the machine; CPU ms a request',

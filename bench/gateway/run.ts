@@ -3,36 +3,14 @@ import { readEnvironment } from '../../src/config/environment.js';
 import { SluiceError } from '../../src/contract/errors.js';
 import { spread } from '../support/stats.js';
 import { Generator } from './generator.js';
+import { inTurn, latencies, onSide, SHORT_TOKENS, WARM_SECONDS } from './latency.js';
 import { portkeyProgram } from './portkey.js';
 import { cpuSeconds, residentBytes } from './process.js';
-import {
-  type GatewayReport,
-  type LatencyRow,
-  type MemoryRow,
-  reachOf,
-  type ThroughputRow,
-} from './report.js';
+import { type GatewayReport, type MemoryRow, reachOf, type ThroughputRow } from './report.js';
 import { engineSpeed, type Setup, type Side, setUp } from './sides.js';
-import type { Percentiles, Seen } from './types.js';
+import type { GatewayBenchOptions, Seen } from './types.js';
 
-export interface GatewayBenchOptions {
-  rounds: number;
-  /** Of one load on one side. */
-  seconds: number;
-  /** Requests a second of the open loads. */
-  rates: number[];
-  /** Streams held open for the memory figure; 0: none. */
-  streams: number;
-  portkey: boolean;
-  /** Folder for CPU profiles of Sluice's gateway and worker; null: none. */
-  profiles: string | null;
-  note: (line: string) => void;
-}
-
-/** A server runs for weeks: its compiler is done by then. */
-const WARM_SECONDS = 15;
-/** A request of the latency and the request-rate loads, and one of the token-rate load. */
-const SHORT_TOKENS = 16;
+/** A request of the token-rate load. */
 const LONG_TOKENS = 128;
 /** At once. */
 const LANES = 64;
@@ -75,26 +53,12 @@ async function measure(
 ): Promise<GatewayReport> {
   const { rounds, seconds, rates, streams, note } = options;
   const { sides } = setup;
-  let seed = 1;
   for (const side of sides) {
     note(`warming ${side.name}`);
-    await onSide(generator, side, 'closed', 16, WARM_SECONDS, SHORT_TOKENS, seed);
+    await onSide(generator, side, 'closed', 16, WARM_SECONDS, SHORT_TOKENS, 1);
   }
-  const latency: LatencyRow[] = [];
-  for (const rate of rates) {
-    const seen = new Map<string, Seen[]>(sides.map(({ name }) => [name, []]));
-    for (let round = 0; round < rounds; round++) {
-      for (const side of inTurn(sides, round)) {
-        note(`round ${round + 1} of ${rounds}: ${rate} requests/s, ${side.name}`);
-        // The same arrivals on every side.
-        const one = await onSide(generator, side, 'open', rate, seconds, SHORT_TOKENS, seed + round);
-        seen.get(side.name)?.push(one);
-      }
-    }
-    for (const side of sides)
-      latency.push(latencyRow(rate, side.name, seen.get(side.name) ?? [], seen.get('direct') ?? []));
-    seed += rounds;
-  }
+  const { latency, hops } = await latencies(setup, generator, options, 1);
+  const seed = 1 + rates.length * rounds;
   await engineSpeed(setup, FAST);
   const requests = await throughput('requests', LANES, SHORT_TOKENS);
   const tokens = await throughput('tokens', STREAMS_AT_ONCE, LONG_TOKENS);
@@ -110,6 +74,7 @@ async function measure(
     cpus: cpus().length,
     load: loadavg()[0] ?? Number.NaN,
     node: process.version,
+    hops,
     latency,
     requests,
     tokens,
@@ -131,18 +96,6 @@ async function measure(
     }
     return sides.map(({ name }) => throughputRow(name, rows.get(name) ?? [], maxTokens));
   }
-}
-
-function onSide(
-  generator: Generator,
-  { url, headers }: Side,
-  kind: 'open' | 'closed',
-  level: number,
-  seconds: number,
-  maxTokens: number,
-  seed: number,
-): Promise<Seen> {
-  return generator.load({ url, headers, kind, level, seconds, maxTokens, seed });
 }
 
 async function held(generator: Generator, side: Side, streams: number): Promise<MemoryRow> {
@@ -174,25 +127,6 @@ async function held(generator: Generator, side: Side, streams: number): Promise<
     beforeBytes: before,
     residentBytes: most,
     perStreamBytes: perStream,
-  };
-}
-
-function inTurn(sides: readonly Side[], round: number): Side[] {
-  const at = round % sides.length;
-  return [...sides.slice(at), ...sides.slice(0, at)];
-}
-
-function latencyRow(rate: number, side: string, seen: readonly Seen[], direct: readonly Seen[]): LatencyRow {
-  const failed = seen.reduce((sum, one) => sum + one.failed, 0);
-  return {
-    side,
-    rate,
-    ttft: middle(seen.map(({ ttft }) => ttft)),
-    gap: middle(seen.map(({ gap }) => gap)),
-    addedTtft: middle(seen.map(({ ttft }, k) => over(ttft, direct[k]?.ttft))),
-    addedGap: middle(seen.map(({ gap }, k) => over(gap, direct[k]?.gap))),
-    failed,
-    failure: seen.find(({ failure }) => failure !== null)?.failure ?? null,
   };
 }
 
@@ -235,15 +169,4 @@ function minus(after: Record<string, number>, before: Record<string, number>): R
   return Object.fromEntries(
     Object.entries(after).map(([name, value]) => [name, value - (before[name] ?? 0)]),
   );
-}
-
-/** The median round, percentile by percentile. */
-function middle(all: readonly Percentiles[]): Percentiles {
-  const of = (pick: (one: Percentiles) => number) => spread(all.map(pick)).median;
-  return { p50: of(({ p50 }) => p50), p95: of(({ p95 }) => p95), p99: of(({ p99 }) => p99) };
-}
-
-function over(one: Percentiles, base: Percentiles | undefined): Percentiles {
-  const { p50, p95, p99 } = base ?? { p50: Number.NaN, p95: Number.NaN, p99: Number.NaN };
-  return { p50: one.p50 - p50, p95: one.p95 - p95, p99: one.p99 - p99 };
 }

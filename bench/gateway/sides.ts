@@ -25,6 +25,8 @@ export interface Side {
 /** Everything that runs for the benchmark. */
 export interface Setup {
   engineUrl: string;
+  /** Of the Redis that Sluice uses. */
+  redisUrl: string;
   sides: Side[];
   close(): Promise<void>;
 }
@@ -124,7 +126,7 @@ export async function setUp(
         others: {},
       });
     }
-    return { engineUrl, sides, close };
+    return { engineUrl, redisUrl: redis.localUrl, sides, close };
   } catch (error) {
     await close();
     throw error;

@@ -49,3 +49,17 @@ export type LoadReply =
   | { type: 'stopped' }
   | { type: 'held'; open: number; failure: string | null }
   | { type: 'released' };
+
+export interface GatewayBenchOptions {
+  rounds: number;
+  /** Of one load on one side. */
+  seconds: number;
+  /** Requests a second of the open loads. */
+  rates: number[];
+  /** Streams held open for the memory figure; 0: none. */
+  streams: number;
+  portkey: boolean;
+  /** Folder for CPU profiles of Sluice's gateway and worker; null: none. */
+  profiles: string | null;
+  note: (line: string) => void;
+}

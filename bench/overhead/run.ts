@@ -1,14 +1,13 @@
-import { type ChildProcess, fork } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { connect } from '../../src/queues/connection.js';
 import { startRedis } from '../../src/queues/provision/server.js';
 import { printTable, type Row, spread } from '../support/stats.js';
 import { addCost, memoryPerRequest, pump, roundTrips, throughput } from './measure.js';
 import { promptOf } from './setup.js';
 import { bareSide, type Side, sluiceSide } from './sides.js';
+import { startWorker } from './start-worker.js';
 
 export interface OverheadOptions {
   rounds: number;
@@ -154,13 +153,4 @@ function row(
     reach,
     reached: reached(compared.median),
   };
-}
-
-async function startWorker(kind: string, url: string): Promise<ChildProcess> {
-  const child = fork(fileURLToPath(new URL('./worker.js', import.meta.url)), [kind, url]);
-  await new Promise<void>((resolve, reject) => {
-    child.once('message', () => resolve());
-    child.once('exit', (code) => reject(new Error(`${kind} worker ended with ${code}`)));
-  });
-  return child;
 }
