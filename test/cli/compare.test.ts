@@ -63,6 +63,9 @@ describe('sluice compare', () => {
     for (const run of [sluice, full, best]) expect(run.pools.medium.requests).toBe(arrivals.medium.requests);
     expect(full).toMatchObject({ keeps: true, reversals: 0 });
     expect(full.ofStaticFull).toBeCloseTo(1, 9);
+    expect(seeds[0].staticGpuHours).toBeCloseTo(full.gpuHours, 9);
+    // Of what the whole budget took, however long a run of fewer workers goes on.
+    for (const run of [sluice, best]) expect(run.ofStaticFull).toBeCloseTo(run.gpuHours / full.gpuHours, 9);
     expect(best.keeps).toBe(true);
     expect(best.gpuHours).toBeLessThanOrEqual(full.gpuHours);
     expect(full.pools.medium.series).toBeUndefined();
@@ -94,6 +97,8 @@ describe('sluice compare', () => {
     expect(page).toMatch(/^<!doctype html>/);
     expect(page.match(/class="lines"/g)).toHaveLength(2);
     expect(page).toMatch(/hour-by-hour bound \d\.\d{3}/);
+    expect(page).toMatch(/<li>oracle: medium: at least \d+\.\d+ GPU-hours to keep every hour/);
+    expect(page).toContain('Fewest GPU-hours with every level kept at every seed: ');
     expect(page).not.toMatch(/NaN|Infinity|undefined|https?:|<script/);
   });
 

@@ -16,7 +16,7 @@ const UPDATES = 10_000;
 /** The page keeps 1,800 samples and 3,000 decisions: at one of each with each update, all that it bounds is full. */
 const FULL = 3_500;
 /** Updates of which at least one is drawn before more come. */
-const DRAWN_EACH = 4;
+const DRAWN_EACH = 8;
 /** Updates after which each other view is looked at once. */
 const VISIT_EACH = 250;
 

@@ -15,7 +15,7 @@ it('Ctrl-C under load: exit 0, no process, no lease; what was queued or cut comp
   );
   await system.ready('high', 1);
   const first = await system.client();
-  const open = await askMany(first, 'open', 16, { max_tokens: 1500 });
+  const open = await askMany(first, 'open', 16, { max_tokens: 900 });
   await until(() => open.filter((one) => one.tokens.length > 5).length >= 4, 'some run, some wait');
   process.kill(system.supervisorPid, 'SIGINT');
   expect(await system.upEnded(60)).toBe(0);
@@ -31,7 +31,7 @@ it('Ctrl-C under load: exit 0, no process, no lease; what was queued or cut comp
   await server.stop();
 
   await system.up();
-  const again = await askMany(await system.client(), 'open', 16, { max_tokens: 1500 });
+  const again = await askMany(await system.client(), 'open', 16, { max_tokens: 900 });
   await expectComplete(again);
   await system.expectSound(again);
 });

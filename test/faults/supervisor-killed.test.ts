@@ -24,7 +24,7 @@ it.each([
     const first = await system.client();
     const early = await ask(first, { id: 'early', max_tokens: 20 });
     await expectComplete([early]);
-    const open = await askMany(first, 'open', 14, { max_tokens: 1500 });
+    const open = await askMany(first, 'open', 14, { max_tokens: 900 });
     await until(() => open.filter((one) => one.tokens.length > 10).length >= 4, 'some run, some wait');
 
     process.kill(system.supervisorPid, 'SIGKILL');
@@ -35,7 +35,7 @@ it.each([
 
     await system.up();
     const second = await system.client();
-    const again = await askMany(second, 'open', 14, { max_tokens: 1500 });
+    const again = await askMany(second, 'open', 14, { max_tokens: 900 });
     await expectComplete(again);
     const same = await ask(second, { id: 'early', max_tokens: 20 });
     await expectComplete([same]);

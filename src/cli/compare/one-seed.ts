@@ -70,7 +70,9 @@ export async function compareSeed(
   done({ policy: REFERENCE, variant: 0 });
   const excused = excusedBy(reference.outcome);
   const hours = reference.outcome.wallSeconds / 3600;
-  const facts: SeedFacts = { seed, hours, arrivals, peaks, excused, bounds: null };
+  const full = Object.values(reference.outcome.pools);
+  const staticGpuHours = full.reduce((sum, pool) => sum + pool.staticGpuHours, 0);
+  const facts: SeedFacts = { seed, hours, arrivals, peaks, excused, staticGpuHours, bounds: null };
   const cells = async () => {
     const parts = Array.from({ length: crew.jobs }, (_, part) => {
       const ask = { part, of: crew.jobs };
@@ -93,7 +95,7 @@ export async function compareSeed(
       };
       const { outcome, note: words } = await found();
       if (name !== REFERENCE) done({ policy: name, variant });
-      return { policy: name, variant, run: runOfPolicy(seed, outcome, words, excused) };
+      return { policy: name, variant, run: runOfPolicy(facts, outcome, words) };
     }),
   );
   return { facts, runs: await Promise.all(runs) };

@@ -77,10 +77,14 @@ function looserTargets(
     ttftSeconds: loneTtft(promptLaw, maxBatchedTokens, watched.isl),
     itlSeconds: loneItl(lawFor(profile, tp.decode), watched),
   };
-  // What a lone request takes is the least; the load may ask for more.
+  // What a lone request takes is the least; the load may ask for more. A target that is enough stays as it is, unrounded.
+  const looser = (target: number, least: number, factor: number) => {
+    const wanted = Math.max(target, least) * factor;
+    return wanted > target ? Math.max(target, roundUp(wanted)) : target;
+  };
   const at = (factor: number, { ttft, itl }: Loosened) => ({
-    ttftSeconds: roundUp(Math.max(targets.ttftSeconds, alone.ttftSeconds) * (ttft ? factor : 1)),
-    itlSeconds: roundUp(Math.max(targets.itlSeconds, alone.itlSeconds) * (itl ? factor : 1)),
+    ttftSeconds: looser(targets.ttftSeconds, alone.ttftSeconds, ttft ? factor : 1),
+    itlSeconds: looser(targets.itlSeconds, alone.itlSeconds, itl ? factor : 1),
   });
   const ways = LOOSENED.flatMap((which) => {
     const enough = (factor: number) =>
@@ -90,9 +94,9 @@ function looserTargets(
   });
   const least = ways.sort((a, b) => a.factor - b.factor)[0];
   if (least === undefined) return null;
-  const looser = (advised: number, target: number) => (advised > roundUp(target) ? advised : null);
-  const ttftSeconds = looser(least.advised.ttftSeconds, targets.ttftSeconds);
-  const itlSeconds = looser(least.advised.itlSeconds, targets.itlSeconds);
+  const changed = (advised: number, target: number) => (advised > target ? advised : null);
+  const ttftSeconds = changed(least.advised.ttftSeconds, targets.ttftSeconds);
+  const itlSeconds = changed(least.advised.itlSeconds, targets.itlSeconds);
   return ttftSeconds === null && itlSeconds === null ? null : { kind: 'target', ttftSeconds, itlSeconds };
 }
 

@@ -15,6 +15,8 @@ export interface SeedFacts {
   peaks: PeakScales;
   /** Hours of each pool that the whole budget, held all the time, does not keep. */
   excused: ExcusedHours;
+  /** GPU-hours of all budgets held until the last request has ended under them: the whole of a policy's share. */
+  staticGpuHours: number;
   /** What the oracle came to, by pool; null: it was not run. */
   bounds: Record<string, OracleBounds> | null;
 }
@@ -28,7 +30,10 @@ export interface RunOfPolicy {
   /** Given up when a level could not be kept any more: all figures are of the time until then. */
   stopped: boolean;
   gpuHours: number;
-  /** 0..1 of the GPU-hours of all budgets held all the time. */
+  /**
+   * 0..1 of the seed's `staticGpuHours`, so that a run that goes on for longer, over a backlog, is no cheaper for it; where
+   * it was given up, of all budgets held until then.
+   */
   ofStaticFull: number;
   costUsd: number;
   goodputRps: number;
@@ -71,21 +76,21 @@ export interface Comparison {
 }
 
 export function runOfPolicy(
-  seed: number,
+  { seed, excused, staticGpuHours }: Pick<SeedFacts, 'seed' | 'excused' | 'staticGpuHours'>,
   outcome: Outcome,
   note: string | null,
-  excused: ExcusedHours,
 ): RunOfPolicy {
   const pools = Object.values(outcome.pools);
   const sum = (of: (pool: PoolOutcome) => number) => pools.reduce((total, pool) => total + of(pool), 0);
   const gpuHours = sum((pool) => pool.gpuHours);
+  const stopped = outcome.stopped ?? false;
   return {
     seed,
     keeps: keepsLevels(outcome, excused),
     note,
-    stopped: outcome.stopped ?? false,
+    stopped,
     gpuHours,
-    ofStaticFull: gpuHours / sum((pool) => pool.staticGpuHours),
+    ofStaticFull: gpuHours / (stopped ? sum((pool) => pool.staticGpuHours) : staticGpuHours),
     costUsd: sum((pool) => pool.costUsd),
     goodputRps: sum((pool) => pool.goodputRps),
     reversals: sum((pool) => pool.reversals),

@@ -175,6 +175,17 @@ describe('remedies', () => {
     );
   });
 
+  it('hold beside a target that is enough as it is, however many digits it has', () => {
+    const asked = {
+      ...{ ...question, gpuCeiling: 6, maxWorkers: 6, rps: 385.3272640595089 },
+      targets: { ttftSeconds: 0.011, itlSeconds: 0.0057000000001 },
+      sample: [{ isl: 6, osl: 88 }],
+    };
+    const remedies = remediesFor(asked, assessFeasibility(asked));
+    expect(remedies.map(({ kind }) => kind)).toContain('target');
+    for (const remedy of remedies) expect(assessFeasibility(applied(asked, remedy)).feasible).toBe(true);
+  });
+
   it('are not taken back by more GPUs or looser targets', () => {
     fc.assert(
       fc.property(questions, (asked) => {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { hopelessWatch } from '../../../src/simulator/compare/hopeless.js';
+import { runOfPolicy } from '../../../src/simulator/compare/report.js';
 import { runPolicy } from '../../../src/simulator/compare/run.js';
 import { keepsLevels } from '../../../src/simulator/compare/verdict.js';
 import { roundProfile } from '../../support/profiles.js';
@@ -65,6 +66,11 @@ test('a policy that starves the pool is stopped, says so, and keeps nothing', ()
   const whole = runPolicy(options(500), { ...ask, requests: { medium: 750_000 }, whole: true });
   expect(whole.note).toBeNull();
   expect(whole.outcome.wallSeconds).toBeGreaterThan(1500);
+  // Its share is of what the whole budget takes; of a run that was stopped, until then.
+  const judged = (one: typeof outcome) =>
+    runOfPolicy({ seed: 1, excused: {}, staticGpuHours: 10 }, one, null);
+  expect(judged(outcome).ofStaticFull).toBeCloseTo(1, 6);
+  expect(judged(whole.outcome).ofStaticFull).toBeCloseTo(judged(whole.outcome).gpuHours / 10, 9);
   const small = runPolicy(options(5), { ...ask, requests: { medium: 7500 } });
   expect(small.note).toBeNull();
   expect(small.outcome.stopped).toBeUndefined();

@@ -1,6 +1,6 @@
 import type { Config } from '../../../config/types.js';
 import type { Comparison, RunOfPolicy, SeedFacts } from '../../../simulator/compare/report.js';
-import { seedLines } from '../text/table.js';
+import { cheapest, remarks, seedLines } from '../text/table.js';
 import { bars } from './bars.js';
 import { htmlDocument } from '../../page/document.js';
 import { escaped, tag } from '../../page/svg.js';
@@ -11,6 +11,7 @@ import { timeLines } from '../../page/time-lines.js';
 const COLUMNS = 600;
 const COLUMNS_EXPLAINED =
   'Kept: misses within what each level allows, over the run and in at least 98 % of the hours, and nothing lost. ' +
+  'Of full: of the GPU-hours that the whole budget takes. ' +
   'X oracle: GPU-hours over the least that keeps every hour with fleets steady within hours. Of several seeds, shares are the ' +
   'least, GPU-hours and goodput the mean, reversals the sum.';
 
@@ -40,8 +41,16 @@ export function comparisonPage(comparison: Comparison, config: Config): string {
     tag('h2', {}, 'What each policy kept, and what it cost'),
     tag('div', { class: 'scroll' }, summary(comparison)),
     tag('p', {}, escaped(COLUMNS_EXPLAINED)),
+    tag(
+      'ul',
+      {},
+      remarks(comparison)
+        .map((line) => tag('li', {}, escaped(line)))
+        .join(''),
+    ),
+    tag('p', {}, tag('b', {}, escaped(cheapest(comparison)))),
     tag('h2', {}, 'GPU-hours, of the whole budget'),
-    tag('div', { class: 'card' }, bars(barsOf(comparison), boundOf(seeds, policies))),
+    tag('div', { class: 'card' }, bars(barsOf(comparison), boundOf(seeds))),
     tag('div', { class: 'legend' }, `${key('green', 'every level kept')}${key('red', 'a level broken')}`),
     ...(facts === undefined
       ? []
@@ -62,12 +71,12 @@ function barsOf({ policies, seeds }: Comparison): Parameters<typeof bars>[0] {
 }
 
 /** The oracle's hourly bound as a share of static full, on average over the seeds. */
-function boundOf(seeds: readonly SeedFacts[], policies: Comparison['policies']): number | null {
-  const shares = seeds.flatMap(({ seed, bounds }) => {
-    const run = policies[0]?.variants[0]?.runs.find((one) => one.seed === seed);
-    if (bounds === null || run === undefined) return [];
-    const full = Object.values(run.pools).reduce((sum, pool) => sum + pool.staticGpuHours, 0);
-    return Object.values(bounds).reduce((sum, { hourlyGpuHours }) => sum + hourlyGpuHours, 0) / full;
+function boundOf(seeds: readonly SeedFacts[]): number | null {
+  const shares = seeds.flatMap(({ bounds, staticGpuHours }) => {
+    if (bounds === null) return [];
+    return (
+      Object.values(bounds).reduce((sum, { hourlyGpuHours }) => sum + hourlyGpuHours, 0) / staticGpuHours
+    );
   });
   return shares.length === 0 ? null : shares.reduce((sum, share) => sum + share, 0) / shares.length;
 }

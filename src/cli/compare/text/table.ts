@@ -126,11 +126,18 @@ function spreadText({ mean, min, max }: { mean: number; min: number; max: number
   return seeds === 1 ? mean.toFixed(3) : `${mean.toFixed(3)} (${min.toFixed(3)}-${max.toFixed(3)})`;
 }
 
-function verdictLines({ policies, seeds }: Comparison): string[] {
-  const lines = [
+function verdictLines(comparison: Comparison): string[] {
+  return [
     'KEPT: misses within what each level allows, over the run and in at least 98 % of the hours, nothing lost. OF FULL: of the',
-    'GPU-hours of the whole budget. Shares of several seeds are the least, GPU-hours and goodput the mean, others the sum.',
+    'GPU-hours that the whole budget takes. Shares of several seeds are the least, GPU-hours and goodput the mean, others the sum.',
+    ...remarks(comparison),
+    cheapest(comparison),
   ];
+}
+
+/** The constants of each policy's best variant, and what runs had to say. */
+export function remarks({ policies, seeds }: Comparison): string[] {
+  const lines: string[] = [];
   for (const { name, variants, best } of policies) {
     const variant = variants[best];
     if (best > 0 && variant !== undefined)
@@ -139,6 +146,11 @@ function verdictLines({ policies, seeds }: Comparison): string[] {
       for (const run of variants[shown]?.runs ?? [])
         if (run.note !== null) lines.push(noteLine(shown === 0 ? name : `${name} (best)`, run, seeds.length));
   }
+  return lines;
+}
+
+/** Which policy keeps everything at the least cost. */
+export function cheapest({ policies, seeds }: Comparison): string {
   const kept = policies
     .flatMap(({ name, variants, best }) => {
       const variant = variants[best];
@@ -148,12 +160,9 @@ function verdictLines({ policies, seeds }: Comparison): string[] {
     })
     .sort((a, b) => a.hours - b.hours);
   const [first] = kept;
-  lines.push(
-    first === undefined
-      ? 'No policy keeps every level at every seed.'
-      : `Fewest GPU-hours with every level kept at every seed: ${first.name}, ${first.hours.toFixed(2)}.`,
-  );
-  return lines;
+  return first === undefined
+    ? 'No policy keeps every level at every seed.'
+    : `Fewest GPU-hours with every level kept at every seed: ${first.name}, ${first.hours.toFixed(2)}.`;
 }
 
 function noteLine(name: string, run: RunOfPolicy, seeds: number): string {
