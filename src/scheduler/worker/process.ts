@@ -181,9 +181,13 @@ export class WorkerProcess {
     this.#ending = this.#drainOut();
   }
 
-  /** Drains, and ends in any case: Redis may be gone with the supervisor, and the allocator that would kill this. */
+  /**
+   * Drains, and ends in any case: Redis may be gone with the supervisor, and the allocator that would kill this. A worker that was
+   * never ready has nothing to finish, and may be waiting for Redis.
+   */
   #orphaned(): void {
-    setTimeout(() => process.exit(1), this.config.worker.drainSeconds * 1000 + ORPHAN_GRACE_MS);
+    const finishMs = this.#life.context.readyAtMs === null ? 0 : this.config.worker.drainSeconds * 1000;
+    setTimeout(() => process.exit(1), finishMs + ORPHAN_GRACE_MS);
     this.drain('the supervisor is gone');
   }
 
