@@ -1,8 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { exponential, seededRandom } from '../../src/simulator/workload/random.js';
 import { bareSide, type Side } from '../overhead/sides.js';
 import { startWorker } from '../overhead/start-worker.js';
+import { openLoop } from './open-loop.js';
 import { percentiles } from './percentiles.js';
 import type { Percentiles } from './types.js';
 
@@ -30,25 +29,24 @@ export class Hops {
 
   /** So many jobs a second at exponential distances; ms from each one's sending to the word of its end. */
   async load(rate: number, seconds: number, seed: number): Promise<Percentiles> {
-    const random = seededRandom(seed);
     const took: number[] = [];
     const running: Promise<void>[] = [];
-    const from = performance.now();
-    const end = from + seconds * 1000;
-    let due = from + exponential(random, 1000 / rate);
-    while (due < end) {
-      for (; due <= performance.now() && due < end; due += exponential(random, 1000 / rate)) {
-        const sentMs = performance.now();
-        running.push(this.side.ask(PROMPT).then(() => void took.push(performance.now() - sentMs)));
-      }
-      await sleep(1);
-    }
+    await openLoop({ rate, seconds, seed }, () => {
+      const sentMs = performance.now();
+      const one = this.side.ask(PROMPT).then(() => void took.push(performance.now() - sentMs));
+      // Thrown below, once no more are sent.
+      one.catch(() => {});
+      running.push(one);
+    });
     await Promise.all(running);
     return percentiles(took);
   }
 
   async close(): Promise<void> {
-    await this.side.close();
-    this.worker.kill('SIGKILL');
+    try {
+      await this.side.close();
+    } finally {
+      this.worker.kill('SIGKILL');
+    }
   }
 }

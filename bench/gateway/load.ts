@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { Agent } from 'undici';
-import { exponential, seededRandom } from '../../src/simulator/workload/random.js';
+import { openLoop } from './open-loop.js';
 import { percentiles } from './percentiles.js';
 import type { Load, LoadMessage, LoadReply, Seen } from './types.js';
 
@@ -111,20 +111,16 @@ function bodyOf({ maxTokens }: Load): string {
 /** Requests come at exponential distances, whatever becomes of those before. */
 async function open(load: Load): Promise<Seen> {
   const body = bodyOf(load);
-  const random = seededRandom(load.seed);
   const sink = newSink();
   const running: Promise<void>[] = [];
   const from = performance.now();
-  const end = from + load.seconds * 1000;
   stopped = false;
-  let due = from + exponential(random, 1000 / load.level);
-  while (due < end && !stopped) {
-    const now = performance.now();
-    for (; due <= now && due < end; due += exponential(random, 1000 / load.level)) {
-      running.push(ask(load, body, due, sink).done);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
+  const { level: rate, seconds, seed } = load;
+  await openLoop(
+    { rate, seconds, seed },
+    (due) => running.push(ask(load, body, due, sink).done),
+    () => stopped,
+  );
   await Promise.race([Promise.all(running), new Promise((resolve) => setTimeout(resolve, DRAIN_MS))]);
   return seenOf(load, sink, (performance.now() - from) / 1000);
 }
