@@ -1,20 +1,31 @@
 import { Command, CommanderError } from 'commander';
-import { cancelCommand } from './cancel.js';
-import { compareCommand } from './compare/command.js';
-import { demoCommand } from './demo/command.js';
-import { doctorCommand } from './doctor.js';
-import { engineCommand } from './engine.js';
-import { explainCommand } from './explain/command.js';
-import { forecastCommand } from './forecast.js';
-import { keysCommand } from './keys.js';
-import { configCommand, machinesCliCommand, scaleCliCommand, statusCommand } from './operate.js';
-import { planCommand } from './plan/command.js';
-import { profileCommand } from './profile.js';
-import { replayCommand } from './replay.js';
-import { roleCommands } from './roles.js';
-import { simulateCommand } from './simulate.js';
-import { submitCommand } from './submit.js';
-import { guarded, upCommand } from './up.js';
+import { guarded } from './guarded.js';
+
+/** A command's module is read when the command is asked for: all of them together take over a second. */
+const COMMANDS: readonly { names: readonly string[]; load: () => Promise<Command[]> }[] = [
+  { names: ['up'], load: async () => [(await import('./up.js')).upCommand()] },
+  { names: ['submit'], load: async () => [(await import('./submit.js')).submitCommand()] },
+  { names: ['cancel'], load: async () => [(await import('./cancel.js')).cancelCommand()] },
+  { names: ['status'], load: async () => [(await import('./operate.js')).statusCommand()] },
+  { names: ['scale'], load: async () => [(await import('./operate.js')).scaleCliCommand()] },
+  { names: ['explain'], load: async () => [(await import('./explain/command.js')).explainCommand()] },
+  { names: ['demo'], load: async () => [(await import('./demo/command.js')).demoCommand()] },
+  { names: ['replay'], load: async () => [(await import('./replay.js')).replayCommand()] },
+  { names: ['simulate'], load: async () => [(await import('./simulate.js')).simulateCommand()] },
+  { names: ['forecast'], load: async () => [(await import('./forecast.js')).forecastCommand()] },
+  { names: ['compare'], load: async () => [(await import('./compare/command.js')).compareCommand()] },
+  { names: ['plan'], load: async () => [(await import('./plan/command.js')).planCommand()] },
+  { names: ['profile'], load: async () => [(await import('./profile.js')).profileCommand()] },
+  { names: ['engine'], load: async () => [(await import('./engine.js')).engineCommand()] },
+  { names: ['machines'], load: async () => [(await import('./operate.js')).machinesCliCommand()] },
+  { names: ['keys'], load: async () => [(await import('./keys.js')).keysCommand()] },
+  { names: ['config'], load: async () => [(await import('./operate.js')).configCommand()] },
+  { names: ['doctor'], load: async () => [(await import('./doctor.js')).doctorCommand()] },
+  {
+    names: ['ingress', 'gateway', 'planner', 'allocator', 'worker'],
+    load: async () => (await import('./roles.js')).roleCommands(),
+  },
+];
 
 /** The `sluice` command. Exit codes: src/contract/errors.ts; 130 after Ctrl-C. */
 export async function main(argv: readonly string[], version: string): Promise<void> {
@@ -23,28 +34,7 @@ export async function main(argv: readonly string[], version: string): Promise<vo
     .version(version)
     .showHelpAfterError('(sluice --help shows the commands)')
     .exitOverride();
-  const commands = [
-    upCommand(),
-    submitCommand(),
-    cancelCommand(),
-    statusCommand(),
-    scaleCliCommand(),
-    explainCommand(),
-    demoCommand(),
-    replayCommand(),
-    simulateCommand(),
-    forecastCommand(),
-    compareCommand(),
-    planCommand(),
-    profileCommand(),
-    engineCommand(),
-    machinesCliCommand(),
-    keysCommand(),
-    configCommand(),
-    doctorCommand(),
-    ...roleCommands(),
-  ];
-  for (const command of commands) program.addCommand(command.exitOverride());
+  for (const command of await commandsFor(argv[2])) program.addCommand(command.exitOverride());
   // A reader that went away (sluice ... | head) is no error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0);
@@ -58,4 +48,12 @@ export async function main(argv: readonly string[], version: string): Promise<vo
       process.exitCode = error.exitCode === 0 ? 0 : 2;
     }
   });
+}
+
+/** The command that the first argument names; all of them where it names none, for the help. */
+async function commandsFor(first: string | undefined): Promise<Command[]> {
+  if (first === '--version' || first === '-V') return [];
+  const named = COMMANDS.filter(({ names }) => first !== undefined && names.includes(first));
+  const loaded = await Promise.all((named.length > 0 ? named : COMMANDS).map(({ load }) => load()));
+  return loaded.flat();
 }

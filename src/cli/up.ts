@@ -2,7 +2,6 @@ import { Command } from 'commander';
 import { readEnvironment } from '../config/environment.js';
 import { inspectTarget } from '../config/inspector.js';
 import { defaultConfig, loadConfig } from '../config/load.js';
-import { SluiceError } from '../contract/errors.js';
 import { plainText } from '../contract/plain-text.js';
 import { parseJson } from '../contract/reply.js';
 import { portOf } from '../scheduler/role.js';
@@ -112,18 +111,4 @@ function readable(role: string, line: string): string | undefined {
     .map(([name, value]) => `${name}=${String(value)}`)
     .join(' ');
   return `${label} ${plainText(String(msg))}${details === '' ? '' : `  ${plainText(details)}`}`;
-}
-
-/** Runs a command's work; a known error is printed in one line and becomes its exit code. */
-export async function guarded(work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    const known = SluiceError.from(error);
-    process.stderr.write(`sluice: ${known.code}: ${plainText(known.message)}\n`);
-    if (known.code === 'internal' && known.cause instanceof Error && readEnvironment().logLevel === 'debug') {
-      process.stderr.write(`${known.cause.stack}\n`);
-    }
-    process.exitCode = known.exitCode;
-  }
 }
