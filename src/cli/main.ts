@@ -2,7 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { guarded } from './guarded.js';
 
 /** A command's module is read when the command is asked for: all of them together take over a second. */
-const COMMANDS: readonly { names: readonly string[]; load: () => Promise<Command[]> }[] = [
+export const COMMANDS: readonly { names: readonly string[]; load: () => Promise<Command[]> }[] = [
   { names: ['up'], load: async () => [(await import('./up.js')).upCommand()] },
   { names: ['submit'], load: async () => [(await import('./submit.js')).submitCommand()] },
   { names: ['cancel'], load: async () => [(await import('./cancel.js')).cancelCommand()] },
