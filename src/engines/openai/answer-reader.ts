@@ -17,14 +17,26 @@ const choiceSchema = z.looseObject({
   stop_reason: z.union([z.string(), z.number(), z.null()]).optional(),
 });
 const chunkSchema = z.looseObject({
-  choices: z.array(choiceSchema).max(1).default([]),
+  choices: z.array(choiceSchema).max(1).optional(),
   usage: usageSchema.nullish(),
   error: z.unknown().optional(),
 });
+/** Errors that are not under `error`: vLLM's and SGLang's until 2025, and FastChat's. */
+const bareErrorSchema = z.union([
+  z.looseObject({ object: z.literal('error'), message: z.string(), code: z.unknown() }),
+  z
+    .looseObject({ text: z.string(), error_code: z.number().min(1) })
+    .transform(({ text, error_code }) => ({ message: text, code: error_code })),
+]);
 const errorSchema = z.looseObject({ message: z.string(), code: z.union([z.number(), z.string()]).nullish() });
 
 /** Chunks beyond max_tokens that an honest engine may send: ends of tool calls, text that a detokenizer held back. */
 const SLACK = 16;
+
+/** A prompt's length is estimated at four characters a token; a character is four bytes at most, a token one at least. */
+const MOST_TOKENS_PER_ESTIMATED = 16;
+/** Tokens of what is not in the text: templates, pictures and films that are named by their address. */
+const MOST_UNSEEN = 131_072;
 
 /** Parts of a delta that say nothing of their own. */
 const SILENT = new Set(['role', 'content']);
@@ -40,10 +52,11 @@ export class AnswerReader {
   #finish: string | null = null;
   #stopReason: TokenEnd['stopReason'];
 
-  /** @param most tokens that were asked for in this attempt; `before`: those of earlier ones. */
+  /** @param most tokens that were asked for in this attempt; `before`: those of earlier ones; `isl`: the prompt's, as estimated. */
   constructor(
     private readonly most: number,
     private readonly before: number,
+    private readonly isl: number,
   ) {}
 
   /** The engine said why it stopped: nothing but usage may follow. */
@@ -60,6 +73,7 @@ export class AnswerReader {
     const plain = plainOf(chunk);
     if (plain === undefined) return this.#readAny(data, chunk);
     const { text, usage } = plain;
+    if (text !== '') this.#mayGoOn();
     return this.#counted(text === '' ? [] : [writeToken({ text })], usage);
   }
 
@@ -67,9 +81,14 @@ export class AnswerReader {
     const parsed = chunkSchema.safeParse(chunk);
     if (!parsed.success) throw lie(`sent ${describe(data, parsed.error)}`);
     const { choices, usage, error } = parsed.data;
-    if (error != null) throw engineError(error);
-    const [choice] = choices;
-    const entries = this.#counted(choice === undefined ? [] : this.#entriesOf(choice), usage);
+    const bare = error ?? bareErrorSchema.safeParse(chunk).data;
+    if (bare != null) throw engineError(bare);
+    if (choices === undefined && usage == null) throw lie('sent a chunk with neither choices nor usage');
+    const [choice] = choices ?? [];
+    if ((choice?.index ?? 0) !== 0) throw lie(`sent a choice ${choice?.index} where one was asked for`);
+    const made = choice === undefined ? [] : this.#entriesOf(choice);
+    if (made.length > 0) this.#mayGoOn();
+    const entries = this.#counted(made, usage);
     if (choice?.finish_reason != null) {
       this.#finish = choice.finish_reason;
       this.#stopReason = choice.stop_reason;
@@ -77,6 +96,10 @@ export class AnswerReader {
         throw new SluiceError('engine_failed', `the engine ended the request itself (${this.#finish})`);
     }
     return entries;
+  }
+
+  #mayGoOn(): void {
+    if (this.finished) throw lie('sent more of the answer after its finish reason');
   }
 
   /** Counts the strings of one chunk, as many as its usage says: one for each token that came with another's text. */
@@ -94,6 +117,11 @@ export class AnswerReader {
 
   /** The last string of the answer. Errors: `engine_failed` when the stream was cut before its end. */
   end(done: boolean): string {
+    if (this.#finish === null && done && this.tokens === 0)
+      throw new SluiceError(
+        'engine_failed',
+        'the engine ended its answer with no token and no finish reason',
+      );
     if (this.#finish === null && !done)
       throw new SluiceError('engine_failed', `the engine's stream was cut after ${this.tokens} tokens`);
     const reason = finishReasonSchema.safeParse(this.#finish);
@@ -118,6 +146,8 @@ export class AnswerReader {
   #takeUsage(usage: Usage): void {
     if (usage.completion_tokens > this.most + SLACK)
       throw lie(`counts ${usage.completion_tokens} tokens where it was asked for ${this.most}`);
+    if (usage.prompt_tokens > MOST_TOKENS_PER_ESTIMATED * this.isl + MOST_UNSEEN)
+      throw lie(`counts ${usage.prompt_tokens} prompt tokens where about ${this.isl} were sent`);
     if (usage.completion_tokens < (this.#usage?.completion_tokens ?? 0)) throw lie('counts tokens backwards');
     this.#usage = usage;
   }
@@ -150,7 +180,7 @@ function plainOf(chunk: unknown): { text: string; usage: Usage | null } | undefi
   if (!Array.isArray(choices) || choices.length !== 1) return undefined;
   const choice: unknown = choices[0];
   if (!isRecord(choice) || choice.finish_reason != null || choice.stop_reason != null) return undefined;
-  if (choice.logprobs != null || typeof choice.index !== 'number') return undefined;
+  if (choice.logprobs != null || choice.index !== 0) return undefined;
   const { delta, text } = choice;
   if (delta === undefined && typeof text === 'string') return { text, usage };
   if (!isRecord(delta) || typeof delta.content !== 'string' || text != null) return undefined;

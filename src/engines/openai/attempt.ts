@@ -99,6 +99,7 @@ export class Attempt implements AsyncIterableIterator<TokenBatch> {
   #take(bytes: Buffer): void {
     const { reader } = this.options;
     const before = this.#batch.tokens.length;
+    const wasFinished = reader.finished;
     let done = false;
     for (const data of this.#sse.push(bytes)) {
       if (data === '[DONE]') {
@@ -111,7 +112,9 @@ export class Attempt implements AsyncIterableIterator<TokenBatch> {
       this.#finish(true);
       return;
     }
-    if (reader.finished) this.#restart(CLOSING_MS);
+    // Once: what an engine goes on to send after its end does not lengthen it.
+    if (reader.finished && !wasFinished) this.#restart(CLOSING_MS);
+    else if (reader.finished) return;
     else if (this.#batch.tokens.length > before) this.#onTokens();
     if (this.#batch.tokens.length > before) this.#wakeUp();
   }

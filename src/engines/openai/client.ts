@@ -115,6 +115,15 @@ export async function readText(body: Readable, mostBytes: number, cut = false): 
   return Buffer.concat(parts).toString('utf8', 0, mostBytes);
 }
 
+/** What undici throws: no connection, no answer in time, a head that does not end. */
+export function unreachable(error: unknown): SluiceError {
+  const reason = error instanceof Error ? error.message || error.name : String(error);
+  return new SluiceError('engine_failed', `the engine cannot be reached: ${reason}`, { cause: error });
+}
+
+/** Refusals that are not of the request: of the key, the model, or because the server is busy. */
+const NOT_THE_REQUEST = new Set([401, 403, 404, 407, 408, 425, 429]);
+
 /** What an answer other than 200 means for the request. */
 function statusError(status: number, text: string): SluiceError {
   const said = messageOf(text);
@@ -126,7 +135,8 @@ function statusError(status: number, text: string): SluiceError {
     return new SluiceError('prompt_too_long', what);
   if (status === 401 || status === 403)
     return new SluiceError('engine_failed', `${what}; name the variable with its key in engine.api_key_env`);
-  if (status === 400 || status === 422) return new SluiceError('invalid_request', what);
+  if (status >= 400 && status < 500 && !NOT_THE_REQUEST.has(status))
+    return new SluiceError('invalid_request', what);
   return new SluiceError('engine_failed', what);
 }
 

@@ -47,6 +47,11 @@ export class Endpoint {
     return this.#breaker.allows(this.now()) ? null : `${this.url}: ${this.#lastFailure}`;
   }
 
+  /** It is healthy, and a request that is under way will tell whether it serves again. */
+  get trying(): boolean {
+    return this.#unhealthy === null && this.#breaker.trying;
+  }
+
   /** Asks for health and load. Never rejects. */
   async look(): Promise<void> {
     await Promise.all([this.#lookAtHealth(), this.#hasMetrics ? this.#lookAtLoad() : undefined]);
@@ -98,6 +103,7 @@ export class Endpoint {
 
   /** A request's first tokens of this attempt have come. */
   answered(held: Held): void {
+    this.#breaker.succeeded();
     this.firstTokens?.came(held, this.#beside(), this.now());
   }
 
@@ -109,7 +115,7 @@ export class Endpoint {
     else if (failure === null) this.#breaker.succeeded();
     else {
       this.#lastFailure = failure.message;
-      this.#breaker.failed(this.now());
+      this.#breaker.failed(held.id, this.now());
     }
   }
 

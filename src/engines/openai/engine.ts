@@ -12,7 +12,7 @@ import { AnswerReader } from './answer-reader.js';
 import { Attempt } from './attempt.js';
 import { askOf } from './body.js';
 import type { EngineProcess } from './child.js';
-import { EngineClient } from './client.js';
+import { EngineClient, unreachable } from './client.js';
 import { BLOCK_TOKENS, Endpoint } from './endpoint.js';
 import { FirstTokenForecast } from './first-token.js';
 import { pause } from './pause.js';
@@ -167,7 +167,8 @@ export class OpenaiEngine implements Engine {
     const ask = askOf(request, shaping);
     const name =
       emitted.length === 0 ? request.id : attemptId(request.id, emitted.length, randomUUID().slice(0, 8));
-    const held: Held = { isl, maxTokens, made: emitted.length, transfers: request.transfer !== undefined };
+    const transfers = request.transfer !== undefined;
+    const held: Held = { id: request.id, isl, maxTokens, made: emitted.length, transfers };
     endpoint.take(held);
     const limits = {
       firstTokenMs: config.firstTokenTimeoutSeconds * 1000,
@@ -181,6 +182,7 @@ export class OpenaiEngine implements Engine {
               reader: new AnswerReader(
                 maxTokens - emitted.length + ask.repeats,
                 emitted.length - ask.repeats,
+                isl + emitted.length,
               ),
               repeated: emitted.slice(0, ask.repeats),
               now: this.#now,
@@ -262,7 +264,10 @@ export class OpenaiEngine implements Engine {
     else if (this.#condition === 'up') {
       this.#downSinceMs = this.#now();
       this.#become('down', this.#trouble());
-    } else if (this.#now() - this.#downSinceMs > DOWN_LIMIT_MS) {
+    } else if (
+      this.#now() - this.#downSinceMs > DOWN_LIMIT_MS &&
+      !this.#endpoints.some(({ trying }) => trying)
+    ) {
       this.#become('gone', `no engine to ask for ${DOWN_LIMIT_MS / 1000} s: ${this.#trouble()}`);
     }
   }
@@ -293,10 +298,4 @@ export class OpenaiEngine implements Engine {
     const said = lines.length === 0 ? '' : `; it last said: ${lines.slice(-3).join(' | ')}`;
     return new SluiceError('engine_failed', `the engine did not start: ${why}${said}`);
   }
-}
-
-/** What undici throws: no connection, no answer in time, a head that does not end. */
-function unreachable(error: unknown): SluiceError {
-  const reason = error instanceof Error ? error.message || error.name : String(error);
-  return new SluiceError('engine_failed', `the engine cannot be reached: ${reason}`, { cause: error });
 }

@@ -2,6 +2,8 @@ import type { EngineMetrics } from './metrics.js';
 
 /** A request that this worker has on an engine. */
 export interface Held {
+  /** Of the request, the same for each attempt at it. */
+  id: string;
   isl: number;
   /** Tokens of the whole answer at most. */
   maxTokens: number;

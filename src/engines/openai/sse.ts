@@ -3,6 +3,8 @@ import { SluiceError } from '../../contract/errors.js';
 
 /** No event of a token is so long, log probabilities and all. */
 const MOST_CHARACTERS = 1024 * 1024;
+/** A stream may begin with one, which is no part of its first line. */
+const BYTE_ORDER_MARK = '\ufeff';
 
 /**
  * Takes an event stream apart (HTML standard, server-sent events, but for a lone CR as the end of a line): bytes in,
@@ -12,9 +14,14 @@ export class SseParser {
   readonly #decoder = new StringDecoder('utf8');
   #rest = '';
   #data: string | null = null;
+  #begun = false;
 
   push(bytes: Uint8Array): string[] {
-    const text = this.#rest + this.#decoder.write(bytes);
+    let text = this.#rest + this.#decoder.write(bytes);
+    if (!this.#begun && text !== '') {
+      this.#begun = true;
+      if (text.startsWith(BYTE_ORDER_MARK)) text = text.slice(1);
+    }
     const events: string[] = [];
     let from = 0;
     for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', from)) {

@@ -9,7 +9,7 @@ const chunk = (more: object, rest: object = {}) =>
 
 /** What a reader makes of an event: texts of its entries, how many tokens by now, or the code of its error. */
 function read(data: string): unknown {
-  const reader = new AnswerReader(10, 0);
+  const reader = new AnswerReader(10, 0, 100);
   try {
     return { texts: reader.read(data).map((token) => readToken(token).text), tokens: reader.tokens };
   } catch (error) {
@@ -66,10 +66,12 @@ it.each([
 });
 
 it("passes on what stands beside a text: tool calls, log probabilities, the engine's error", () => {
-  const calls = new AnswerReader(10, 0).read(chunk({ delta: { content: 'a', tool_calls: [{ id: 'c' }] } }));
+  const calls = new AnswerReader(10, 0, 100).read(
+    chunk({ delta: { content: 'a', tool_calls: [{ id: 'c' }] } }),
+  );
   expect(calls.map(readToken)).toEqual([{ text: 'a', delta: { tool_calls: [{ id: 'c' }] } }]);
   const logprobs = { content: [] };
-  const probable = new AnswerReader(10, 0).read(chunk({ delta: { content: 'a' }, logprobs }));
+  const probable = new AnswerReader(10, 0, 100).read(chunk({ delta: { content: 'a' }, logprobs }));
   expect(probable.map(readToken)).toEqual([{ text: 'a', logprobs }]);
   expect(read(chunk({ delta: { content: 'a' } }, { error: { message: 'no', code: 500 } }))).toBe(
     'engine_failed',
@@ -77,7 +79,7 @@ it("passes on what stands beside a text: tool calls, log probabilities, the engi
 });
 
 it('ends a stream that goes on beyond what was asked for', () => {
-  const reader = new AnswerReader(1, 0);
+  const reader = new AnswerReader(1, 0, 100);
   const event = chunk({ delta: { content: 'a' } });
   for (let k = 0; k < 17; k++) reader.read(event);
   expect(() => reader.read(event)).toThrow('more than the 1 tokens');

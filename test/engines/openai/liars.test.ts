@@ -67,6 +67,43 @@ describe('an engine that lies fails the request, and serves the next', () => {
     ['sends what is not JSON', (r) => events(r, '{"choices": [', 'x'), 'engine_protocol', 'not JSON'],
     ['sends JSON that is no chunk', (r) => events(r, { choices: 'none' }), 'engine_protocol', 'choices'],
     ['sends several choices', (r) => events(r, { choices: [{}, {}] }), 'engine_protocol', 'choices'],
+    [
+      'sends another choice than the first',
+      (r) => events(r, { choices: [{ index: 1, text: 'a' }] }),
+      'engine_protocol',
+      'a choice 1',
+    ],
+    [
+      'sends JSON with neither choices nor usage',
+      (r) => events(r, { type: 'x' }),
+      'engine_protocol',
+      'neither choices nor usage',
+    ],
+    [
+      'counts a prompt that nobody sent',
+      (r) => events(r, text('a', usage(1, 9e8))),
+      'engine_protocol',
+      'counts 900000000 prompt tokens',
+    ],
+    [
+      'goes on after its finish reason',
+      (r) => events(r, text('a'), finish('stop'), text('late')),
+      'engine_protocol',
+      'after its finish reason',
+    ],
+    [
+      'reports an error that is the whole event',
+      (r) => events(r, text('a'), { object: 'error', message: 'out of memory', code: 500 }, '[DONE]'),
+      'engine_failed',
+      'out of memory',
+    ],
+    [
+      'reports an error as FastChat does',
+      (r) => events(r, { text: 'no worker', error_code: 50001 }, '[DONE]'),
+      'engine_failed',
+      'no worker',
+    ],
+    ['says only that it is done', (r) => events(r, '[DONE]'), 'engine_failed', 'no token and no finish'],
     ['sends null', (r) => events(r, 'null'), 'engine_protocol', 'a chunk'],
     [
       'sends a line without an end',
@@ -167,6 +204,21 @@ describe('an engine that lies fails the request, and serves the next', () => {
     expect(Date.now() - startedMs).toBeLessThan(1000);
     expect(server.seen).toHaveLength(1);
   });
+
+  it.each([
+    ['comments', ': still here\n\n'],
+    ['chunks', `data: ${JSON.stringify({ choices: [], usage: usage(1) })}\n\n`],
+  ])(
+    'goes on to send %s after its finish reason: the answer is complete two seconds later',
+    async (_, more) => {
+      const { engine } = await serving((response) => {
+        events(response, text('a'), finish('stop'));
+        const timer = setInterval(() => response.write(more), 100);
+        response.on('close', () => clearInterval(timer));
+      });
+      expect(textOf(await tokensOf(engine, asked('r', 20)))).toBe('a');
+    },
+  );
 
   it('tells a load that cannot be: it is brought within bounds', async () => {
     const lines = [
@@ -287,6 +339,7 @@ describe('the openai engine and a server', () => {
     [400, { error: { message: "This model's maximum context length is 10" } }, 'prompt_too_long'],
     [400, { error: { message: 'temperature must be positive' } }, 'invalid_request'],
     [422, { detail: 'no' }, 'invalid_request'],
+    [415, {}, 'invalid_request'],
     [404, { error: { message: 'no such route' } }, 'engine_failed'],
     [429, {}, 'engine_failed'],
     [503, 'busy', 'engine_failed'],
@@ -323,7 +376,7 @@ describe('the openai engine and a server', () => {
     });
     const conditions: string[] = [];
     engine.onCondition((condition) => conditions.push(condition));
-    for (let i = 0; i < 3; i++) await tokensOf(engine, asked('r', 20)).catch(() => {});
+    for (let i = 0; i < 3; i++) await tokensOf(engine, asked(`r${i}`, 20)).catch(() => {});
     expect(conditions).toEqual(['down']);
     expect(engine.room(10)).toBe(0);
     await expect(tokensOf(engine, asked('r', 20))).rejects.toThrow('no engine to ask');
@@ -331,6 +384,35 @@ describe('the openai engine and a server', () => {
     broken = false;
     await until(() => conditions.at(-1) === 'up', 'it is tried again');
     expect(textOf(await tokensOf(engine, asked('r', 20)))).toBe('fine');
+  });
+
+  it('is served by again from the first token of the trial on, and is not given up while the trial is under way', async () => {
+    let later = 0;
+    let trial: ServerResponse | undefined;
+    const server = await fakeServer((response, _seen, index) => {
+      if (index < 3) response.writeHead(500).end();
+      else if (index === 3) trial = response;
+      else good(response);
+    });
+    open.push(server);
+    const patient = { firstTokenTimeoutSeconds: 20 };
+    const engine = await openaiEngine([server.url], patient, { now: () => Date.now() + later });
+    open.push(engine);
+    const conditions: string[] = [];
+    engine.onCondition((condition) => conditions.push(condition));
+    for (let i = 0; i < 3; i++) await tokensOf(engine, asked(`r${i}`, 20)).catch(() => {});
+    await until(() => conditions.at(-1) === 'up', 'it is tried again');
+    const slow = tokensOf(engine, asked('slow', 20));
+    await until(() => trial !== undefined && conditions.at(-1) === 'down', 'the trial is under way');
+    later = 40_000;
+    // Its health is asked each second, and each time it is judged.
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    expect(conditions.at(-1)).toBe('down');
+    events(trial!, text('a'));
+    await until(() => conditions.at(-1) === 'up', 'the first token has come');
+    expect(textOf(await tokensOf(engine, asked('next', 20)))).toBe('fine');
+    events(trial!, text('b'), finish('stop'), '[DONE]').end();
+    expect(textOf(await slow)).toBe('ab');
   });
 
   it('does not start on a server that serves another model, or none', async () => {

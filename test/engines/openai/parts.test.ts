@@ -30,6 +30,12 @@ describe('the event stream parser', () => {
     );
   });
 
+  it('takes no byte order mark for a part of the first line', () => {
+    const bytes = Buffer.from('\ufeffdata: a\n\n');
+    const parser = new SseParser();
+    expect([...bytes].flatMap((byte) => parser.push(Uint8Array.of(byte)))).toEqual(['a']);
+  });
+
   it('joins the data lines of one event, and needs no space after the colon', () => {
     expect(new SseParser().push(Buffer.from('data:a\ndata: b\n\n\ndata: c\n'))).toEqual(['a\nb']);
   });
@@ -111,6 +117,7 @@ vllm:time_to_first_token_seconds_bucket{engine="0",le="0.001"} 0.0`;
 describe('the room of an engine', () => {
   const limits = { maxSequences: 10, maxBatchedTokens: 1000, kvTokens: 10_000 };
   const held = (isl: number, maxTokens: number, made: number, transfers = false): Held => ({
+    id: 'r',
     isl,
     maxTokens,
     made,
@@ -173,23 +180,42 @@ describe('the room of an engine', () => {
 });
 
 describe('the circuit breaker', () => {
-  it('opens after three failures in a row, and waits longer after each trial that fails', () => {
+  const three = (breaker: Breaker, atMs: number) => {
+    for (const request of ['a', 'b', 'c']) breaker.failed(request, atMs);
+  };
+
+  it('opens after three failed requests in a row, tries one at a time, and closes by one that goes well', () => {
     const breaker = new Breaker();
-    for (let i = 0; i < 2; i++) breaker.failed(0);
+    for (const request of ['a', 'b']) breaker.failed(request, 0);
     breaker.succeeded();
-    for (let i = 0; i < 2; i++) breaker.failed(0);
+    for (const request of ['a', 'b']) breaker.failed(request, 0);
     expect(breaker.allows(0)).toBe(true);
-    breaker.failed(0);
+    breaker.failed('c', 0);
     expect([breaker.allows(999), breaker.allows(1000)]).toEqual([false, true]);
     breaker.sent();
-    // One trial at a time.
-    expect(breaker.allows(1000)).toBe(false);
-    breaker.failed(1000);
-    expect([breaker.allows(2999), breaker.allows(3000)]).toEqual([false, true]);
+    expect([breaker.trying, breaker.allows(1000)]).toEqual([true, false]);
+    breaker.failed('d', 1000);
+    expect([breaker.trying, breaker.allows(2999), breaker.allows(3000)]).toEqual([false, false, true]);
     breaker.sent();
     breaker.undecided();
     expect(breaker.allows(3000)).toBe(true);
     breaker.succeeded();
     expect(breaker.allows(0)).toBe(true);
+  });
+
+  it('counts a request that fails again and again once', () => {
+    const breaker = new Breaker();
+    for (let i = 0; i < 9; i++) breaker.failed('bad', 0);
+    expect(breaker.allows(0)).toBe(true);
+  });
+
+  it('lets no request wait for a trial longer than four seconds, however many trials failed', () => {
+    const breaker = new Breaker();
+    three(breaker, 0);
+    for (let i = 0; i < 9; i++) {
+      breaker.sent();
+      breaker.failed(`trial ${i}`, 0);
+    }
+    expect([breaker.allows(3999), breaker.allows(4000)]).toEqual([false, true]);
   });
 });
