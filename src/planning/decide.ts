@@ -13,7 +13,7 @@ import type { PoolPolicy } from './policy.js';
 import { judgeArrived, judgeDrained, restate, retry } from './progress.js';
 import { forecastOf, ratesAhead, ratesWithin, type WindowForecast } from './rates.js';
 import { fits, floorOf, type Replicas, same, show } from './replicas.js';
-import { shrink } from './shrink.js';
+import { SILENT_RPS, shrink } from './shrink.js';
 import type { Sight } from './sight.js';
 import { judgeSpike, surge } from './surge.js';
 import { seconds } from './words.js';
@@ -30,9 +30,10 @@ export function decide(input: DecideInput): Plan {
   const span = decisionSpan(s.coldStartSeconds, policy);
   const horizon = lookAheadSeconds(policy.lookAhead, span);
   const byWindow = (over: number) => forecastRate(observation.load.arrivals, policy.loadPredictor, over);
-  // What the window alone tells is computed only until enough has been learned of the load, and where all is silent:
-  // what was learned never rules a request out.
-  const silent = memory.desired.decode <= 1 && s.load.recentRps === 0;
+  // What the window alone tells is computed only until enough has been learned of the load, and where all is silent and
+  // what was learned would not ask for the last worker again at once; else that one goes when the pool is idle.
+  const learned = ratesAhead(s, horizon, null)?.mean ?? 0;
+  const silent = memory.desired.decode <= 1 && s.load.recentRps === 0 && learned <= SILENT_RPS;
   const forecast = (over: number | null): WindowForecast | null =>
     s.slow && over !== null ? ((silent ? null : forecastOf(s.outlook, over)) ?? byWindow(over)) : null;
   const ahead = forecast(horizon);

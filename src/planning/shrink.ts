@@ -16,7 +16,7 @@ const SHRINK_MARGIN = 0.5;
 /** A pool that does not optimise cost is calm after so long without an order for more. */
 const CALM_SECONDS = 600;
 /** Requests/s that count as none. */
-const SILENT_RPS = 1e-3;
+export const SILENT_RPS = 1e-3;
 
 /**
  * Cost optimisation, in the slow loop only: one worker fewer, where everything is known, nothing is in flight, the last
