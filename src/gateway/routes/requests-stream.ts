@@ -17,7 +17,8 @@ type StreamRequest = FastifyRequest<{ Params: { id: string }; Querystring: { fro
 export function requestsStream(app: FastifyInstance, services: GatewayServices): void {
   app.get('/v1/requests/:id/stream', async (request: StreamRequest, reply) => {
     const from = fromOf(request);
-    const { request: known, lookup } = await ownRequest(services, callerOf(request), request.params.id);
+    const caller = callerOf(request);
+    const { request: known, lookup } = await ownRequest(services, caller, request.params.id);
     const listener: { onTokens: () => void } = { onTokens: () => {} };
     const handle = await services.client.follow(known.id, { onTokens: () => listener.onTokens() });
     if (handle === undefined) {
@@ -34,7 +35,8 @@ export function requestsStream(app: FastifyInstance, services: GatewayServices):
     const stream = new EventStream(reply.raw, answer, handle.tokens, from);
     listener.onTokens = () => stream.write();
     stream.write();
-    return streamed(stream, handle, reply, true);
+    const hold = services.revocations.hold(caller, known.id);
+    return streamed(stream, handle, hold, reply, true).finally(hold.release);
   });
 }
 
