@@ -111,8 +111,18 @@ describe('the asynchronous API', () => {
     expect((await read(`${second.url}/v1/requests/${id}/stream?from=4`)).text).toBe(words(id, 4, 6));
     const resumed = await read(`${second.url}/v1/requests/${id}/stream`, { 'last-event-id': '2' });
     expect(resumed.text).toBe(words(id, 2, 6));
-    const wrong = await fetch(`${first.url}/v1/requests/${id}/stream?from=-1`, { headers: as('acme') });
-    expect(wrong.status).toBe(400);
+    // An EventSource that reconnects sends the address that it began with, and how far it came.
+    const reconnected = await read(`${second.url}/v1/requests/${id}/stream?from=0`, { 'last-event-id': '4' });
+    expect(reconnected.text).toBe(words(id, 4, 6));
+    const ahead = await read(`${second.url}/v1/requests/${id}/stream?from=5`, { 'last-event-id': '4' });
+    expect(ahead.text).toBe(words(id, 5, 6));
+    for (const [query, headers] of [
+      ['?from=-1', {}],
+      ['?from=1', { 'last-event-id': 'x' }],
+    ] as const) {
+      const url = `${first.url}/v1/requests/${id}/stream${query}`;
+      expect((await fetch(url, { headers: { ...as('acme'), ...headers } })).status).toBe(400);
+    }
   });
 
   it('cancels what waits and what runs', async () => {

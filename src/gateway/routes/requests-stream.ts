@@ -12,7 +12,8 @@ type StreamRequest = FastifyRequest<{ Params: { id: string }; Querystring: { fro
 
 /**
  * `GET /v1/requests/ID/stream?from=N`: its tokens from token N on, as its endpoint streams them. Each event's `id` is
- * the number of tokens up to its end: where to go on from, by `from` or the header `last-event-id`.
+ * the number of tokens up to its end: where to go on from, by `from` or the header `last-event-id`, the larger of the
+ * two: an `EventSource` that reconnects sends the `from` that it began with too.
  */
 export function requestsStream(app: FastifyInstance, services: GatewayServices): void {
   app.get('/v1/requests/:id/stream', async (request: StreamRequest, reply) => {
@@ -42,11 +43,13 @@ export function requestsStream(app: FastifyInstance, services: GatewayServices):
 
 /** Errors: `invalid_request`. */
 function fromOf({ query, headers }: StreamRequest): number {
-  const last = headers['last-event-id'];
-  const text = query.from ?? (typeof last === 'string' ? last : '0');
-  if (typeof text === 'string' && /^\d{1,7}$/.test(text)) return Number(text);
+  return Math.max(tokenNumber('from', query.from), tokenNumber('last-event-id', headers['last-event-id']));
+}
+
+function tokenNumber(name: string, value: unknown = '0'): number {
+  if (typeof value === 'string' && /^\d{1,7}$/.test(value)) return Number(value);
   throw new SluiceError(
     'invalid_request',
-    `from: expected the number of a token, got ${JSON.stringify(text)}`,
+    `${name}: expected the number of a token, got ${JSON.stringify(value)}`,
   );
 }
