@@ -59,10 +59,19 @@ export async function sendAs(
   handlers: TokenHandlers,
 ): Promise<RequestHandle> {
   const { client } = services;
-  const known = (await client.follow(id, handlers)) ?? endedHandle(await client.find(id));
+  const known = await sentBefore(services, id, handlers);
   if (known !== undefined) return known;
   const routed = await admit(services, caller, submission, id, terms);
   return sent(services, routed, () => client.sendOnce(routed, handlers));
+}
+
+/** The request that was sent under an id; undefined: none was, or what is kept of it is gone. */
+export async function sentBefore(
+  { client }: Pick<SendServices, 'client'>,
+  id: string,
+  handlers?: TokenHandlers,
+): Promise<RequestHandle | undefined> {
+  return (await client.follow(id, handlers)) ?? endedHandle(await client.find(id));
 }
 
 /** What the client allows, and by what it is known when it comes again. */
