@@ -19,7 +19,8 @@ export function requestsCreate(app: FastifyInstance, services: GatewayServices):
     if (webhook !== undefined) assertWebhook(webhook.url, config.gateway.webhooks);
     const asked = readEither(body);
     const caller = callerOf(request);
-    const { handle } = await submit(services, caller, request.headers, asked, 'req', {}, { patient: true });
+    const how = { patient: true, webhook: webhook?.url };
+    const { handle } = await submit(services, caller, request.headers, asked, 'req', {}, how);
     const { id, level, done } = handle;
     const { release } = revocations.hold(caller, id);
     done.then(release, release);

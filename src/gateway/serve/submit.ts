@@ -23,8 +23,8 @@ export interface Submitted {
 
 /**
  * Admits and sends what a client asks for. With the header `idempotency-key` the same request is sent once, and asked
- * again it is found. @param prefix of the id that it gets; @param patient nobody holds a connection for it.
- * Errors: those of `admit`; `conflict` where the key came with another body before.
+ * again it is found. @param prefix of the id that it gets; @param patient nobody holds a connection for it; @param webhook
+ * is part of what its key stands for. Errors: those of `admit`; `conflict` where the key came with another body before.
  */
 export async function submit(
   services: GatewayServices,
@@ -33,7 +33,7 @@ export async function submit(
   asked: Asked,
   prefix: string,
   handlers: TokenHandlers,
-  { patient = false }: { patient?: boolean } = {},
+  { patient = false, webhook }: { patient?: boolean; webhook?: string | undefined } = {},
 ): Promise<Submitted> {
   if (services.stopping()) throw stoppingError();
   const { client, config } = services;
@@ -45,7 +45,7 @@ export async function submit(
     const routed = await admit(services, caller, submission, `${prefix}-${randomUUID()}`, terms);
     return { handle: await sent(services, routed, () => client.send(routed, handlers)), idempotent: false };
   }
-  const id = await idFor(services, caller, key, asked, prefix);
+  const id = await idFor(services, caller, key, printOf(asked, webhook), prefix);
   return { handle: await sendAs(services, caller, submission, id, terms, handlers), idempotent: true };
 }
 
@@ -119,10 +119,9 @@ async function idFor(
   { redis, keys }: GatewayServices,
   { tenant }: Caller,
   key: string,
-  { endpoint, body }: Asked,
+  print: string,
   prefix: string,
 ): Promise<string> {
-  const print = digest(`${endpoint}\0${JSON.stringify(body)}`);
   const fresh = `${prefix}-${randomUUID()}`;
   const name = keys.idempotency(digest(`${prefix}\0${tenant}\0${key}`));
   const before = await redis.set(name, `${print} ${fresh}`, 'EX', IDEMPOTENCY_SECONDS, 'NX', 'GET');
@@ -130,6 +129,12 @@ async function idFor(
   const [printBefore, id] = before.split(' ');
   if (printBefore === print && id !== undefined) return id;
   throw new SluiceError('conflict', 'idempotency-key: it came with another body before; use a new key');
+}
+
+/** Fingerprint of all that a body says. */
+function printOf({ endpoint, body }: Asked, webhook: string | undefined): string {
+  const parts = [endpoint, JSON.stringify(body), ...(webhook === undefined ? [] : [webhook])];
+  return digest(parts.join('\0'));
 }
 
 /** A request whose content is gone with its end; undefined: there is none, or it has not ended. */
