@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ApiKey } from '../contract/api-key.js';
 import type { GatewayConfig } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
-import { unauthorized } from '../tenants/limits.js';
+import { keyRevoked, unauthorized } from '../tenants/limits.js';
 import { type KeyParts, readKey } from '../tenants/secret.js';
 import type { KeyCache } from './key-cache.js';
 
@@ -69,8 +69,7 @@ export function knowCallers(app: FastifyInstance, { auth }: GatewayConfig, known
     const parts = givenKey(request);
     const key = parts === undefined ? undefined : await known.find(parts);
     if (parts === undefined || key === undefined) throw unauthorized();
-    if (key.revokedAtMs !== null)
-      throw new SluiceError('unauthorized', 'this API key was revoked; ask for a new one');
+    if (key.revokedAtMs !== null) throw keyRevoked();
     callers.set(request, { tenant: key.tenant, key: { ...key, parts } });
   });
 }

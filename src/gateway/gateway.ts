@@ -23,6 +23,7 @@ import { Admission } from './admission/admission.js';
 import { type CapacityModels, capacityModels } from './admission/capacity.js';
 import { lookAt } from './requests/view.js';
 import type { Found } from '../scheduler/pool-router.js';
+import { sentBefore } from './serve/submit.js';
 import { Webhooks } from './webhooks/webhooks.js';
 import { buildServer } from './server.js';
 
@@ -90,6 +91,7 @@ export class Gateway {
       {
         ...{ config, redis, keys, log, files, now, store: batchStore },
         send: (batch, line, id) => sendLine(services, batch, line, id),
+        sentBefore: (id) => sentBefore(services, id),
         cancel: (id) => client.cancel(id),
       },
       this.#blocking,

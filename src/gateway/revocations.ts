@@ -6,19 +6,30 @@ import { connect } from '../queues/connection.js';
 import type { Keys } from '../queues/keys.js';
 import type { SluiceClient } from '../scheduler/client.js';
 import { findKey } from '../tenants/key-store.js';
+import { keyRevoked } from '../tenants/limits.js';
+import type { Caller } from './caller.js';
 import type { KeyCache } from './key-cache.js';
 
 const LOOK_MS = 1_000;
 
+/** A request whose answer a caller waits for at this gateway. */
+export interface Hold {
+  /** Never resolves. Rejects with `unauthorized` once the caller's key is revoked and the request goes on for others. */
+  revoked: Promise<never>;
+  /** Nobody waits any more. */
+  release: () => void;
+}
+
 /**
- * Ends what revoked keys have in hand, waiting or running, wherever it came in. A revocation is published; each second
+ * Ends what revoked keys have in hand, waiting or running, wherever it came in, and their looks at requests of other
+ * keys, which go on. A revocation is published; each second
  * the keys with requests here are looked at too, in case that word was lost.
  */
 export class Revocations {
   readonly #subscriber: Redis;
   readonly #timer: NodeJS.Timeout;
-  /** Requests of this gateway by key. */
-  readonly #open = new Map<string, number>();
+  /** What callers wait for at this gateway, by key: the request, and how to cut its caller off. */
+  readonly #held = new Map<string, Set<{ request: string; cut: () => void }>>();
 
   constructor(
     redisUrl: string,
@@ -37,14 +48,23 @@ export class Revocations {
     this.#timer = setInterval(() => void this.#look().catch(() => {}), LOOK_MS);
   }
 
-  /** A request of this key is in hand until `done` is called. */
-  hold(key: string): () => void {
-    this.#open.set(key, (this.#open.get(key) ?? 0) + 1);
-    return () => {
-      const left = (this.#open.get(key) ?? 1) - 1;
-      if (left === 0) this.#open.delete(key);
-      else this.#open.set(key, left);
+  /** The caller waits for this request, its own or one of another key of its tenant, until `release` is called. */
+  hold({ key }: Caller, request: string): Hold {
+    let cut = () => {};
+    const revoked = new Promise<never>((_, reject) => {
+      cut = () => reject(keyRevoked());
+    });
+    revoked.catch(() => {}); // nobody has to listen
+    if (key === null) return { revoked, release: () => {} };
+    const held = this.#held.get(key.id) ?? new Set();
+    this.#held.set(key.id, held);
+    const hold = { request, cut };
+    held.add(hold);
+    const release = () => {
+      held.delete(hold);
+      if (held.size === 0 && this.#held.get(key.id) === held) this.#held.delete(key.id);
     };
+    return { revoked, release };
   }
 
   close(): void {
@@ -53,7 +73,7 @@ export class Revocations {
   }
 
   async #look(): Promise<void> {
-    for (const id of this.#open.keys()) {
+    for (const id of this.#held.keys()) {
       const key = await findKey(this.redis, this.keys, id);
       if (key === undefined || key.revokedAtMs !== null) await this.#revoked(id);
     }
@@ -63,6 +83,9 @@ export class Revocations {
     this.known.forget(key);
     try {
       const ids = await this.redis.zrange(this.keys.tenants('open', key), 0, '-1');
+      const own = new Set(ids);
+      // A request of its own ends as cancelled, for whoever waits for it.
+      for (const { request, cut } of this.#held.get(key) ?? []) if (!own.has(request)) cut();
       await Promise.all(ids.map((id) => this.client.cancel(id)));
       if (ids.length > 0)
         this.log.info({ key, requests: ids.length }, 'key revoked; its requests are cancelled');

@@ -109,9 +109,9 @@ export class Keys {
     return `${this.namespace}:revocations`;
   }
 
-  /** Request id of an Idempotency-Key, with the fingerprint of the body that it came with. */
+  /** Hash of an Idempotency-Key: its request's id, the fingerprint of the body that it came with, who may send it. */
   idempotency(digest: string): string {
-    return `${this.namespace}:idempotency:${digest}`;
+    return `${this.namespace}:idempotent:${digest}`;
   }
   /** Queue of webhooks that wait for the end of their request; under `tenants()` as prefix. */
   readonly webhooksQueue = 'webhooks';

@@ -63,7 +63,7 @@ function refusal(kind: string, rest: string[], tokens: number): SluiceError {
     case 'unauthorized':
       return unauthorized();
     case 'revoked':
-      return new SluiceError('unauthorized', 'this API key was revoked; ask for a new one');
+      return keyRevoked();
     case 'budget': {
       const [used = '', limit = '', leftMs = ''] = rest;
       const spent = `the key's budget of ${limit} GPU-seconds is spent (${Number(used).toFixed(1)} used)`;
@@ -98,6 +98,10 @@ export function unauthorized(): SluiceError {
     'unauthorized',
     'expected an API key as "authorization: Bearer KEY", got none that is valid',
   );
+}
+
+export function keyRevoked(): SluiceError {
+  return new SluiceError('unauthorized', 'this API key was revoked; ask for a new one');
 }
 
 /** A wait in ms; -1: there is none that helps. */

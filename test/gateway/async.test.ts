@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Gateway } from '../../src/gateway/gateway.js';
+import { holdKey } from '../../src/gateway/serve/idempotency.js';
 import { connect } from '../../src/queues/connection.js';
 import { Keys } from '../../src/queues/keys.js';
 import { createKey } from '../../src/tenants/key-store.js';
@@ -111,8 +112,18 @@ describe('the asynchronous API', () => {
     expect((await read(`${second.url}/v1/requests/${id}/stream?from=4`)).text).toBe(words(id, 4, 6));
     const resumed = await read(`${second.url}/v1/requests/${id}/stream`, { 'last-event-id': '2' });
     expect(resumed.text).toBe(words(id, 2, 6));
-    const wrong = await fetch(`${first.url}/v1/requests/${id}/stream?from=-1`, { headers: as('acme') });
-    expect(wrong.status).toBe(400);
+    // An EventSource that reconnects sends the address that it began with, and how far it came.
+    const reconnected = await read(`${second.url}/v1/requests/${id}/stream?from=0`, { 'last-event-id': '4' });
+    expect(reconnected.text).toBe(words(id, 4, 6));
+    const ahead = await read(`${second.url}/v1/requests/${id}/stream?from=5`, { 'last-event-id': '4' });
+    expect(ahead.text).toBe(words(id, 5, 6));
+    for (const [query, headers] of [
+      ['?from=-1', {}],
+      ['?from=1', { 'last-event-id': 'x' }],
+    ] as const) {
+      const url = `${first.url}/v1/requests/${id}/stream${query}`;
+      expect((await fetch(url, { headers: { ...as('acme'), ...headers } })).status).toBe(400);
+    }
   });
 
   it('cancels what waits and what runs', async () => {
@@ -178,6 +189,45 @@ describe('the asynchronous API', () => {
     expect(engine.seen.filter(({ id }) => id === one.id)).toHaveLength(1);
     // Sent again when it has ended, it is still that one.
     expect((await submit({}, headers)).id).toBe(one.id);
+  });
+
+  it('leaves the key of a refused request free, and one that was accepted under it held', async () => {
+    const headers = { ...as('acme'), 'idempotency-key': 'refused' };
+    const ask = (level: string, from = first) => {
+      const body = { prompt: 'hello', max_tokens: 6, slo_level: level };
+      return post(`${from.url}/v1/requests`, body, headers);
+    };
+    const wrong = await Promise.all([ask('nonsense'), ask('nonsense', second), ask('nonsense')]);
+    expect(wrong.map(({ status }) => status)).toEqual([400, 400, 400]);
+    const right = await Promise.all(
+      Array.from({ length: 6 }, (_, k) => ask('medium', k % 2 ? first : second)),
+    );
+    const views = (await Promise.all(right.map((answer) => answer.json()))) as View[];
+    expect(new Set(views.map(({ id }) => id)).size).toBe(1);
+    expect((await ask('nonsense')).status).toBe(409);
+    const { id } = views[0]!;
+    await until(() => engine.seen.length === 1, 'it runs');
+    engine.allow(id, 6);
+    await until(async () => (await look(id)).status === 'completed', 'its end');
+    expect(engine.seen).toHaveLength(1);
+    expect(await (await ask('medium')).json()).toMatchObject({ id, status: 'completed' });
+  });
+
+  it('frees an idempotency key only when all that hold it are refused', async () => {
+    const name = keys.idempotency('held');
+    const one = await holdKey(redis, name, 'print', 'req-1');
+    const two = await holdKey(redis, name, 'print', 'req-2');
+    expect(two.id).toBe('req-1');
+    await one.release();
+    // The second may be accepted under the id by now.
+    expect((await holdKey(redis, name, 'print', 'req-3')).id).toBe('req-1');
+    await expect(holdKey(redis, name, 'other', 'req-4')).rejects.toMatchObject({ code: 'conflict' });
+    await two.release();
+    await two.release();
+    const next = await holdKey(redis, name, 'other', 'req-5');
+    expect(next.id).toBe('req-5');
+    await one.release(); // too late: the key stands for another request
+    expect((await holdKey(redis, name, 'other', 'req-6')).id).toBe('req-5');
   });
 
   it('lets a chat with an idempotency key be picked up again after its client was cut off', async () => {

@@ -170,11 +170,51 @@ it('cancels what waits and runs, and keeps what was done', async () => {
     async () => (await acme.batches.retrieve(made.id)).request_counts!.completed === 1,
     'one is done',
   );
-  expect((await acme.batches.cancel(made.id)).status).toBe('cancelling');
+  const cancelling = await acme.batches.cancel(made.id);
+  const shown = { status: 'cancelling', cancelling_at: cancelling.cancelling_at };
+  expect(cancelling).toMatchObject({ ...shown, cancelling_at: expect.any(Number) });
+  expect(await acme.batches.retrieve(made.id)).toMatchObject(shown);
   const batch = await ended(made.id);
   expect(batch).toMatchObject({ status: 'cancelled', request_counts: { total: 2, completed: 1 } });
+  expect(batch.cancelling_at).toBe(cancelling.cancelling_at);
   expect(engine.aborted).toContain(`${made.id}-1`);
   expect(await linesOf(batch.output_file_id)).toMatchObject([{ custom_id: 'done' }]);
+});
+
+/** Two lines run, the gateway goes, the first line ends; what `meanwhile` does to the batch the next gateway finds. */
+async function takenOver(meanwhile: (id: string) => Promise<unknown>): Promise<string> {
+  engine.seen.length = 0;
+  const { id } = await make([line('done'), line('runs')]);
+  await until(() => engine.seen.length === 2, 'they run');
+  await first.close();
+  engine.allow(`${id}-0`, 3);
+  const job = `${keys.poolPrefix('low')}:low.decode:${id}-0`;
+  await until(async () => (await redis.hexists(job, 'finishedOn')) === 1, 'the first ends');
+  await meanwhile(id);
+  first = await openGateway(server.url, config);
+  acme.baseURL = `${first.url}/v1`;
+  return id;
+}
+
+it('cancels what a gateway that is gone has sent, and keeps what was done', async () => {
+  const id = await takenOver((made) => redis.set(keys.tenants('batch', made, 'cancel'), 1_800_000_000));
+  const batch = await ended(id);
+  expect(batch).toMatchObject({ status: 'cancelled', request_counts: { total: 2, completed: 1, failed: 0 } });
+  expect(batch.cancelling_at).toBe(1_800_000_000);
+  expect(engine.aborted).toContain(`${id}-1`);
+  expect(await linesOf(batch.output_file_id)).toMatchObject([{ custom_id: 'done' }]);
+});
+
+it('keeps what a gateway that is gone has sent where the window is over at its succession', async () => {
+  const id = await takenOver(async (made) => {
+    const key = keys.tenants('batch', made);
+    const kept = JSON.parse((await redis.get(key))!);
+    await redis.set(key, JSON.stringify({ ...kept, expiresAt: Math.floor(Date.now() / 1000) - 1 }));
+  });
+  await until(async () => (await acme.batches.retrieve(id)).request_counts!.completed === 1, 'one is kept');
+  engine.allow(`${id}-1`, 3);
+  const batch = await ended(id);
+  expect(batch).toMatchObject({ status: 'expired', request_counts: { total: 2, completed: 2, failed: 0 } });
 });
 
 it("shows nothing of another tenant's, and lists and deletes one's own", async () => {

@@ -160,4 +160,34 @@ describe('a gateway with keys', () => {
     expect(text).not.toContain('[DONE]');
     expect(Date.now() - revokedAt).toBeLessThan(2_000);
   });
+
+  it("cuts a revoked key off from another key's request, which goes on", async () => {
+    const [maker, looker] = [await key(), await key()];
+    const seen = engine.seen.length;
+    const body = { messages: [{ role: 'user', content: 'shared' }], max_tokens: 4 };
+    const headers = (text: string) => ({ authorization: `Bearer ${text}`, 'idempotency-key': 'shared' });
+    const chat = (text: string, more: object, from: number) =>
+      post(`${gateways[from]!.url}/v1/chat/completions`, { ...body, ...more }, headers(text));
+    const made = chat(maker.text, {}, 0);
+    await until(() => engine.seen.length > seen, 'it runs');
+    const { id } = engine.seen.at(-1)!;
+    const waiting = chat(looker.text, {}, 1);
+    engine.allow(id, 1);
+    const follow = `${gateways[1]!.url}/v1/requests/${id}/stream`;
+    const begun = await fetch(follow, { headers: headers(looker.text) });
+    const later = fetch(`${follow}?from=1`, { headers: headers(looker.text) });
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await revokeKey(redis, keys, looker.key.id, Date.now());
+    const revokedAt = Date.now();
+    const read = await begun.text();
+    expect(read).toContain(`${id}:0 `);
+    expect(read).toContain('"code":"unauthorized"');
+    // What has not begun to answer is refused, as any other request of the key is.
+    expect((await later).status).toBe(401);
+    expect((await waiting).status).toBe(401);
+    expect(Date.now() - revokedAt).toBeLessThan(1_500);
+    engine.allow(id, 4);
+    expect((await made).status).toBe(200);
+    expect(await (await made).text()).toContain(`${id}:3 `);
+  });
 });

@@ -135,4 +135,23 @@ describe('the webhook of a request', () => {
       signatureOf({ id: String(headers['webhook-id']), timestamp, body, secret }),
     );
   });
+
+  it('is part of what an idempotency key stands for', async () => {
+    const { port } = receiver.address() as AddressInfo;
+    const ask = (webhook?: string) =>
+      post(
+        `${gateway.url}/v1/requests`,
+        { prompt: 'hello', max_tokens: 3, webhook: webhook && { url: webhook } },
+        { 'idempotency-key': 'hooked' },
+      );
+    const one = await ask(`http://127.0.0.1:${port}/one`);
+    expect(one.status).toBe(202);
+    const again = await ask(`http://127.0.0.1:${port}/one`);
+    expect(await again.json()).toMatchObject({ id: ((await one.json()) as { id: string }).id });
+    for (const other of [`http://127.0.0.1:${port}/other`, undefined]) {
+      const refused = await ask(other);
+      expect(refused.status).toBe(409);
+      expect(await refused.json()).toMatchObject({ error: { code: 'conflict' } });
+    }
+  });
 });

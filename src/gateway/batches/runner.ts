@@ -35,6 +35,8 @@ export interface BatchRunnerOptions {
   now: () => number;
   /** Sends a line under an id, once however often it is called. Errors: as of `admit`. */
   send: (batch: Batch, line: Line, id: string) => Promise<RequestHandle>;
+  /** A line that was sent under an id before; undefined: none was. */
+  sentBefore: (id: string) => Promise<RequestHandle | undefined>;
   cancel: (id: string) => Promise<unknown>;
 }
 
@@ -125,7 +127,7 @@ export class BatchRunner {
       total: lines.length,
       inProgressAt: batch.inProgressAt ?? this.#second(),
     };
-    if (batch.status === 'validating') await store.save(begun);
+    if (batch.inProgressAt === null) await store.save(begun);
     const [output, error] = await Promise.all([
       store.results(begun.id, 'output'),
       store.results(begun.id, 'error'),
@@ -136,7 +138,7 @@ export class BatchRunner {
       next: 0,
       done: new Set([...output.keys(), ...error.keys()]),
       inFlight: new Set(),
-      cancelled: await store.isCancelled(begun.id),
+      cancelled: batch.cancellingAt !== null,
       expired: now() >= begun.expiresAt * 1000,
     };
     const timer = setInterval(() => void this.#look(run).catch(() => {}), LOOK_MS);
@@ -155,15 +157,17 @@ export class BatchRunner {
   async #look(run: Run): Promise<void> {
     const { store, cancel, now } = this.options;
     run.expired ||= now() >= run.batch.expiresAt * 1000;
-    if (run.cancelled || !(await store.isCancelled(run.batch.id))) return;
+    if (run.cancelled || (await store.cancelAskedAt(run.batch.id)) === null) return;
     run.cancelled = true;
-    await store.save({ ...run.batch, status: 'cancelling', cancellingAt: this.#second() });
     await Promise.all([...run.inFlight].map((id) => cancel(id).catch(() => {})));
   }
 
-  /** Takes line after line until there is none, or nothing more is to be sent. */
+  /**
+   * Takes line after line until there is none. Those that come when nothing more is to be sent are looked for too: a
+   * gateway that died may have sent them.
+   */
   async #runLines(run: Run): Promise<void> {
-    while (run.next < run.lines.length && !this.#over(run)) {
+    while (run.next < run.lines.length && !this.#stopping) {
       const at = run.next++;
       const line = run.lines[at];
       if (line === undefined || run.done.has(at)) continue;
@@ -177,12 +181,16 @@ export class BatchRunner {
     }
   }
 
-  /** How the line ended; undefined: it has not, and nothing more is to be sent. */
+  /** How the line ended; undefined: it was not sent and is not to be, or this gateway stops. */
   async #outcomeOf(run: Run, line: Line, id: string): Promise<Outcome | undefined> {
-    while (!this.#over(run)) {
+    const { send, sentBefore, cancel } = this.options;
+    while (!this.#stopping) {
       try {
-        const { done } = await this.options.send(run.batch, line, id);
-        return await Promise.race([done, this.#stopped.then(() => undefined)]);
+        const over = run.cancelled || run.expired;
+        const handle = over ? await sentBefore(id) : await send(run.batch, line, id);
+        // One that was sent while the word to cancel came was not there yet to be cancelled.
+        if (run.cancelled && handle !== undefined) cancel(id).catch(() => {});
+        return await Promise.race([handle?.done, this.#stopped.then(() => undefined)]);
       } catch (error) {
         const known = redisError(error);
         if (!known.retryable) return { kind: 'failed', code: known.code, message: known.message };
@@ -191,10 +199,6 @@ export class BatchRunner {
       }
     }
     return undefined;
-  }
-
-  #over(run: Run): boolean {
-    return this.#stopping || run.cancelled || run.expired;
   }
 
   async #pause(ms: number): Promise<void> {
@@ -206,8 +210,10 @@ export class BatchRunner {
     clearTimeout(timer);
   }
 
-  async #finish({ batch, lines, cancelled }: Run): Promise<void> {
+  async #finish({ batch: begun, lines }: Run): Promise<void> {
     const { files, store } = this.options;
+    const batch = { ...begun, cancellingAt: await store.cancelAskedAt(begun.id) };
+    const cancelled = batch.cancellingAt !== null;
     await store.save({ ...batch, status: 'finalizing', finalizingAt: this.#second() });
     const output = await store.results(batch.id, 'output');
     const error = await store.results(batch.id, 'error');

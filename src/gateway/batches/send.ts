@@ -2,6 +2,7 @@ import { findKey } from '../../tenants/key-store.js';
 import type { RequestHandle } from '../../scheduler/client.js';
 import type { Caller } from '../caller.js';
 import { submissionOf } from '../openai/submission.js';
+import { admit } from '../serve/admit.js';
 import { sendAs } from '../serve/submit.js';
 import type { SendServices } from '../services.js';
 import type { Batch } from './batch.js';
@@ -29,7 +30,8 @@ export async function sendLine(
   const leftMs = Math.max(1, Math.round(batch.expiresAt * 1000 - now()));
   const due = { slo_level: batch.level, deadline_ms: leftMs, slo: { ttft_ms: leftMs } };
   const terms = { patient: true, relegate: false, digest: () => id };
-  return sendAs(services, await callerOf(services, batch), { ...submission, ...due }, id, terms, {});
+  const caller = await callerOf(services, batch);
+  return sendAs(services, id, () => admit(services, caller, { ...submission, ...due }, id, terms), {});
 }
 
 async function callerOf({ redis, keys }: SendServices, { tenant, keyId }: Batch): Promise<Caller> {

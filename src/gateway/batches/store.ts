@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import { SluiceError } from '../../contract/errors.js';
 import { parseJson } from '../../contract/reply.js';
 import type { Keys } from '../../queues/keys.js';
-import { type Batch, batchObject, batchSchema } from './batch.js';
+import { type Batch, batchObject, batchSchema, isEnded } from './batch.js';
 
 /** A batch and its results are kept so long after their last change. */
 const KEEP_SECONDS = 7 * 86_400;
@@ -28,9 +28,12 @@ export class BatchStore {
       .exec();
   }
 
+  /** It is `cancelling` from the moment that its end is asked for. */
   async find(id: string): Promise<Batch | undefined> {
-    const text = await this.redis.get(this.#key(id));
-    return text === null ? undefined : batchSchema.safeParse(parseJson(text)).data;
+    const [text, cancellingAt] = await this.redis.mget(this.#key(id), this.#cancelKey(id));
+    const batch = typeof text === 'string' ? batchSchema.safeParse(parseJson(text)).data : undefined;
+    if (batch === undefined || typeof cancellingAt !== 'string' || isEnded(batch)) return batch;
+    return { ...batch, status: 'cancelling', cancellingAt: Number(cancellingAt) };
   }
 
   /** Errors: `not_found`, the same for another tenant's batch as for one that never was. */
@@ -50,13 +53,15 @@ export class BatchStore {
     return found.filter((batch) => batch !== undefined);
   }
 
-  /** Asks for its end; who runs it looks once a second. */
-  async askCancel(id: string): Promise<void> {
-    await this.redis.set(`${this.#key(id)}:cancel`, '1', 'EX', KEEP_SECONDS);
+  /** Asks for its end, at a Unix second of which the first counts; who runs it looks once a second. */
+  async askCancel(id: string, second: number): Promise<void> {
+    await this.redis.set(this.#cancelKey(id), second, 'EX', KEEP_SECONDS, 'NX');
   }
 
-  async isCancelled(id: string): Promise<boolean> {
-    return (await this.redis.exists(`${this.#key(id)}:cancel`)) === 1;
+  /** Unix second at which its end was asked for; null: it was not. */
+  async cancelAskedAt(id: string): Promise<number | null> {
+    const second = await this.redis.get(this.#cancelKey(id));
+    return second === null ? null : Number(second);
   }
 
   async addResult(id: string, kind: 'output' | 'error', line: number, text: string): Promise<void> {
@@ -96,6 +101,10 @@ export class BatchStore {
 
   #key(id: string): string {
     return this.keys.tenants('batch', id);
+  }
+
+  #cancelKey(id: string): string {
+    return this.keys.tenants('batch', id, 'cancel');
   }
 
   #results(id: string, kind: 'output' | 'error'): string {

@@ -65,7 +65,7 @@ export function batches(app: FastifyInstance, services: GatewayServices): void {
   app.post<ById>('/v1/batches/:id/cancel', async (request) => {
     const batch = await store.own(callerOf(request).tenant, request.params.id);
     if (isEnded(batch)) return store.show(batch);
-    await store.askCancel(batch.id);
-    return store.show({ ...batch, status: 'cancelling', cancellingAt: Math.floor(now() / 1000) });
+    await store.askCancel(batch.id, Math.floor(now() / 1000));
+    return store.show(await store.own(batch.tenant, batch.id));
   });
 }

@@ -19,12 +19,11 @@ export function requestsCreate(app: FastifyInstance, services: GatewayServices):
     if (webhook !== undefined) assertWebhook(webhook.url, config.gateway.webhooks);
     const asked = readEither(body);
     const caller = callerOf(request);
-    const { handle } = await submit(services, caller, request.headers, asked, 'req', {}, { patient: true });
+    const how = { patient: true, webhook: webhook?.url };
+    const { handle } = await submit(services, caller, request.headers, asked, 'req', {}, how);
     const { id, level, done } = handle;
-    if (caller.key !== null) {
-      const release = revocations.hold(caller.key.id);
-      done.then(release, release);
-    }
+    const { release } = revocations.hold(caller, id);
+    done.then(release, release);
     if (config.gateway.logPrompts) logPrompt(services, handle, asked.prompt);
     if (webhook !== undefined) await watch(services, handle, caller.tenant, webhook.url);
     reply.code(202).header('x-request-id', id).header('x-slo-level', level);

@@ -12,12 +12,14 @@ type StreamRequest = FastifyRequest<{ Params: { id: string }; Querystring: { fro
 
 /**
  * `GET /v1/requests/ID/stream?from=N`: its tokens from token N on, as its endpoint streams them. Each event's `id` is
- * the number of tokens up to its end: where to go on from, by `from` or the header `last-event-id`.
+ * the number of tokens up to its end: where to go on from, by `from` or the header `last-event-id`, the larger of the
+ * two: an `EventSource` that reconnects sends the `from` that it began with too.
  */
 export function requestsStream(app: FastifyInstance, services: GatewayServices): void {
   app.get('/v1/requests/:id/stream', async (request: StreamRequest, reply) => {
     const from = fromOf(request);
-    const { request: known, lookup } = await ownRequest(services, callerOf(request), request.params.id);
+    const caller = callerOf(request);
+    const { request: known, lookup } = await ownRequest(services, caller, request.params.id);
     const listener: { onTokens: () => void } = { onTokens: () => {} };
     const handle = await services.client.follow(known.id, { onTokens: () => listener.onTokens() });
     if (handle === undefined) {
@@ -34,17 +36,20 @@ export function requestsStream(app: FastifyInstance, services: GatewayServices):
     const stream = new EventStream(reply.raw, answer, handle.tokens, from);
     listener.onTokens = () => stream.write();
     stream.write();
-    return streamed(stream, handle, reply, true);
+    const hold = services.revocations.hold(caller, known.id);
+    return streamed(stream, handle, hold, reply, true).finally(hold.release);
   });
 }
 
 /** Errors: `invalid_request`. */
 function fromOf({ query, headers }: StreamRequest): number {
-  const last = headers['last-event-id'];
-  const text = query.from ?? (typeof last === 'string' ? last : '0');
-  if (typeof text === 'string' && /^\d{1,7}$/.test(text)) return Number(text);
+  return Math.max(tokenNumber('from', query.from), tokenNumber('last-event-id', headers['last-event-id']));
+}
+
+function tokenNumber(name: string, value: unknown = '0'): number {
+  if (typeof value === 'string' && /^\d{1,7}$/.test(value)) return Number(value);
   throw new SluiceError(
     'invalid_request',
-    `from: expected the number of a token, got ${JSON.stringify(text)}`,
+    `${name}: expected the number of a token, got ${JSON.stringify(value)}`,
   );
 }

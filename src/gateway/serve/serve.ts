@@ -6,6 +6,7 @@ import { callerOf } from '../caller.js';
 import { knownError } from '../errors.js';
 import { type Asked, FORMATS } from '../openai/endpoints.js';
 import type { AnswerHead } from '../openai/format.js';
+import type { Hold } from '../revocations.js';
 import type { GatewayServices } from '../services.js';
 import { onClientGone } from './client-gone.js';
 import { EventStream } from './stream.js';
@@ -24,7 +25,7 @@ export async function serve(
   const prefix = endpoint === 'chat' ? 'chatcmpl' : 'cmpl';
   const handlers = { onTokens: () => listener.onTokens() };
   const { handle, idempotent } = await submit(services, caller, request.headers, asked, prefix, handlers);
-  const release = caller.key === null ? undefined : services.revocations.hold(caller.key.id);
+  const hold = services.revocations.hold(caller, handle.id);
   if (services.config.gateway.logPrompts) logPrompt(services, handle, prompt);
   const unwatch = onClientGone(reply.raw, () => {
     if (!idempotent) abandon(services, handle);
@@ -32,7 +33,7 @@ export async function serve(
   const format = FORMATS[endpoint];
   try {
     if (body.stream !== true) {
-      const result = completed(await handle.done);
+      const result = completed(await Promise.race([handle.done, hold.revoked]));
       reply.headers(headersOf(handle));
       return format.whole(headOf(handle), result);
     }
@@ -43,34 +44,43 @@ export async function serve(
     const stream = new EventStream(reply.raw, answer, handle.tokens);
     listener.onTokens = () => stream.write();
     stream.write();
-    return await streamed(stream, handle, reply, body.stream_options?.include_usage === true);
+    return await streamed(stream, handle, hold, reply, body.stream_options?.include_usage === true);
   } finally {
     unwatch();
-    release?.();
+    hold.release();
   }
 }
 
-/** Sends the rest of a stream and its end. A request that fails before its first event is answered by its error. */
+/**
+ * Sends the rest of a stream and its end. A request that fails before its first event is answered by its error. One whose
+ * caller's key is revoked is cut, however much of it the client has still to take.
+ */
 export async function streamed(
   stream: EventStream,
   handle: RequestHandle,
+  { revoked }: Hold,
   reply: FastifyReply,
   usage: boolean,
 ): Promise<unknown> {
+  const toItsEnd = async () => {
+    try {
+      await stream.complete(completed(await handle.done), usage);
+    } catch (error) {
+      if (!stream.begun) throw error;
+      await stream.fail(knownError(error));
+    }
+  };
   try {
-    const result = completed(await handle.done);
-    reply.hijack();
-    await stream.complete(result, usage);
-    return reply;
+    await Promise.race([toItsEnd(), revoked]);
   } catch (error) {
     if (!stream.begun) {
       stream.drop();
       throw error;
     }
-    reply.hijack();
-    await stream.fail(knownError(error));
-    return reply;
+    stream.cut(knownError(error));
   }
+  reply.hijack();
+  return reply;
 }
 
 /** The result of a request. Errors: those that the request ended with. */

@@ -23,6 +23,8 @@ export class EventStream {
   readonly #numbered: boolean;
   #blocked = false;
   #begun = false;
+  /** Nothing more is written: its end is, or it was dropped. */
+  #over = false;
   #format: StreamFormat | undefined;
   readonly #timer: NodeJS.Timeout;
   #stuck: NodeJS.Timeout | undefined;
@@ -55,7 +57,7 @@ export class EventStream {
 
   /** Sends the tokens that are new. */
   write(): void {
-    if (this.#blocked || this.#next >= this.tokens.length) return;
+    if (this.#over || this.#blocked || this.#next >= this.tokens.length) return;
     let out = this.#begun ? '' : this.#begin();
     const format = this.#format;
     if (format === undefined) return;
@@ -80,6 +82,7 @@ export class EventStream {
   /** Ends the stream after the tokens that are left. Resolves when all is handed to the connection, or it is gone. */
   async complete(result: RequestResult, usage: boolean): Promise<void> {
     await this.#flushed();
+    if (this.#over) return;
     let out = this.#begun ? '' : this.#begin();
     out += this.#format?.finish(result) ?? '';
     if (usage) out += this.#format?.usage(result) ?? '';
@@ -92,15 +95,21 @@ export class EventStream {
     this.#end(event(errorBody(error)));
   }
 
+  /** Ends a stream that has begun with an error, without the tokens that are left. */
+  cut(error: SluiceError): void {
+    this.#end(event(errorBody(error)));
+  }
+
   /** Stops without a word. */
   drop(): void {
+    this.#over = true;
     clearInterval(this.#timer);
     clearTimeout(this.#stuck);
   }
 
   async #flushed(): Promise<void> {
     this.write();
-    while (this.#blocked && !this.response.destroyed) {
+    while (this.#blocked && !this.#over && !this.response.destroyed) {
       await new Promise<void>((resolve) => {
         const go = () => {
           this.response.off('drain', go).off('close', go);
@@ -140,6 +149,8 @@ export class EventStream {
 
   #end(out: string): void {
     clearInterval(this.#timer);
+    if (this.#over) return;
+    this.#over = true;
     if (!this.response.destroyed) this.response.end(out);
   }
 

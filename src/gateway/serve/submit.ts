@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { SluiceError } from '../../contract/errors.js';
-import type { RoutedRequest, Submission } from '../../contract/request.js';
+import type { RoutedRequest } from '../../contract/request.js';
 import type { RequestHandle } from '../../scheduler/client.js';
 import type { TokenHandlers } from '../../scheduler/pending.js';
 import type { Found } from '../../scheduler/pool-router.js';
@@ -10,9 +10,8 @@ import type { Asked } from '../openai/endpoints.js';
 import { submissionOf } from '../openai/submission.js';
 import type { GatewayServices, SendServices } from '../services.js';
 import { type AdmitTerms, admit } from './admit.js';
+import { holdKey, type KeyHold } from './idempotency.js';
 
-/** A key is remembered so long. */
-const IDEMPOTENCY_SECONDS = 86_400;
 const KEY = /^[\x21-\x7e]{1,255}$/;
 
 export interface Submitted {
@@ -23,8 +22,8 @@ export interface Submitted {
 
 /**
  * Admits and sends what a client asks for. With the header `idempotency-key` the same request is sent once, and asked
- * again it is found. @param prefix of the id that it gets; @param patient nobody holds a connection for it.
- * Errors: those of `admit`; `conflict` where the key came with another body before.
+ * again it is found; one that is refused leaves the key free. @param prefix of the id that it gets; @param patient nobody holds a connection for it; @param webhook
+ * is part of what its key stands for. Errors: those of `admit`; `conflict` where the key came with another body before.
  */
 export async function submit(
   services: GatewayServices,
@@ -33,7 +32,7 @@ export async function submit(
   asked: Asked,
   prefix: string,
   handlers: TokenHandlers,
-  { patient = false }: { patient?: boolean } = {},
+  { patient = false, webhook }: { patient?: boolean; webhook?: string | undefined } = {},
 ): Promise<Submitted> {
   if (services.stopping()) throw stoppingError();
   const { client, config } = services;
@@ -45,24 +44,36 @@ export async function submit(
     const routed = await admit(services, caller, submission, `${prefix}-${randomUUID()}`, terms);
     return { handle: await sent(services, routed, () => client.send(routed, handlers)), idempotent: false };
   }
-  const id = await idFor(services, caller, key, asked, prefix);
-  return { handle: await sendAs(services, caller, submission, id, terms, handlers), idempotent: true };
+  const { id, release } = await holdOf(services, caller, key, printOf(asked, webhook), prefix);
+  const admitted = () =>
+    admit(services, caller, submission, id, terms).catch(async (error: unknown) => {
+      await release().catch(() => {});
+      throw error;
+    });
+  return { handle: await sendAs(services, id, admitted, handlers), idempotent: true };
 }
 
-/** Admits and sends a request under an id that stands for it: sent before, it is found. Errors: those of `admit`. */
+/** Admits and sends a request under an id that stands for it: sent before, it is found. Errors: those of `admitted`. */
 export async function sendAs(
   services: SendServices,
-  caller: Caller,
-  submission: Submission,
   id: string,
-  terms: AdmitTerms,
+  admitted: () => Promise<RoutedRequest>,
   handlers: TokenHandlers,
 ): Promise<RequestHandle> {
   const { client } = services;
-  const known = (await client.follow(id, handlers)) ?? endedHandle(await client.find(id));
+  const known = await sentBefore(services, id, handlers);
   if (known !== undefined) return known;
-  const routed = await admit(services, caller, submission, id, terms);
+  const routed = await admitted();
   return sent(services, routed, () => client.sendOnce(routed, handlers));
+}
+
+/** The request that was sent under an id; undefined: none was, or what is kept of it is gone. */
+export async function sentBefore(
+  { client }: Pick<SendServices, 'client'>,
+  id: string,
+  handlers?: TokenHandlers,
+): Promise<RequestHandle | undefined> {
+  return (await client.follow(id, handlers)) ?? endedHandle(await client.find(id));
 }
 
 /** What the client allows, and by what it is known when it comes again. */
@@ -102,25 +113,22 @@ function idempotencyKey(headers: IncomingHttpHeaders): string | undefined {
   throw new SluiceError('invalid_request', 'idempotency-key: expected 1 to 255 visible ASCII characters');
 }
 
-/**
- * The id that a tenant's key stands for: a random one, made when the key comes first, so that who knows the key of a
- * request does not know its id. Errors: `conflict` where the key came with another body.
- */
-async function idFor(
+/** The id that a tenant's key stands for: a random one, so that who knows the key of a request does not know its id. */
+function holdOf(
   { redis, keys }: GatewayServices,
   { tenant }: Caller,
   key: string,
-  { endpoint, body }: Asked,
+  print: string,
   prefix: string,
-): Promise<string> {
-  const print = digest(`${endpoint}\0${JSON.stringify(body)}`);
-  const fresh = `${prefix}-${randomUUID()}`;
+): Promise<KeyHold> {
   const name = keys.idempotency(digest(`${prefix}\0${tenant}\0${key}`));
-  const before = await redis.set(name, `${print} ${fresh}`, 'EX', IDEMPOTENCY_SECONDS, 'NX', 'GET');
-  if (before === null) return fresh;
-  const [printBefore, id] = before.split(' ');
-  if (printBefore === print && id !== undefined) return id;
-  throw new SluiceError('conflict', 'idempotency-key: it came with another body before; use a new key');
+  return holdKey(redis, name, print, `${prefix}-${randomUUID()}`);
+}
+
+/** Fingerprint of all that a body says. */
+function printOf({ endpoint, body }: Asked, webhook: string | undefined): string {
+  const parts = [endpoint, JSON.stringify(body), ...(webhook === undefined ? [] : [webhook])];
+  return digest(parts.join('\0'));
 }
 
 /** A request whose content is gone with its end; undefined: there is none, or it has not ended. */

@@ -1,0 +1,33 @@
+import type { Redis } from 'ioredis';
+import { SluiceError } from '../../contract/errors.js';
+import { luaScript } from '../../queues/script.js';
+
+const holdScript = luaScript(new URL('./lua/key-hold.lua', import.meta.url));
+const releaseScript = luaScript(new URL('./lua/key-release.lua', import.meta.url));
+
+/** A key is remembered so long. */
+const REMEMBERED_SECONDS = 86_400;
+
+/** What a key stands for. */
+export interface KeyHold {
+  /** The id that every request with this key and body is sent under. */
+  id: string;
+  /** To be called where the request was surely not accepted: without any that was, the key is free again. */
+  release: () => Promise<void>;
+}
+
+/**
+ * Holds an Idempotency-Key for one request. All that hold it at once have the same id, so they are one execution; it is
+ * free again only when every one of them has been refused.
+ * @param name Redis key; @param print fingerprint of the body; @param fresh id that the key stands for where it comes first.
+ * Errors: `conflict` where the key came with another body.
+ */
+export async function holdKey(redis: Redis, name: string, print: string, fresh: string): Promise<KeyHold> {
+  const id = await holdScript(redis, [name], [print, fresh, REMEMBERED_SECONDS]);
+  if (typeof id !== 'string')
+    throw new SluiceError('conflict', 'idempotency-key: it came with another body before; use a new key');
+  const release = async () => {
+    await releaseScript(redis, [name], [print, id]);
+  };
+  return { id, release };
+}
