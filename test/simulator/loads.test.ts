@@ -223,6 +223,10 @@ faults:
       `${scenario}  - {kind: worker_death, pool: gold, at_seconds: 1}`,
       /expected a pool of medium, high, got gold/,
     ],
+    [
+      `${scenario}  - {kind: slow_gpu, pool: medium, at_seconds: 1, factor: 0.5, for_seconds: 9}`,
+      /s\.yaml:11:\d+: faults\[1\]\.factor: expected at least 1/,
+    ],
     [scenario.replace('high: {}', 'high: {minworkers: 1}'), /s\.yaml:config/],
   ])('that is wrong is refused with file, line and path: %#', (text, message) => {
     expect(() => openScenario(write('s.yaml', text))).toThrow(message);

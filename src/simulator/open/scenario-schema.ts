@@ -121,7 +121,7 @@ const faultSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('slow_gpu'),
     ...at,
-    factor: z.number().positive().max(1000),
+    factor: z.number().min(1, 'expected at least 1: how many times as long everything takes').max(1000),
     for_seconds: seconds,
   }),
   z.strictObject({ kind: z.literal('telemetry_gap'), ...at, for_seconds: seconds }),

@@ -126,7 +126,11 @@ export class SimWorker {
 
   nextMs(): number {
     const next = this.core.nextEventAt();
-    return next === null ? Number.POSITIVE_INFINITY : this.wallOf(next);
+    if (next === null) return Number.POSITIVE_INFINITY;
+    let wallMs = this.wallOf(next);
+    // Rounding may put that a hair before the core's event, which would then be waited for again and again.
+    for (let hair = Number.EPSILON * wallMs; this.#clock(wallMs) < next; hair *= 2) wallMs += hair;
+    return wallMs;
   }
 
   /** Takes back all that it holds, each with the tokens that it has made. */

@@ -52,6 +52,15 @@ describe('faults in virtual time', () => {
     expect(after).toBe(before);
   });
 
+  it('a slow GPU of an odd factor ends like any other: no event is waited for for ever', () => {
+    const config = onePool({ maxWorkers: 1 }, engine);
+    for (const factor of [1.1, 1.7, 0.5, 0.001]) {
+      const faults = [{ kind: 'slow_gpu' as const, pool, atSeconds: 10.3, factor, forSeconds: 47.7 }];
+      const { tally } = run(config, steady(5, 120, 1), { faults }).result.pools.medium!;
+      expect(tally.completed).toBe(tally.requests);
+    }
+  });
+
   it('a telemetry gap of five minutes: degraded is entered and left, nothing is taken away meanwhile', () => {
     const config = onePool({ costOptimization: true, minWorkers: 0, idleAfterSeconds: 30 }, engine);
     // The load falls to nothing just when nobody can see it any more.
