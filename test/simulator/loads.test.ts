@@ -224,6 +224,14 @@ faults:
       /expected a pool of medium, high, got gold/,
     ],
     [
+      scenario.replace('[60, 4]', '[60, 4], [30, 2]'),
+      /s\.yaml:7:\d+: arrivals\[0\]\.rate\[2\]: expected points in order of time, got 30 s after 60 s/,
+    ],
+    [
+      scenario.replace('median: 500', 'median: 500, min: 5000, max: 10'),
+      /s\.yaml:7:\d+: arrivals\[0\]\.isl\.min: expected at most max, which is 10, got 5000/,
+    ],
+    [
       `${scenario}  - {kind: slow_gpu, pool: medium, at_seconds: 1, factor: 0.5, for_seconds: 9}`,
       /s\.yaml:11:\d+: faults\[1\]\.factor: expected at least 1/,
     ],
