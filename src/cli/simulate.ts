@@ -5,13 +5,13 @@ import { SluiceError } from '../contract/errors.js';
 import type { TransitionRecord } from '../contract/transition.js';
 import { jsonLines } from './explain/command.js';
 import { type OpenScenario, openScenario, scenarioOf } from '../simulator/open/scenario.js';
-import { scenarioSchema } from '../simulator/open/scenario-schema.js';
 import { simulate } from '../simulator/run/simulate.js';
 import { TRACE_FORMATS } from '../simulator/traces/read.js';
 import { numberOption, seedOption } from './report/options.js';
 import { writeOutput } from './report/output.js';
 import { renderReport } from './report/render.js';
 import { seriesText, simulatedPage, simulatedReport } from './report/simulated.js';
+import { traceScenario } from './report/trace-scenario.js';
 
 interface SimulateFlags {
   format?: string;
@@ -119,7 +119,7 @@ function openTrace(file: string, flags: SimulateFlags): OpenScenario {
   }
   if (flags.slo !== undefined && flags.mix !== undefined)
     throw new SluiceError('invalid_request', 'expected --slo or --mix, got both');
-  const fields = scenarioSchema.parse({
+  const fields = traceScenario({
     arrivals: [
       {
         trace: file,

@@ -108,6 +108,27 @@ describe('sluice plan', () => {
     });
   });
 
+  it('names a flag that is out of range', async () => {
+    const trace = [join(folder, 'none.csv'), '--format', 'azure'];
+    for (const flag of ['--speed', '--rate-scale'])
+      await expect(plan(...trace, flag, '2e6')).rejects.toMatchObject({
+        exitCode: 2,
+        message: expect.stringContaining(`${flag}: Too big`),
+      });
+  });
+
+  it('gives the latency at the very share that is asked for', async () => {
+    const ttftAt = async (share: string) => {
+      const { pools } = JSON.parse(
+        await plan(scenario, '--slo', `medium=${share}`, '--max-gpus', '1', '--json'),
+      );
+      return pools[0].curve[0].ttftSeconds;
+    };
+    const [p95, p97, p99] = [await ttftAt('p95'), await ttftAt('p97'), await ttftAt('p99')];
+    expect(p97).toBeGreaterThan(p95);
+    expect(p97).toBeLessThan(p99);
+  });
+
   it.each([
     [['--slo', 'high=fast'], /ttft, itl \(with ms or s\) or a percentile/],
     [['--slo', 'gold=p99'], /name a level of medium, got "gold"/],

@@ -64,6 +64,11 @@ describe('sluice simulate', () => {
     [[trace, '--format', 'csv'], /got "csv"/],
     [[trace, '--format', 'jsonl', '--slo', 'gold'], /expected an SLO level of high, medium, low, got "gold"/],
     [[trace, '--format', 'jsonl', '--slo', 'low', '--mix', 'low=1'], /expected --slo or --mix, got both/],
+    [
+      [trace, '--format', 'jsonl', '--rate-scale', '1e7'],
+      /^--rate-scale: Too big: .* <=1000000; correct it$/,
+    ],
+    [[trace, '--format', 'jsonl', '--cold-start', '1e12'], /^--cold-start: Too big/],
     [[trace, '--format', 'azure'], /trace\.jsonl:1: expected the header/],
     [['none.yaml'], /none\.yaml: cannot read this file/],
     [['none.yaml', '--speed', '2'], /expected no --speed beside a scenario/],

@@ -88,20 +88,21 @@ describe('a rate series', () => {
     counts.length;
 
   it('draws its rate by seed, from its first point on', () => {
-    const at = draw().map(({ atSeconds }) => atSeconds);
+    const at = draw().map(({ atSeconds }) => atSeconds - 100);
     // 40 requests/s on average over 1,000 s: 40,000, of deviation 200.
     expect(Math.abs(at.length - 40_000)).toBeLessThan(1000);
     expect(at.filter((seconds) => seconds < 500).length / at.length).toBeCloseTo(15 / 40, 1);
     expect(at).toEqual([...at].sort((a, b) => a - b));
     expect(draw()).toEqual(draw());
     expect(draw({ seed: 2 })).not.toEqual(draw());
-    expect(draw({ speed: 10 }).at(-1)!.atSeconds).toBeLessThanOrEqual(100);
+    expect(at[0]).toBeGreaterThanOrEqual(0);
+    expect(draw({ speed: 10 }).at(-1)!.atSeconds).toBeLessThanOrEqual(110);
     expect(dispersionOf(perSecond(at))).toBeGreaterThan(0.85);
     expect(dispersionOf(perSecond(at))).toBeLessThan(1.15);
   });
 
   it('is as bursty as its index of dispersion says, at the same mean', () => {
-    const at = draw({ dispersion: 13 }).map(({ atSeconds }) => atSeconds);
+    const at = draw({ dispersion: 13 }).map(({ atSeconds }) => atSeconds - 100);
     expect(dispersionOf(perSecond(at))).toBeGreaterThan(10);
     expect(dispersionOf(perSecond(at))).toBeLessThan(16);
     // The deviation of the count grows by the root of 13.
@@ -211,6 +212,24 @@ faults:
     expect(pools.medium?.tally.lost).toBe(0);
   });
 
+  it('keeps the times of rate points however lengths are given; a series begins with it', () => {
+    write('r.csv', 't_seconds,rps\n3600,5\n4200,5\n');
+    const rate = 'rate: [[3600, 5], [4200, 5]]';
+    const medians = 'isl: {median: 10}, osl: {median: 2}';
+    const quantiles = 'isl: {quantiles: [[1, 10], [100, 100]]}, osl: {median: 2}';
+    const firstOf = (load: string) => {
+      const text = `arrivals:\n  - {level: medium, ${load}}\n`;
+      for (const { atSeconds } of openScenario(write('t.yaml', text)).options.requests) return atSeconds;
+      return Number.NaN;
+    };
+    for (const load of [medians, quantiles, `${quantiles}, dispersion: 3`]) {
+      const at = firstOf(`${rate}, ${load}`);
+      expect(at).toBeGreaterThanOrEqual(3600);
+      expect(at).toBeLessThan(3610);
+    }
+    expect(firstOf(`series: r.csv, ${quantiles}`)).toBeLessThan(10);
+  });
+
   it.each([
     ['arrivals: []', /s\.yaml:1:1: arrivals: /],
     [
@@ -222,6 +241,18 @@ faults:
     [
       `${scenario}  - {kind: worker_death, pool: gold, at_seconds: 1}`,
       /expected a pool of medium, high, got gold/,
+    ],
+    [
+      scenario.replace('[60, 4]', '[60, 4], [30, 2]'),
+      /s\.yaml:7:\d+: arrivals\[0\]\.rate\[2\]: expected points in order of time, got 30 s after 60 s/,
+    ],
+    [
+      scenario.replace('median: 500', 'median: 500, min: 5000, max: 10'),
+      /s\.yaml:7:\d+: arrivals\[0\]\.isl\.min: expected at most max, which is 10, got 5000/,
+    ],
+    [
+      `${scenario}  - {kind: slow_gpu, pool: medium, at_seconds: 1, factor: 0.5, for_seconds: 9}`,
+      /s\.yaml:11:\d+: faults\[1\]\.factor: expected at least 1/,
     ],
     [scenario.replace('high: {}', 'high: {minworkers: 1}'), /s\.yaml:config/],
   ])('that is wrong is refused with file, line and path: %#', (text, message) => {

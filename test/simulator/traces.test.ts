@@ -63,6 +63,29 @@ describe('azure traces', () => {
   });
 });
 
+describe('one time far from the others', () => {
+  const row = (at: number) => `{"at_seconds": ${at}, "isl": 5, "osl": 6}`;
+
+  it('is a broken row, refused by line or counted', async () => {
+    const lines = [row(0), row(1), row(1_700_000_000_000), row(2)];
+    await expect(parseTrace(lines, 'jsonl')).rejects.toThrow(
+      /trace:3: expected a time within 400 days of the first row's, .*; times are seconds, this one may be milliseconds/,
+    );
+    const { rows, skipped } = await parseTrace(lines, 'jsonl', { skipBad: true, maxSeconds: 60 });
+    expect(rows.map(({ atSeconds }) => atSeconds)).toEqual([0, 1, 2]);
+    expect(skipped).toBe(1);
+  });
+
+  it('does not take all others with it where it is the first', async () => {
+    const lines = [row(1_700_000_000_000), row(0), row(1), row(2)];
+    await expect(parseTrace(lines, 'jsonl', { skipBad: true })).rejects.toThrow(
+      /trace:1: expected the first row to be the earliest, got 3 rows before it and 1 from it on/,
+    );
+    const one = await parseTrace([row(3), row(2), row(4), row(5)], 'jsonl', { skipBad: true });
+    expect([one.rows.length, one.skipped]).toEqual([3, 1]);
+  });
+});
+
 describe('mooncake and our own traces', () => {
   it('read milliseconds, lengths and blocks', async () => {
     const { rows } = await parseTrace(

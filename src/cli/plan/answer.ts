@@ -135,7 +135,7 @@ function failure(
   const reached =
     best.ttftSeconds === null
       ? ''
-      : ` At that size ${(100 * (1 - violationsAllowed)).toFixed(1)} % of the requests have a TTFT up to ${best.ttftSeconds.toFixed(3)} s` +
+      : ` At that size ${Number((100 * (1 - violationsAllowed)).toFixed(3))} % of the requests have a TTFT up to ${best.ttftSeconds.toFixed(3)} s` +
         ` (target ${targets.ttftSeconds} s) and an ITL up to ${(best.itlSeconds ?? 0).toFixed(4)} s (target ${targets.itlSeconds} s).`;
   const why = saturated
     ? 'More workers no longer help: these requests cannot meet the targets on this engine at this tensor parallelism; raise the targets or tensor_parallelism.'

@@ -3,10 +3,10 @@ import type { Config } from '../../config/types.js';
 import { SluiceError } from '../../contract/errors.js';
 import { openEngines } from '../../simulator/open/engines.js';
 import { type OpenScenario, openScenario, scenarioOf } from '../../simulator/open/scenario.js';
-import { scenarioSchema } from '../../simulator/open/scenario-schema.js';
 import type { PoolEngine } from '../../simulator/run/options.js';
 import { TRACE_FORMATS } from '../../simulator/traces/read.js';
 import { numberOption, seedOption } from '../report/options.js';
+import { traceScenario } from '../report/trace-scenario.js';
 import { type SloSpec, withSlos } from './slo.js';
 
 export interface OpenFlags {
@@ -47,7 +47,7 @@ function traceFields(file: string, flags: OpenFlags, slos: readonly SloSpec[]) {
   // One level asked for: the traffic is of it.
   const [only] = slos;
   const level = flags.mix === undefined && slos.length === 1 ? only?.level : undefined;
-  return scenarioSchema.parse({
+  return traceScenario({
     arrivals: [
       {
         trace: file,

@@ -24,8 +24,13 @@ const schema = z.object({
   n_shared_experts: z.number().nullish(),
   shared_expert_intermediate_size: z.number().nullish(),
   kv_lora_rank: z.number().nullish(),
-  quantization_config: z.looseObject({ quant_method: z.string().optional() }).nullish(),
+  quantization_config: z
+    .looseObject({ quant_method: z.string().optional(), quant_algo: z.string().nullish() })
+    .nullish(),
 });
+
+/** Methods whose weights take a byte each, unless they say otherwise. */
+const BYTE_METHODS = /fp8|modelopt|compressed/i;
 
 /** Families whose feed-forward layers have two matrices, not three. */
 const TWO_MATRICES = new Set(['opt', 'gpt_neox', 'starcoder2', 'phi', 'falcon', 'bloom', 'gptj']);
@@ -62,6 +67,15 @@ export function readModelConfig(
   if (experts > 1 && !(active >= 1 && active <= experts)) {
     refuse('num_experts_per_tok', `${active} of ${experts} experts`);
   }
+  const headDim = c.head_dim ?? Math.floor(c.hidden_size / c.num_attention_heads);
+  if (headDim < 1)
+    throw new SluiceError(
+      'invalid_config',
+      `${file}: hidden_size: expected at least num_attention_heads, which is ${c.num_attention_heads}, got ${c.hidden_size}; correct it, or name head_dim`,
+    );
+  const method = c.quantization_config?.quant_method;
+  if (method !== undefined && !(BYTE_METHODS.test(method) && inBytes(c.quantization_config)))
+    refuse('quantization_config', `a checkpoint whose weights are not bf16 or 8 bits (${method})`);
   return {
     model: {
       model: name,
@@ -70,13 +84,20 @@ export function readModelConfig(
       ffn: experts > 1 ? (c.moe_intermediate_size ?? c.intermediate_size) : c.intermediate_size,
       heads: c.num_attention_heads,
       kvHeads: c.num_key_value_heads ?? c.num_attention_heads,
-      headDim: c.head_dim ?? Math.floor(c.hidden_size / c.num_attention_heads),
+      headDim,
       vocabulary: c.vocab_size,
       tiedEmbeddings: c.tie_word_embeddings,
       experts: experts > 1 ? { count: experts, active } : null,
     },
-    weights: /fp8|modelopt|compressed/i.test(c.quantization_config?.quant_method ?? '') ? 'fp8' : 'bf16',
+    weights: method === undefined ? 'bf16' : 'fp8',
   };
+}
+
+/** No group of weights and no algorithm, such as NVFP4 or W4A16, says that a weight has other than 8 bits. */
+function inBytes(quantization: unknown): boolean {
+  const text = JSON.stringify(quantization);
+  const bits = [...text.matchAll(/"weights":\{[^{}]*?"num_bits":(\d+)/g)].map(([, count]) => Number(count));
+  return bits.every((count) => count === 8) && !/"quant_(?:algo|method)":"[^"]*(?:FP4|W4|INT4)/i.test(text);
 }
 
 function textPart(json: unknown): unknown {

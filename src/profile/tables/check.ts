@@ -41,6 +41,49 @@ export function checkTable(table: MeasuredTable): MeasuredTable {
   return table;
 }
 
+/**
+ * Bounds that no GPU's table leaves, ms. Even a small model takes longer for a token, and for the shortest prompt, than the
+ * least; half the tokens of a table take less than a second, and a GPU computes a token of a long prompt in less than the most.
+ */
+const LEAST_ITL = 0.2;
+const MOST_ITL = 1000;
+const LEAST_TTFT = 0.3;
+const MOST_TTFT_PER_TOKEN = 5;
+/** The step of a prompt reads all weights, as that of a token does; many more GPUs for prompts make it shorter by less than this. */
+const SHORTER_THAN_ITL = 20;
+
+/**
+ * Checks that latencies are milliseconds: seconds and microseconds are a thousand times off, and seen by that.
+ * @throws SluiceError invalid_config that names the file and the column.
+ */
+export function checkUnits(table: MeasuredTable): MeasuredTable {
+  const { source, prefill, decode } = table;
+  const itl = decode.itlMs.toSorted((a, b) => a - b)[decode.itlMs.length >> 1] ?? 0;
+  const ttft = Math.min(...prefill.ttftMs);
+  const ttftPerToken = Math.min(...prefill.ttftMs.map((ms, i) => ms / (prefill.isl[i] ?? 1)));
+  if (itl < LEAST_ITL) throw otherUnit(source, 'decode.itl', `half of them below ${itl}`, 'seconds');
+  if (itl > MOST_ITL) throw otherUnit(source, 'decode.itl', `half of them above ${itl}`, 'microseconds');
+  if (ttft < Math.max(LEAST_TTFT, Math.min(...decode.itlMs) / SHORTER_THAN_ITL))
+    throw otherUnit(source, 'prefill.ttft', `${ttft} for the shortest`, 'seconds');
+  if (ttftPerToken > MOST_TTFT_PER_TOKEN)
+    throw otherUnit(source, 'prefill.ttft', `${ttftPerToken} or more for each token`, 'microseconds');
+  return table;
+}
+
+function otherUnit(
+  source: string,
+  place: string,
+  got: string,
+  unit: 'seconds' | 'microseconds',
+): SluiceError {
+  const repair = unit === 'seconds' ? 'multiply' : 'divide';
+  return badTable(
+    source,
+    place,
+    `expected milliseconds, got ${got}: these look like ${unit}; ${repair} them by 1000`,
+  );
+}
+
 /** Zero is a measurement only for the KV usage of an idle engine. */
 const MAY_BE_ZERO = new Set(['kv_usage']);
 

@@ -42,7 +42,7 @@ const TURNS = 4;
  * Fits the law to the relative errors, robustly, coefficients >= 0. What a measured value holds besides the law is
  * left to the engine, and the error is that of both together: a prompt beyond the token budget takes a further step's b0
  * for each chunk; an ITL of a sweep that computed its prompts contains them (`interferenceMs`).
- * @throws SluiceError invalid_config where `maxBatch` leaves no decode point.
+ * @throws SluiceError invalid_config where `maxBatch` leaves no decode point, and where a law has nothing of its points.
  */
 export function fitLaw(table: MeasuredTable, options: FitOptions = {}): FittedLaw {
   const { prefill, decode } = table;
@@ -72,6 +72,8 @@ export function fitLaw(table: MeasuredTable, options: FitOptions = {}): FittedLa
     sweep = examineSweep(table, ttft.coefficients);
     itl = fitItl(ttft.coefficients, sweep);
   }
+  refuseAbsurd(table.source, 'prefill.ttft', ttft.error);
+  refuseAbsurd(table.source, 'decode.itl', itl.error);
   return {
     ttft: inSeconds(ttft.coefficients),
     itl: inSeconds(itl.coefficients),
@@ -80,6 +82,19 @@ export function fitLaw(table: MeasuredTable, options: FitOptions = {}): FittedLa
     leftOut: decode.kvUsage.length - points.length,
     sweep,
   };
+}
+
+/** A law that is further off than this share on average says less than one that is always 0. */
+const ABSURD = 1;
+
+function refuseAbsurd(source: string, place: string, { meanAbsolute }: FitError): void {
+  if (meanAbsolute <= ABSURD) return;
+  throw badTable(
+    source,
+    place,
+    `no law follows these points (mean absolute error ${Math.round(100 * meanAbsolute)} %); ` +
+      'check that both tables are in milliseconds and of the same engine',
+  );
 }
 
 type Terms = readonly [number, number, number];

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { badTable, checkTable } from './check.js';
+import { badTable, checkTable, checkUnits } from './check.js';
 import { readNpy } from './npy.js';
 import type { MeasuredTable } from './types.js';
 import { readZip } from './zip.js';
@@ -89,7 +89,7 @@ export function readTable(
   for (const file of files) Object.assign(raw, contents(file, options));
   const source = files.map((file) => file.name).join(' and ');
   const isOwn = 'prefill' in raw || 'decode' in raw;
-  return inMilliseconds(checkTable(isOwn ? fromOwn(name, source, raw) : fromDynamo(name, source, raw)));
+  return checkUnits(checkTable(isOwn ? fromOwn(name, source, raw) : fromDynamo(name, source, raw)));
 }
 
 function contents(file: TableFile, options: ReadTableOptions): Record<string, unknown> {
@@ -178,18 +178,6 @@ function fromDynamo(name: string, source: string, raw: unknown): MeasuredTable {
     },
     meta: { model: null, gpu: null, prefillGpus: null, decodeGpus: null, note: null },
   };
-}
-
-/** No engine makes a token in less than this on every point: such a table holds seconds. */
-const LEAST_MS = 0.2;
-
-function inMilliseconds(table: MeasuredTable): MeasuredTable {
-  if (Math.max(...table.decode.itlMs) >= LEAST_MS) return table;
-  throw badTable(
-    table.source,
-    'decode.itl',
-    `expected milliseconds, got at most ${Math.max(...table.decode.itlMs)}: these look like seconds`,
-  );
 }
 
 function shapeError(source: string, error: z.ZodError): Error {

@@ -116,11 +116,14 @@ function curveOf(load: LoadFields, folder: string, seed: number): RatePoint[] {
     );
   }
   const path = resolve(folder, load.series ?? '');
-  return parseRateSeries(readText(path, 'a rate series'), path);
+  const points = parseRateSeries(readText(path, 'a rate series'), path);
+  // What was recorded begins with the scenario, as a trace does.
+  const begin = points[0]?.atSeconds ?? 0;
+  return points.map(({ atSeconds, rps }) => ({ atSeconds: atSeconds - begin, rps }));
 }
 
 function burstinessOf(burst: NonNullable<LoadFields['burst']>, rate: readonly RatePoint[]): Burstiness {
-  const minutes = minutesOf(rate);
+  const minutes = minutesOf(rate, rate[0]?.atSeconds);
   const meanRps = minutes.reduce((sum, rps) => sum + rps, 0) / Math.max(1, minutes.length);
   return {
     peakMinuteToMean: burst.peak_minute_to_mean,
@@ -135,9 +138,8 @@ function scaled(rate: readonly RatePoint[], scale: number): RatePoint[] {
   return rate.map(({ atSeconds, rps }) => ({ atSeconds, rps: rps * scale }));
 }
 
-/** Mean rate of each minute from the curve's first point; the last one may be a part. */
-function minutesOf(rate: readonly RatePoint[]): number[] {
-  const begin = rate[0]?.atSeconds ?? 0;
+/** Mean rate of each minute from `begin`, the curve's first point or before it; the last one may be a part. */
+function minutesOf(rate: readonly RatePoint[], begin = 0): number[] {
   const end = (rate.at(-1)?.atSeconds ?? 0) - begin;
   const areas = Array.from({ length: Math.ceil(end / 60) }, () => 0);
   for (let k = 1; k < rate.length; k++) {

@@ -6,12 +6,21 @@ const seconds = z
   .min(0)
   .max(100 * 366 * 86_400);
 const tokens = z.number().int().min(1).max(1_000_000);
-const logNormalLength = z.strictObject({
-  median: z.number().min(1).max(1_000_000),
-  sigma: z.number().min(0).max(5).default(0),
-  min: tokens.default(1),
-  max: tokens.default(1_000_000),
-});
+const logNormalLength = z
+  .strictObject({
+    median: z.number().min(1).max(1_000_000),
+    sigma: z.number().min(0).max(5).default(0),
+    min: tokens.default(1),
+    max: tokens.default(1_000_000),
+  })
+  .superRefine(({ min, max }, context) => {
+    if (min > max)
+      context.addIssue({
+        code: 'custom',
+        path: ['min'],
+        message: `expected at most max, which is ${max}, got ${min}`,
+      });
+  });
 /** Percents of requests and the tokens that so many do not exceed, evenly between: from a published table. */
 const quantileLength = z.strictObject({
   quantiles: z
@@ -28,6 +37,15 @@ const level = z.string().min(1);
 
 function rises(from: readonly number[] | undefined, to: readonly number[]): boolean {
   return to.every((value, k) => value >= (from?.[k] ?? 0));
+}
+
+function inOrder(points: readonly (readonly [number, number])[], context: z.RefinementCtx): void {
+  for (const [k, [at]] of points.entries()) {
+    const before = points[k - 1]?.[0] ?? 0;
+    if (at >= before) continue;
+    const message = `expected points in order of time, got ${at} s after ${before} s`;
+    context.addIssue({ code: 'custom', path: [k], message });
+  }
 }
 
 /** A week by its published figures; src/simulator/workload/week.ts. */
@@ -62,6 +80,7 @@ const sourceFields = {
   rate: z
     .array(z.tuple([seconds, z.number().min(0).max(1e6)]))
     .min(2)
+    .superRefine(inOrder)
     .optional(),
   week: weekSchema.optional(),
   isl: length.optional(),
@@ -121,7 +140,7 @@ const faultSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('slow_gpu'),
     ...at,
-    factor: z.number().positive().max(1000),
+    factor: z.number().min(1, 'expected at least 1: how many times as long everything takes').max(1000),
     for_seconds: seconds,
   }),
   z.strictObject({ kind: z.literal('telemetry_gap'), ...at, for_seconds: seconds }),

@@ -5,7 +5,6 @@ import { floorOf } from '../../planning/replicas.js';
 import { StaticScaler } from '../baselines/static.js';
 import { within } from '../compare/hours.js';
 import type { PoolEngine } from '../run/options.js';
-import type { PoolResult } from '../run/result.js';
 import { simulate } from '../run/simulate.js';
 import type { TimedRequest } from '../workload/arrivals.js';
 
@@ -156,7 +155,14 @@ function run(
     maxWorkers: fleet.decode + fleet.prefill,
     minWorkers: isFixed ? fleet.decode : Math.min(pool.minWorkers, fleet.decode),
   };
+  const ttft: number[] = [];
+  const itl: number[] = [];
   const result = simulate({
+    onEnd: (end) => {
+      if (end.kind !== 'completed') return;
+      ttft.push(end.ttftSeconds);
+      if (end.itlPlace >= 0) itl.push(end.itlSeconds);
+    },
     config: { ...input.config, inventory: { hosts }, pools: { [pool.name]: own }, defaultLevel: pool.level },
     engines: { [pool.name]: engine },
     requests,
@@ -165,24 +171,24 @@ function run(
     ...(isFixed ? { scaler: (made) => new StaticScaler(made, fleet) } : {}),
   }).pools[pool.name];
   if (result === undefined) throw new SluiceError('internal', `no result of pool ${pool.name}`);
-  return { workers: fleet.decode, gpus, ...judged(result, pool, arrivals) };
-}
-
-function judged({ tally, figures }: PoolResult, pool: PoolConfig, arrivals: number) {
-  const { attained, lost, ttftSeconds, itlSeconds } = tally;
-  const at = percentileFor(pool.violationsAllowed);
+  const { attained, lost } = result.tally;
+  const share = 1 - pool.violationsAllowed;
   return {
+    workers: fleet.decode,
+    gpus,
     attained,
     attainment: arrivals === 0 ? 1 : attained / arrivals,
     kept: lost === 0 && within(arrivals, attained, pool.violationsAllowed),
-    gpuHours: figures.gpuSeconds / 3600,
-    ttftSeconds: ttftSeconds[at],
-    itlSeconds: itlSeconds[at],
+    gpuHours: result.figures.gpuSeconds / 3600,
+    ttftSeconds: atShare(ttft, share),
+    itlSeconds: atShare(itl, share),
   };
 }
 
-/** The reported percentile that as many requests as must be in time do not exceed. */
-function percentileFor(violationsAllowed: number): 'p50' | 'p80' | 'p90' | 'p95' | 'p99' {
-  const share = 1 - violationsAllowed + 1e-9;
-  return share >= 0.99 ? 'p99' : share >= 0.95 ? 'p95' : share >= 0.9 ? 'p90' : share >= 0.8 ? 'p80' : 'p50';
+/** The least sample that a share of all do not exceed, rounded to the microsecond; null: there is none. */
+function atShare(samples: readonly number[], share: number): number | null {
+  const sorted = Float64Array.from(samples).sort();
+  const rank = Math.max(1, Math.ceil(share * sorted.length - 1e-9));
+  const value = sorted[Math.min(rank, sorted.length) - 1];
+  return value === undefined ? null : Math.round(value * 1e6) / 1e6;
 }

@@ -62,12 +62,14 @@ export class SimFleet implements Fleet {
     this.shared.onChange();
   }
 
-  slow(worker: SimWorker, factor: number, nowMs: number): void {
+  /** A slowdown of a worker by `factor` begins or ends. */
+  slow(worker: SimWorker, factor: number, begins: boolean, nowMs: number): void {
     if (worker.dead) return;
     const pool = this.#poolOf(worker);
     pool.step(worker, nowMs);
     if (worker.dead) return;
-    worker.slow(factor, nowMs);
+    if (begins) worker.slow(factor, nowMs);
+    else worker.recover(factor, nowMs);
     pool.schedule(worker);
   }
 

@@ -74,6 +74,8 @@ export class SimPool {
   #coldStartSeconds: number | null = null;
   /** Heartbeats as they stood when a telemetry gap began. */
   #frozenBeats: Heartbeat[] | null = null;
+  /** Telemetry gaps that last now: what was frozen at the begin of the first stays so until the last has ended. */
+  #gaps = 0;
 
   constructor(
     readonly config: PoolConfig,
@@ -172,13 +174,15 @@ export class SimPool {
     if (!worker.dead) this.shared.heap.set(worker.slot, worker.nextMs());
   }
 
-  /** From now on until `thaw` the planner sees no new telemetry. */
+  /** From now on the planner sees no new telemetry, until there was a `thaw` for each `freeze`. */
   freeze(nowMs: number): void {
+    if (this.#gaps++ > 0) return;
     this.#recorder.freeze(nowMs);
     this.#frozenBeats = this.#beats();
   }
 
   thaw(): void {
+    if (--this.#gaps > 0) return;
     this.#recorder.thaw();
     this.#frozenBeats = null;
   }

@@ -285,8 +285,10 @@ export class SimSystem {
       case 'slow_gpu': {
         const worker = this.#fleet.eldest(fault.pool, 'vllm');
         if (worker === undefined) return;
-        this.#fleet.slow(worker, fault.factor, nowMs);
-        this.#heap.once(nowMs + fault.forSeconds * 1000, (atMs) => this.#fleet.slow(worker, 1, atMs));
+        this.#fleet.slow(worker, fault.factor, true, nowMs);
+        this.#heap.once(nowMs + fault.forSeconds * 1000, (atMs) =>
+          this.#fleet.slow(worker, fault.factor, false, atMs),
+        );
         return;
       }
       case 'telemetry_gap':
@@ -294,7 +296,7 @@ export class SimSystem {
         this.#heap.once(nowMs + fault.forSeconds * 1000, () => pool.thaw());
         return;
       case 'failed_cold_start':
-        pool.failingUntilMs = nowMs + fault.forSeconds * 1000;
+        pool.failingUntilMs = Math.max(pool.failingUntilMs, nowMs + fault.forSeconds * 1000);
         return;
       default:
         unreachable(fault);

@@ -37,6 +37,8 @@ export class SimWorker {
   roomChanges = 0;
   changed = false;
   #meanKvTokens: number;
+  /** Of the slowdowns that last now. */
+  readonly #factors: number[] = [];
   #factor = 1;
   #wallMs = 0;
   #coreMs = 0;
@@ -78,12 +80,24 @@ export class SimWorker {
     return this.wallOf(this.core.start(this.#clock(nowMs)));
   }
 
-  /** From now on everything takes `factor` times as long as the profile says. */
+  /** From now on everything takes `factor` times as long as the profile says; of several the largest holds. */
   slow(factor: number, nowMs: number): void {
+    this.#factors.push(factor);
+    this.#changePace(nowMs);
+  }
+
+  /** One slowdown by `factor` is over; others may last. */
+  recover(factor: number, nowMs: number): void {
+    const at = this.#factors.indexOf(factor);
+    if (at >= 0) this.#factors.splice(at, 1);
+    this.#changePace(nowMs);
+  }
+
+  #changePace(nowMs: number): void {
     const coreMs = this.#clock(nowMs);
     this.#wallMs = nowMs;
     this.#coreMs = coreMs;
-    this.#factor = factor;
+    this.#factor = this.#factors.length === 0 ? 1 : Math.max(...this.#factors);
   }
 
   /** May take one more request of usual size. */
@@ -126,7 +140,11 @@ export class SimWorker {
 
   nextMs(): number {
     const next = this.core.nextEventAt();
-    return next === null ? Number.POSITIVE_INFINITY : this.wallOf(next);
+    if (next === null) return Number.POSITIVE_INFINITY;
+    let wallMs = this.wallOf(next);
+    // Rounding may put that a hair before the core's event, which would then be waited for again and again.
+    for (let hair = Number.EPSILON * wallMs; this.#clock(wallMs) < next; hair *= 2) wallMs += hair;
+    return wallMs;
   }
 
   /** Takes back all that it holds, each with the tokens that it has made. */

@@ -44,6 +44,9 @@ function parserOf(format: TraceFormat): RowParser {
   }
 }
 
+/** No trace is longer; a time beyond is in another unit, or wrong, and would make billions of empty minutes. */
+const LONGEST_DAYS = 400;
+
 /** Reads the lines of one trace in order: parses, checks the order of time, counts what is left out. */
 class RowReader {
   readonly #parse: RowParser;
@@ -51,6 +54,8 @@ class RowReader {
   #line = 0;
   #rows = 0;
   #origin: number | null = null;
+  #originLine = 0;
+  #beforeFirst = 0;
   #last = 0;
   skipped = 0;
   firstBad: string | null = null;
@@ -70,8 +75,11 @@ class RowReader {
     try {
       const row = this.#parse(text);
       if (row === null) return null;
+      if (this.#origin === null) this.#originLine = this.#line;
       this.#origin ??= row.atSeconds;
       const atSeconds = row.atSeconds - this.#origin;
+      if (atSeconds > LONGEST_DAYS * 86_400) throw new BadRow(this.#tooFar(atSeconds));
+      if (atSeconds < 0) this.#beforeFirst++;
       if (atSeconds < this.#last)
         throw new BadRow(
           `expected rows in order of time, got one ${(this.#last - atSeconds).toFixed(3)} s before the last`,
@@ -94,8 +102,21 @@ class RowReader {
     }
   }
 
-  /** Throws `invalid_request` when there was no row. */
+  #tooFar(atSeconds: number): string {
+    const unit = this.format === 'mooncake' ? 'milliseconds' : 'seconds';
+    const finer = this.format === 'mooncake' ? 'microseconds' : 'milliseconds';
+    const hint = this.format === 'azure' ? '' : `; times are ${unit}, this one may be ${finer}`;
+    return `expected a time within ${LONGEST_DAYS} days of the first row's, got one ${Math.round(atSeconds / 86_400)} days after it${hint}`;
+  }
+
+  /** Throws `invalid_request` when there was no row, or when most came before the first, which then is the wrong one. */
   finish(): void {
+    if (this.#beforeFirst > this.#rows)
+      throw new SluiceError(
+        'invalid_request',
+        `${this.#name}:${this.#originLine}: expected the first row to be the earliest, got ${this.#beforeFirst} rows before it and ` +
+          `${this.#rows} from it on; correct or remove that row`,
+      );
     if (this.#rows > 0) return;
     const left =
       this.firstBad === null ? '' : `; ${this.skipped} rows were left out, the first: ${this.firstBad}`;

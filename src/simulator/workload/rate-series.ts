@@ -61,7 +61,7 @@ export interface SeriesLoad {
 }
 
 /**
- * Requests drawn from a rate that changes evenly from point to point. Poisson by thinning within each second (Lewis and
+ * Requests drawn from a rate that changes evenly from point to point, at the points' own times. Poisson by thinning within each second (Lewis and
  * Shedler 1979). With an index of dispersion D above 1 each second's rate r is multiplied by a draw of a gamma
  * distribution of mean 1 and variance (D - 1) / r, so that its count is negative binomial of mean r and variance D r.
  */
@@ -69,7 +69,6 @@ export function* seriesRequests(load: SeriesLoad): Generator<TimedRequest> {
   const { level, rate, tokens, seed, rateScale = 1, speed = 1, dispersion = 1 } = load;
   const random = seededRandom(seed, `series:${level}`);
   const lengths = seededRandom(seed, `lengths:${level}`);
-  const beginSeconds = rate[0]?.atSeconds ?? 0;
   const times: number[] = [];
   for (let k = 1; k < rate.length; k++) {
     const from = rate[k - 1];
@@ -79,7 +78,7 @@ export function* seriesRequests(load: SeriesLoad): Generator<TimedRequest> {
       const end = Math.min(to.atSeconds, Math.floor(start) + 1);
       const count = drawSecond(times, { from, to, rateScale, dispersion }, start, end, random);
       for (let i = 0; i < count; i++) {
-        const atSeconds = ((times[i] ?? 0) - beginSeconds) / speed;
+        const atSeconds = (times[i] ?? 0) / speed;
         yield { atSeconds, isl: tokens.isl.draw(lengths), osl: tokens.osl.draw(lengths), level };
       }
       start = end;

@@ -41,6 +41,18 @@ describe('reading a config.json', () => {
     expect(read({ text_config: llama, vision_config: {} }).model.layers).toBe(32);
   });
 
+  it('takes compressed weights of 8 bits, whatever their activations have', () => {
+    const group = { input_activations: { num_bits: 16 }, weights: { num_bits: 8, type: 'float' } };
+    const quantization_config = { quant_method: 'compressed-tensors', config_groups: { group_0: group } };
+    expect(read({ ...llama, quantization_config }).weights).toBe('fp8');
+  });
+
+  it('refuses heads of no size', () => {
+    expect(() => read({ ...llama, hidden_size: 16 })).toThrow(
+      'config.json: hidden_size: expected at least num_attention_heads, which is 32, got 16',
+    );
+  });
+
   it('names what is missing or wrong', () => {
     const { vocab_size: _, ...without } = llama;
     expect(() => read(without)).toThrow(/config\.json: not a model's config\.json: vocab_size/);
@@ -54,6 +66,18 @@ describe('reading a config.json', () => {
     [{ shared_expert_intermediate_size: 4096 }, 'shared experts'],
     [{ model_type: 'gpt_neox' }, 'ungated feed-forward layer'],
     [{ num_experts: 8 }, '0 of 8 experts'],
+    [{ quantization_config: { quant_method: 'awq', bits: 4 } }, 'not bf16 or 8 bits (awq)'],
+    [{ quantization_config: { quant_method: 'gptq', bits: 4 } }, 'not bf16 or 8 bits (gptq)'],
+    [{ quantization_config: { quant_method: 'modelopt', quant_algo: 'NVFP4' } }, '8 bits (modelopt)'],
+    [
+      {
+        quantization_config: {
+          quant_method: 'compressed-tensors',
+          config_groups: { group_0: { weights: { type: 'int', num_bits: 4 } } },
+        },
+      },
+      'quantization_config: a checkpoint whose weights are not bf16 or 8 bits (compressed-tensors)',
+    ],
   ])('refuses %o, which the roofline does not describe', (fields, what) => {
     expect(() => read({ ...llama, ...fields })).toThrow(what);
   });

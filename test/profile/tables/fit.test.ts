@@ -33,6 +33,17 @@ describe('the fitted law', () => {
     expect(() => fitLaw(parse(ownProfile()), { maxBatch: 0 })).toThrow('batch 0 or less');
   });
 
+  it('is refused where it is further off than no law at all', () => {
+    const profile = ownProfile();
+    // Prompts of several steps in less than one step takes: the two halves are not of one engine.
+    profile.prefill.isl = [9000, 20_000, 40_000, 80_000];
+    profile.prefill.ttft_ms = [6, 7, 8, 9];
+    profile.decode.itl_ms.fill(100);
+    expect(() => fitLaw(parse(profile))).toThrow(
+      /prefill\.ttft: no law follows these points \(mean absolute error \d+ %\)/,
+    );
+  });
+
   it('never has a negative coefficient, and none below it would fit better', () => {
     const row = fc.tuple(fc.constant(1), fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 9 }));
     fc.assert(

@@ -97,6 +97,21 @@ describe('reading measured tables', () => {
     ['a KV usage above 1', change('decode', 'kv_usage', Array(9).fill(1.2)), 'decode.kv_usage[0]'],
     ['no KV capacity', change('decode', 'max_kv_tokens', 0), 'decode.max_kv_tokens'],
     ['seconds for milliseconds', change('decode', 'itl_ms', Array(9).fill(0.008)), 'these look like seconds'],
+    [
+      'microseconds for milliseconds',
+      change('decode', 'itl_ms', Array(9).fill(8000)),
+      'decode.itl: expected milliseconds, got half of them above 8000: these look like microseconds',
+    ],
+    [
+      'prompts in seconds',
+      change('prefill', 'ttft_ms', [0.032, 0.14, 0.5, 1.957]),
+      'prefill.ttft: expected milliseconds, got 0.032 for the shortest: these look like seconds',
+    ],
+    [
+      'prompts in microseconds',
+      change('prefill', 'ttft_ms', [12_000, 30_000, 90_000, 170_000]),
+      'these look like microseconds; divide them by 1000',
+    ],
     ['a half of a profile', prefill, 'x_kv_usage'],
     ['no object', [1, 2], 'expected a JSON object'],
   ])('refuses %s, naming file and place', (_, profile, place) => {

@@ -52,6 +52,59 @@ describe('faults in virtual time', () => {
     expect(after).toBe(before);
   });
 
+  it('a slow GPU of an odd factor ends like any other: no event is waited for for ever', () => {
+    const config = onePool({ maxWorkers: 1 }, engine);
+    for (const factor of [1.1, 1.7, 0.5, 0.001]) {
+      const faults = [{ kind: 'slow_gpu' as const, pool, atSeconds: 10.3, factor, forSeconds: 47.7 }];
+      const { tally } = run(config, steady(5, 120, 1), { faults }).result.pools.medium!;
+      expect(tally.completed).toBe(tally.requests);
+    }
+  });
+
+  it('faults of one kind that overlap last until the last of them ends', () => {
+    const alone = Array.from({ length: 180 }, (_, k) => ({
+      atSeconds: k + 0.5,
+      isl: 1000,
+      osl: 11,
+      level: 'medium',
+    }));
+    const once = onePool({ maxWorkers: 1 }, engine);
+    const slow = { kind: 'slow_gpu' as const, pool };
+    const slowed = run(once, alone, {
+      faults: [
+        { ...slow, atSeconds: 30, factor: 2, forSeconds: 90 },
+        { ...slow, atSeconds: 60, factor: 3, forSeconds: 30 },
+      ],
+      intervalSeconds: 30,
+    }).result.pools.medium!;
+    const paces = slowed.series.map((row) => Math.round((row.ttftSeconds ?? 0) / 0.031));
+    expect(paces.slice(0, 6)).toEqual([1, 2, 3, 2, 1, 1]);
+
+    const gap = { kind: 'telemetry_gap' as const, pool };
+    const { records } = run(onePool({}, engine), steady(5, 400, 1), {
+      faults: [
+        { ...gap, atSeconds: 20, forSeconds: 300 },
+        { ...gap, atSeconds: 100, forSeconds: 50 },
+      ],
+    });
+    const entries = records.filter(({ to }) => to === 'degraded');
+    expect(entries).toHaveLength(1);
+    const left = records.find(({ from, to }) => from === 'degraded' && to !== 'degraded')!;
+    expect(left.atMs - entries[0]!.atMs).toBeGreaterThan(280_000);
+
+    const failing = { kind: 'failed_cold_start' as const, pool };
+    const { series } = run(once, steady(2, 150, 1), {
+      faults: [
+        { ...failing, atSeconds: 0, forSeconds: 100 },
+        { ...failing, atSeconds: 10, forSeconds: 5 },
+        { kind: 'worker_death' as const, pool, atSeconds: 20, noticed: true },
+      ],
+      intervalSeconds: 10,
+    }).result.pools.medium!;
+    const ready = (at: number) => series.find((row) => row.atSeconds === at)?.readyWorkers;
+    expect([ready(50), ready(80)]).toEqual([0, 0]);
+  });
+
   it('a telemetry gap of five minutes: degraded is entered and left, nothing is taken away meanwhile', () => {
     const config = onePool({ costOptimization: true, minWorkers: 0, idleAfterSeconds: 30 }, engine);
     // The load falls to nothing just when nobody can see it any more.
