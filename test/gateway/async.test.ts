@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Gateway } from '../../src/gateway/gateway.js';
 import { holdKey } from '../../src/gateway/serve/idempotency.js';
 import { connect } from '../../src/queues/connection.js';
+import { PoolQueues } from '../../src/queues/pool-queues.js';
 import { Keys } from '../../src/queues/keys.js';
 import { createKey } from '../../src/tenants/key-store.js';
 import { HandEngine, startPoolWorker, type TestWorker, until } from '../support/pool.js';
@@ -189,6 +190,16 @@ describe('the asynchronous API', () => {
     expect(engine.seen.filter(({ id }) => id === one.id)).toHaveLength(1);
     // Sent again when it has ended, it is still that one.
     expect((await submit({}, headers)).id).toBe(one.id);
+    // Nor does it run again when its answer is no longer kept.
+    const queues = new PoolQueues('medium', keys, redis);
+    await (await queues.find(one.id))?.remove();
+    const gone = await post(
+      `${second.url}/v1/requests`,
+      { messages: [{ role: 'user', content: 'hello' }], max_tokens: 6 },
+      { ...as('acme'), ...headers },
+    );
+    expect([gone.status, await gone.text()]).toEqual([409, expect.stringContaining('no longer kept')]);
+    expect(engine.seen.filter(({ id }) => id === one.id)).toHaveLength(1);
   });
 
   it('leaves the key of a refused request free, and one that was accepted under it held', async () => {

@@ -22,8 +22,9 @@ export interface Submitted {
 
 /**
  * Admits and sends what a client asks for. With the header `idempotency-key` the same request is sent once, and asked
- * again it is found; one that is refused leaves the key free. @param prefix of the id that it gets; @param patient nobody holds a connection for it; @param webhook
- * is part of what its key stands for. Errors: those of `admit`; `conflict` where the key came with another body before.
+ * again it is found; one that is refused leaves the key free. @param prefix of the id that it gets; @param patient nobody
+ * holds a connection for it; @param webhook is part of what its key stands for. Errors: those of `admit`; `conflict` where
+ * the key came with another body before, or what it stood for is no longer kept.
  */
 export async function submit(
   services: GatewayServices,
@@ -44,13 +45,25 @@ export async function submit(
     const routed = await admit(services, caller, submission, `${prefix}-${randomUUID()}`, terms);
     return { handle: await sent(services, routed, () => client.send(routed, handlers)), idempotent: false };
   }
-  const { id, release } = await holdOf(services, caller, key, printOf(asked, webhook), prefix);
-  const admitted = () =>
-    admit(services, caller, submission, id, terms).catch(async (error: unknown) => {
-      await release().catch(() => {});
+  const hold = await holdOf(services, caller, key, printOf(asked, webhook), prefix);
+  const admitted = () => {
+    // It ran: without its answer it must not run again.
+    if (hold.before) throw notKept(hold.id);
+    return admit(services, caller, submission, hold.id, terms).catch(async (error: unknown) => {
+      await hold.release().catch(() => {});
       throw error;
     });
-  return { handle: await sendAs(services, id, admitted, handlers), idempotent: true };
+  };
+  const handle = await sendAs(services, hold.id, admitted, handlers);
+  if (!hold.before) await hold.accepted().catch(() => {});
+  return { handle, idempotent: true };
+}
+
+function notKept(id: string): SluiceError {
+  return new SluiceError(
+    'conflict',
+    `idempotency-key: its request ${id} has been served, and its answer is no longer kept; use a new key to run it again`,
+  );
 }
 
 /** Admits and sends a request under an id that stands for it: sent before, it is found. Errors: those of `admitted`. */
