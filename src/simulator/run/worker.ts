@@ -143,7 +143,8 @@ export class SimWorker {
     if (next === null) return Number.POSITIVE_INFINITY;
     let wallMs = this.wallOf(next);
     // Rounding may put that a hair before the core's event, which would then be waited for again and again.
-    for (let hair = Number.EPSILON * Math.max(1, wallMs); this.#clock(wallMs) < next; hair *= 2) wallMs += hair;
+    for (let hair = Number.EPSILON * Math.max(1, wallMs); this.#clock(wallMs) < next; hair *= 2)
+      wallMs += hair;
     return wallMs;
   }
 
