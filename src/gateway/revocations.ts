@@ -22,8 +22,8 @@ export interface Hold {
 
 /**
  * Ends what revoked keys have in hand, waiting or running, wherever it came in, and their looks at requests of other
- * keys, which go on. A revocation is published; each second
- * the keys with requests here are looked at too, in case that word was lost.
+ * keys, which go on. A revocation is published; each second the keys with requests here are looked at too, in case that
+ * word was lost.
  */
 export class Revocations {
   readonly #subscriber: Redis;

@@ -136,3 +136,33 @@ export const finish = (finish_reason: string, usage?: object) => ({
   choices: [{ index: 0, text: '', delta: {}, finish_reason }],
   ...(usage && { usage }),
 });
+
+/** To be closed after the test, last first. */
+export const opened: { close?(): Promise<void>; stop?(): Promise<void> }[] = [];
+export async function closeOpened(): Promise<void> {
+  for (const each of opened.splice(0).reverse()) await (each.stop?.() ?? each.close?.());
+}
+
+/** A server and an engine on it, until `closeOpened`. */
+export async function serving(
+  answer: Parameters<typeof fakeServer>[0],
+  config: Parameters<typeof openaiEngine>[1] = {},
+  gets: Parameters<typeof fakeServer>[1] = {},
+): Promise<{ server: FakeServer; engine: OpenaiEngine }> {
+  const server = await fakeServer(answer, gets);
+  opened.push(server);
+  const engine = await openaiEngine([server.url], config);
+  opened.push(engine);
+  return { server, engine };
+}
+
+export const usage = (completion_tokens: unknown, prompt_tokens: unknown = 4) => ({
+  prompt_tokens,
+  completion_tokens,
+});
+
+/** A whole answer: one token, `fine`. */
+export function good(response: ServerResponse): void {
+  events(response, text('fine'), finish('stop', usage(1)), '[DONE]');
+  response.end();
+}

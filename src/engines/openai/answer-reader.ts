@@ -33,9 +33,9 @@ const errorSchema = z.looseObject({ message: z.string(), code: z.union([z.number
 /** Chunks beyond max_tokens that an honest engine may send: ends of tool calls, text that a detokenizer held back. */
 const SLACK = 16;
 
-/** A prompt's length is estimated at four characters a token; a character is four bytes at most, a token one at least. */
+/** `estimateTokens` counts one token for four characters; a character is four bytes at most, a token one at least. */
 const MOST_TOKENS_PER_ESTIMATED = 16;
-/** Tokens of what is not in the text: templates, pictures and films that are named by their address. */
+/** Tokens of what it does not count: spaces, templates, pictures and films that are named by their address. */
 const MOST_UNSEEN = 131_072;
 
 /** Parts of a delta that say nothing of their own. */
@@ -52,7 +52,10 @@ export class AnswerReader {
   #finish: string | null = null;
   #stopReason: TokenEnd['stopReason'];
 
-  /** @param most tokens that were asked for in this attempt; `before`: those of earlier ones; `isl`: the prompt's, as estimated. */
+  /**
+   * @param most tokens that were asked for in this attempt; @param before those of earlier ones; @param isl of the prompt, as
+   * estimated (src/contract/tokens.ts).
+   */
   constructor(
     private readonly most: number,
     private readonly before: number,

@@ -112,11 +112,11 @@ export class Attempt implements AsyncIterableIterator<TokenBatch> {
       this.#finish(true);
       return;
     }
+    const more = this.#batch.tokens.length > before;
     // Once: what an engine goes on to send after its end does not lengthen it.
     if (reader.finished && !wasFinished) this.#restart(CLOSING_MS);
-    else if (reader.finished) return;
-    else if (this.#batch.tokens.length > before) this.#onTokens();
-    if (this.#batch.tokens.length > before) this.#wakeUp();
+    else if (more && !reader.finished) this.#onTokens();
+    if (more) this.#wakeUp();
   }
 
   #add(token: string): void {

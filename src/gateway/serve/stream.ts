@@ -92,10 +92,10 @@ export class EventStream {
   /** Ends a stream that has begun with an error, which OpenAI's clients throw. */
   async fail(error: SluiceError): Promise<void> {
     await this.#flushed();
-    this.#end(event(errorBody(error)));
+    this.cut(error);
   }
 
-  /** Ends a stream that has begun with an error, without the tokens that are left. */
+  /** The same at once, without the tokens that are left. */
   cut(error: SluiceError): void {
     this.#end(event(errorBody(error)));
   }

@@ -49,7 +49,7 @@ const LEAST_ITL = 0.2;
 const MOST_ITL = 1000;
 const LEAST_TTFT = 0.3;
 const MOST_TTFT_PER_TOKEN = 8;
-/** The step of a prompt reads all weights, as that of a token does; many more GPUs for prompts make it shorter by less than this. */
+/** The step of a prompt reads all weights, as that of a token does; more GPUs for prompts make it shorter by less than this. */
 const SHORTER_THAN_ITL = 20;
 
 /**

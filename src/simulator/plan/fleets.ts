@@ -5,6 +5,7 @@ import { floorOf } from '../../planning/replicas.js';
 import { StaticScaler } from '../baselines/static.js';
 import { within } from '../compare/hours.js';
 import type { PoolEngine } from '../run/options.js';
+import type { PoolResult } from '../run/result.js';
 import { simulate } from '../run/simulate.js';
 import type { TimedRequest } from '../workload/arrivals.js';
 
@@ -155,14 +156,7 @@ function run(
     maxWorkers: fleet.decode + fleet.prefill,
     minWorkers: isFixed ? fleet.decode : Math.min(pool.minWorkers, fleet.decode),
   };
-  const ttft: number[] = [];
-  const itl: number[] = [];
   const result = simulate({
-    onEnd: (end) => {
-      if (end.kind !== 'completed') return;
-      ttft.push(end.ttftSeconds);
-      if (end.itlPlace >= 0) itl.push(end.itlSeconds);
-    },
     config: { ...input.config, inventory: { hosts }, pools: { [pool.name]: own }, defaultLevel: pool.level },
     engines: { [pool.name]: engine },
     requests,
@@ -171,24 +165,16 @@ function run(
     ...(isFixed ? { scaler: (made) => new StaticScaler(made, fleet) } : {}),
   }).pools[pool.name];
   if (result === undefined) throw new SluiceError('internal', `no result of pool ${pool.name}`);
-  const { attained, lost } = result.tally;
-  const share = 1 - pool.violationsAllowed;
+  return { workers: fleet.decode, gpus, ...judged(result, pool, arrivals) };
+}
+
+function judged({ tally, figures, atRequiredShare }: PoolResult, pool: PoolConfig, arrivals: number) {
+  const { attained, lost } = tally;
   return {
-    workers: fleet.decode,
-    gpus,
     attained,
     attainment: arrivals === 0 ? 1 : attained / arrivals,
     kept: lost === 0 && within(arrivals, attained, pool.violationsAllowed),
-    gpuHours: result.figures.gpuSeconds / 3600,
-    ttftSeconds: atShare(ttft, share),
-    itlSeconds: atShare(itl, share),
+    gpuHours: figures.gpuSeconds / 3600,
+    ...atRequiredShare,
   };
-}
-
-/** The least sample that a share of all do not exceed, rounded to the microsecond; null: there is none. */
-function atShare(samples: readonly number[], share: number): number | null {
-  const sorted = Float64Array.from(samples).sort();
-  const rank = Math.max(1, Math.ceil(share * sorted.length - 1e-9));
-  const value = sorted[Math.min(rank, sorted.length) - 1];
-  return value === undefined ? null : Math.round(value * 1e6) / 1e6;
 }

@@ -318,6 +318,7 @@ export class SimSystem {
       const past = scaler.steps.slice(0, begun.steps);
       pools[name] = {
         tally: tally.result(),
+        atRequiredShare: tally.latencyAt(1 - pool.config.violationsAllowed),
         tokenAttainment: tally.workTokens === 0 ? 1 : tally.attainedTokens / tally.workTokens,
         attainedTokens: tally.attainedTokens,
         figures: {

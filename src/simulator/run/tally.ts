@@ -33,14 +33,19 @@ class Latency {
     else this.#samples = null;
   }
 
-  figures(): LatencyFigures {
-    const { count } = this.#sketch;
+  /** The q-th quantile (0..1) by nearest rank; the samples are sorted once. */
+  quantiles(): (q: number) => number | null {
     const sorted = this.#samples === null ? null : Float64Array.from(this.#samples).sort();
-    const at = (q: number) => {
+    return (q) => {
       if (sorted === null) return rounded(this.#sketch.quantile(q));
       const rank = Math.max(1, Math.ceil(q * sorted.length - 1e-9));
       return rounded(sorted[Math.min(rank, sorted.length) - 1] ?? null);
     };
+  }
+
+  figures(): LatencyFigures {
+    const { count } = this.#sketch;
+    const at = this.quantiles();
     const mean = count === 0 ? null : rounded(this.#sum / count);
     return { mean, p50: at(0.5), p80: at(0.8), p90: at(0.9), p95: at(0.95), p99: at(0.99) };
   }
@@ -95,6 +100,11 @@ export class RunTally {
       case 'relegated': // it ends elsewhere, and is counted here then
         break;
     }
+  }
+
+  /** The latencies that a share (0..1) of the completed requests do not exceed, seconds; null: there are none. */
+  latencyAt(share: number): { ttftSeconds: number | null; itlSeconds: number | null } {
+    return { ttftSeconds: this.#ttft.quantiles()(share), itlSeconds: this.#itl.quantiles()(share) };
   }
 
   /** As a report wants it; what has not ended is lost. */

@@ -61,8 +61,8 @@ export interface SeriesLoad {
 }
 
 /**
- * Requests drawn from a rate that changes evenly from point to point, at the points' own times. Poisson by thinning within each second (Lewis and
- * Shedler 1979). With an index of dispersion D above 1 each second's rate r is multiplied by a draw of a gamma
+ * Requests drawn from a rate that changes evenly from point to point, at the points' own times. Poisson by thinning within
+ * each second (Lewis and Shedler 1979). With an index of dispersion D above 1 each second's rate r is multiplied by a draw of a gamma
  * distribution of mean 1 and variance (D - 1) / r, so that its count is negative binomial of mean r and variance D r.
  */
 export function* seriesRequests(load: SeriesLoad): Generator<TimedRequest> {
