@@ -8,13 +8,16 @@ import { roundProfile } from '../support/profiles.js';
 import { startTestRedis } from '../support/redis.js';
 import { simServer } from '../support/sim-server.js';
 
-const LONG = 1000;
+const LONG = 4000;
+/** Some 7 s of prefill, to a promise long enough that a busy machine's pauses do not break it. */
+const CROWD = 30;
+const TTFT_SECONDS = 2;
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
 
-/** A worker of `high` (TTFT 0.3 s) on an OpenAI-compatible server over HTTP, a long prompt of which takes some 60 ms. */
+/** A worker of `high` on an OpenAI-compatible server over HTTP, a long prompt of which takes some 240 ms. */
 async function start(policy: OverloadPolicy) {
   const redis = await startTestRedis();
   closing.push(() => redis.stop());
@@ -28,6 +31,7 @@ async function start(policy: OverloadPolicy) {
   closing.push(() => engine.stop());
   const config = testConfig(({ pools }) => {
     pools.high!.overload.policy = policy;
+    pools.high!.targets.ttftSeconds = TTFT_SECONDS;
   });
   const worker = await startPoolWorker(redis.url, config, 'high', engine, 'w');
   closing.push(() => worker.stop());
@@ -38,7 +42,8 @@ async function start(policy: OverloadPolicy) {
     const handle = await client.submit({ id, prompt, slo_level: 'high', max_tokens: 2 });
     return handle.done;
   };
-  const long = (name: string) => Promise.all(Array.from({ length: 30 }, (_, k) => ask(`${name}${k}`, LONG)));
+  const long = (name: string) =>
+    Promise.all(Array.from({ length: CROWD }, (_, k) => ask(`${name}${k}-`, LONG)));
   // The worker learns how long requests are.
   for (let k = 0; k < 5; k++) await ask(`warm${k}-`, LONG);
   return { ask, long };
@@ -49,8 +54,8 @@ it('refuses what an OpenAI-compatible engine could begin too late, before the en
   const outcomes = await long('a');
   const refused = outcomes.filter((outcome) => outcome.kind === 'failed' && outcome.code === 'overloaded');
   const served = outcomes.flatMap((outcome) => (outcome.kind === 'completed' ? [outcome.result] : []));
-  expect(refused.length + served.length).toBe(30);
-  expect(refused.length).toBeGreaterThanOrEqual(10);
+  expect(refused.length + served.length).toBe(CROWD);
+  expect(refused.length).toBeGreaterThanOrEqual(CROWD / 2);
   expect(served.length).toBeGreaterThanOrEqual(1);
   // Without load it takes the same again.
   expect(await ask('later', LONG)).toMatchObject({ kind: 'completed' });
@@ -69,5 +74,5 @@ it('lets one that can still be in time go before those that cannot, and serves t
   expect(short.kind).toBe('completed');
   const shortAt = short.kind === 'completed' ? short.result.firstTokenAtMs : Number.NaN;
   // In plain deadline order it would come last.
-  expect(finishes.filter((at) => at > shortAt).length).toBeGreaterThanOrEqual(8);
+  expect(finishes.filter((at) => at > shortAt).length).toBeGreaterThanOrEqual(CROWD / 2);
 });
