@@ -33,7 +33,7 @@ interface Limits {
   maxWorkers: number;
 }
 
-export function gpusOf(r: Replicas, policy: Limits): number {
+export function gpusOf(r: Replicas, policy: Pick<Limits, 'tp'>): number {
   return r.prefill * policy.tp.prefill + r.decode * policy.tp.decode;
 }
 

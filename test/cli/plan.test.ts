@@ -56,6 +56,23 @@ describe('sluice plan', () => {
     expect(process.exitCode).toBe(0);
   });
 
+  it('splits a disaggregated pool: no fleet with a worker less of either role keeps the level', async () => {
+    const halves = join(folder, 'halves.yaml');
+    writeFileSync(
+      halves,
+      readFileSync(scenario, 'utf8').replace('max_workers: 2', '$&, disaggregation: { enabled: true }'),
+    );
+    const [{ fixed, scaled, curve }] = JSON.parse(await plan(halves, '--json')).pools;
+    // Long prompts and short answers: it is the prefill workers that are short.
+    expect(fixed.prefillWorkers).toBeGreaterThan(fixed.workers);
+    expect(fixed).toMatchObject({ kept: true, gpus: fixed.prefillWorkers + fixed.workers });
+    expect(curve.find(({ gpus }: { gpus: number }) => gpus === fixed.gpus - 1).kept).toBe(false);
+    expect(scaled).toMatchObject({ kept: true });
+    expect(scaled.gpuHours).toBeLessThanOrEqual((fixed.gpuHours * scaled.gpus) / fixed.gpus);
+    const text = await plan(halves);
+    expect(text).toContain(`${fixed.prefillWorkers} prefill + ${fixed.workers} decode`);
+  });
+
   it('draws every fleet that was tried, and what is needed, on a page that needs nothing else', async () => {
     const file = join(folder, 'plan.html');
     const { pools } = JSON.parse(await plan(scenario, '--json', '--report', file));

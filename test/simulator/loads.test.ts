@@ -7,7 +7,7 @@ import { simulate } from '../../src/simulator/run/simulate.js';
 import { parseTrace, streamTrace } from '../../src/simulator/traces/read.js';
 import { mergeRequests } from '../../src/simulator/workload/merge.js';
 import { seededRandom } from '../../src/simulator/workload/random.js';
-import { parseRateSeries, seriesRequests } from '../../src/simulator/workload/rate-series.js';
+import { firstSeconds, parseRateSeries, seriesRequests } from '../../src/simulator/workload/rate-series.js';
 import { parseTokenCdfs, TokenTable } from '../../src/simulator/workload/token-cdf.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-loads-'));
@@ -113,9 +113,23 @@ describe('a rate series', () => {
     ['a,b\n1,2', /s:1: expected a header with one of t_seconds/],
     ['t_seconds,rpm\n0,5', /expected at least two points, got 1/],
     ['t_seconds,rpm\n0,5\n-1,5', /s:3: expected a time of at least 0, in order, got "-1"/],
-    ['t_seconds,rps\n0,5\n1,x', /s:3: expected a rate of at least 0, got "x"/],
+    ['t_seconds,rps\n0,5\n1,x', /s:3: expected a rate of at least 0, at most 1000000 requests.s, got "x"/],
+    [
+      't_seconds,rps\n0,5\n1,1e300',
+      /s:3: expected a rate of at least 0, at most 1000000 requests.s, got "1e300"/,
+    ],
   ])('refuses %j with line and reason', (text, message) => {
     expect(() => parseRateSeries(text, 's')).toThrow(message);
+  });
+
+  it('is cut at any second, between its points too', () => {
+    const points = parseRateSeries('t_seconds,rps\n100,10\n200,20\n300,20\n', 's');
+    expect(firstSeconds(points, 50)).toEqual([
+      { atSeconds: 100, rps: 10 },
+      { atSeconds: 150, rps: 15 },
+    ]);
+    expect(firstSeconds(points, 100)).toEqual(points.slice(0, 2));
+    expect(firstSeconds(points, Number.POSITIVE_INFINITY)).toEqual(points);
   });
 
   it('reads requests per minute as per second', () => {

@@ -5,7 +5,7 @@ import { openScenario } from '../../simulator/open/scenario.js';
 import { streamTrace, TRACE_FORMATS, type TraceFormat } from '../../simulator/traces/read.js';
 import { requestsOf, type TimedRequest } from '../../simulator/workload/arrivals.js';
 import { countArrivals, drawCounts } from '../../simulator/workload/counts.js';
-import { parseRateSeries } from '../../simulator/workload/rate-series.js';
+import { firstSeconds, parseRateSeries } from '../../simulator/workload/rate-series.js';
 
 export const MODELS = [
   'constant',
@@ -72,10 +72,10 @@ function ratesOf({
     throw new SluiceError('not_found', `expected a CSV of rates at ${file}: ${reason}`, { cause: error });
   }
   const points = parseRateSeries(text, file);
-  const begin = points[0]?.atSeconds ?? 0;
-  const rate = points
-    .filter(({ atSeconds }) => atSeconds - begin <= maxSeconds)
-    .map(({ atSeconds, rps }) => ({ atSeconds, rps: rps * rateScale }));
+  const rate = firstSeconds(points, maxSeconds).map(({ atSeconds, rps }) => ({
+    atSeconds,
+    rps: rps * rateScale,
+  }));
   return drawCounts(rate, { binSeconds, seed, dispersion });
 }
 

@@ -2,7 +2,7 @@ import type { Config } from '../../config/types.js';
 import { SluiceError } from '../../contract/errors.js';
 import { explainFeasibility, poolQuestion } from '../../planning/feasibility/pool.js';
 import { busiest, cut, MinuteCounts } from '../../simulator/plan/busiest.js';
-import { type PoolPlan, planPool } from '../../simulator/plan/fleets.js';
+import { type PoolPlan, planPool, workersOf } from '../../simulator/plan/fleets.js';
 import type { TimedRequest } from '../../simulator/workload/arrivals.js';
 import type { OpenedTraffic } from './open.js';
 
@@ -71,9 +71,9 @@ export function planAnswer({ file, traffic, minutes, maxGpus, note }: PlanAsk): 
       leadSeconds: lead,
       durationSeconds: span,
       maxGpus,
-      onFleet: (kind, { workers, attainment }) =>
+      onFleet: (kind, fleet) =>
         note(
-          `${name}: ${kind === 'fixed' ? '' : 'scaled up to '}${workers} workers, ${(100 * attainment).toFixed(2)} % in time`,
+          `${name}: ${kind === 'fixed' ? '' : 'scaled up to '}${workersOf(fleet)} workers, ${(100 * fleet.attainment).toFixed(2)} % in time`,
         ),
     });
     return [{ ...plan, inWords: plan.fails === null ? null : failure(plan, traffic, own, span) }];
@@ -146,14 +146,18 @@ function failure(
     pool === undefined || engine === undefined
       ? null
       : poolQuestion(
-          { ...pool, gpuBudget: { guaranteed: best.gpus, ceiling: best.gpus }, maxWorkers: best.workers },
+          {
+            ...pool,
+            gpuBudget: { guaranteed: best.gpus, ceiling: best.gpus },
+            maxWorkers: best.prefillWorkers + best.workers,
+          },
           engine.profile,
           { prefill: engine.tp.prefill, decode: engine.tp.vllm },
           { sample: own.slice(0, 2000).map(({ isl, osl }) => ({ isl, osl })), rps: plan.requests / span },
         );
   const verdict = question === null || !saturated ? '' : ` ${explainFeasibility(question).sentence}`;
   return (
-    `${(100 * late).toFixed(2)} % late with ${best.workers} workers (${best.gpus} GPUs), ` +
+    `${(100 * late).toFixed(2)} % late with ${workersOf(best)} workers (${best.gpus} GPUs), ` +
     `${(100 * violationsAllowed).toFixed(1)} % allowed.${reached} ${why}${verdict}`
   );
 }

@@ -1,4 +1,4 @@
-import type { FleetOutcome, PoolPlan } from '../../simulator/plan/fleets.js';
+import { type FleetOutcome, type PoolPlan, workersOf } from '../../simulator/plan/fleets.js';
 import { htmlDocument } from '../page/document.js';
 import { escaped, linear, path, tag, ticks } from '../page/svg.js';
 import type { PlanAnswer } from './answer.js';
@@ -59,7 +59,7 @@ function attainmentCurve({ curve, scaled, fixed, violationsAllowed }: PoolPlan):
         'title',
         {},
         escaped(
-          `${fleet.gpus} GPUs ${of}: ${percent(fleet.attainment)} in time, ${fleet.gpuHours.toFixed(2)} GPU-hours`,
+          `${fleet.gpus} GPUs ${fleet.prefillWorkers > 0 ? `(${workersOf(fleet)}) ` : ''}${of}: ${percent(fleet.attainment)} in time, ${fleet.gpuHours.toFixed(2)} GPU-hours`,
         ),
       ),
     );
@@ -74,9 +74,7 @@ function attainmentCurve({ curve, scaled, fixed, violationsAllowed }: PoolPlan):
       fill: 'none',
       stroke: 'var(--soft)',
     }),
-    ...curve.map((fleet) =>
-      dot(fleet, fleet.kept ? 'green' : 'red', fleet.gpus === fixed?.gpus ? 7 : 4, 'fixed'),
-    ),
+    ...curve.map((fleet) => dot(fleet, fleet.kept ? 'green' : 'red', fleet === fixed ? 7 : 4, 'fixed')),
     ...(scaled === null ? [] : [dot(scaled, 'blue', 5, "as the planner's ceiling")]),
     ...[...new Set(sizes)].map((gpus) => label(x(gpus), HEIGHT - BOTTOM + 16, String(gpus), 'middle')),
     label((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6, 'GPUs', 'middle'),

@@ -1,4 +1,4 @@
-import type { FleetOutcome } from '../../simulator/plan/fleets.js';
+import { type FleetOutcome, workersOf } from '../../simulator/plan/fleets.js';
 import { alignedTable } from '../report/table.js';
 import type { PlanAnswer } from './answer.js';
 
@@ -60,15 +60,17 @@ export function renderPlan(answer: PlanAnswer): string {
 
 function fleetCells(fleet: FleetOutcome | null, withWorkers: boolean): string[] {
   if (fleet === null) return withWorkers ? ['none', '-', '-', '-'] : ['none', '-', '-'];
-  const { gpus, workers, attainment, gpuHours } = fleet;
-  return [String(gpus), ...(withWorkers ? [String(workers)] : []), percent(attainment), gpuHours.toFixed(2)];
+  const { gpus, attainment, gpuHours } = fleet;
+  return [String(gpus), ...(withWorkers ? [workersOf(fleet)] : []), percent(attainment), gpuHours.toFixed(2)];
 }
 
 function curve(points: readonly FleetOutcome[]): string[] {
   const widest = Math.max(...points.map(({ gpus }) => String(gpus).length));
-  return points.map(({ gpus, attainment, kept }) => {
+  return points.map((fleet) => {
+    const { gpus, attainment, kept } = fleet;
     const bar = '#'.repeat(Math.round(BAR * attainment)).padEnd(BAR, '.');
-    return `  ${String(gpus).padStart(widest)} GPUs  ${bar}  ${percent(attainment)}${kept ? '  kept' : ''}`;
+    const split = fleet.prefillWorkers > 0 ? `  ${workersOf(fleet)}` : '';
+    return `  ${String(gpus).padStart(widest)} GPUs  ${bar}  ${percent(attainment)}${split}${kept ? '  kept' : ''}`;
   });
 }
 

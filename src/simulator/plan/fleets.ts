@@ -1,18 +1,20 @@
 import type { Config, PoolConfig } from '../../config/types.js';
 import { SluiceError } from '../../contract/errors.js';
 import { policyOf } from '../../planning/policy.js';
-import { floorOf } from '../../planning/replicas.js';
+import { floorOf, gpusOf, type Replicas, show } from '../../planning/replicas.js';
 import { StaticScaler } from '../baselines/static.js';
 import { within } from '../compare/hours.js';
 import type { PoolEngine } from '../run/options.js';
 import type { PoolResult } from '../run/result.js';
 import { simulate } from '../run/simulate.js';
 import type { TimedRequest } from '../workload/arrivals.js';
+import { fewestWorkers } from './search.js';
 
 /** What one fleet, fixed or scaled, came to. */
 export interface FleetOutcome {
-  /** Decode (or aggregated) workers: of a scaled fleet, its ceiling. */
+  /** Decode (or aggregated) workers: of a scaled fleet, its ceiling, which the planner splits as it likes. */
   workers: number;
+  prefillWorkers: number;
   /** GPUs of the whole fleet, prefill workers counted. */
   gpus: number;
   attained: number;
@@ -24,6 +26,11 @@ export interface FleetOutcome {
   /** At the share of requests that must be in time, seconds; null: none ended. */
   ttftSeconds: number | null;
   itlSeconds: number | null;
+}
+
+/** `2 prefill + 3 decode`, or `5` where there are no halves. */
+export function workersOf({ workers, prefillWorkers }: FleetOutcome): string {
+  return show({ prefill: prefillWorkers, decode: workers });
 }
 
 /** The answer for one pool. */
@@ -40,7 +47,7 @@ export interface PoolPlan {
   scaled: FleetOutcome | null;
   /** Why there is no answer; null: there is one. `saturated`: more workers no longer help. */
   fails: { best: FleetOutcome; saturated: boolean } | null;
-  /** Fixed fleets by size. */
+  /** Fixed fleets by GPUs, the best of each number that was tried. */
   curve: FleetOutcome[];
 }
 
@@ -57,31 +64,33 @@ export interface PoolPlanInput {
   onFleet?: (kind: 'fixed' | 'scaled', outcome: FleetOutcome) => void;
 }
 
-/** Twice the workers bring no more than this share of the requests, and no shorter TTFT: what is late is so for another reason. */
-const NO_GAIN = 0.001;
-const SAME_TTFT = 0.02;
 /** Sizes of the curve, of the fewest that keep the level. */
 const CURVE = [0.5, 0.7, 0.85, 1.2];
 /** Ceilings that are tried for the planner beyond the fewest of a fixed fleet. */
 const CEILINGS = 4;
 
 /**
- * The fewest workers that keep a pool's level on these requests: fixed, by doubling and bisection, since more workers never
- * keep less; then with Sluice's planner scaling below a ceiling, from that size up. Each trial is a simulation of the whole
- * system with this pool alone, on an inventory that is large enough.
+ * The fewest GPUs that keep a pool's level on these requests: of a fixed fleet, then with Sluice's planner scaling below a
+ * ceiling, from that size up. Each trial is a simulation of the whole system with this pool alone, on an inventory that is
+ * large enough. Errors: `invalid_request` where one worker has no room.
  */
 export function planPool(input: PoolPlanInput): PoolPlan {
   const { pool, engine, maxGpus, requests, leadSeconds } = input;
   const arrivals = requests.filter(({ atSeconds }) => atSeconds >= leadSeconds).length;
-  const { vllm: tp, prefill: prefillTp } = engine.tp;
-  const prefill = floorOf(1, policyOf(input.config, pool, { prefill: prefillTp, decode: tp })).prefill;
-  const most = Math.floor((maxGpus - prefill * prefillTp) / tp);
-  const known = new Map<number, FleetOutcome>();
-  const fixed = (workers: number): FleetOutcome => {
-    const seen = known.get(workers);
+  const tp: Replicas = { prefill: engine.tp.prefill, decode: engine.tp.vllm };
+  const { prefill } = floorOf(1, policyOf(input.config, pool, tp));
+  const least = gpusOf({ prefill, decode: 1 }, { tp });
+  if (least > maxGpus)
+    throw new SluiceError(
+      'invalid_request',
+      `pool ${pool.name}: expected room for one worker, which takes ${least} GPUs, got ${maxGpus}; raise --max-gpus`,
+    );
+  const known = new Map<string, FleetOutcome>();
+  const fixed = (workers: Replicas): FleetOutcome => {
+    const seen = known.get(show(workers));
     if (seen !== undefined) return seen;
-    const outcome = run(input, { prefill, decode: workers }, arrivals, true);
-    known.set(workers, outcome);
+    const outcome = run(input, workers, arrivals, true);
+    known.set(show(workers), outcome);
     input.onFleet?.('fixed', outcome);
     return outcome;
   };
@@ -91,40 +100,35 @@ export function planPool(input: PoolPlanInput): PoolPlan {
     requests: arrivals,
     violationsAllowed: pool.violationsAllowed,
     targets: pool.targets,
-    gpusPerWorker: tp,
+    gpusPerWorker: tp.decode,
   };
-  const curve = () => [...known.values()].sort((a, b) => a.workers - b.workers);
-  if (most < 1)
-    throw new SluiceError(
-      'invalid_request',
-      `pool ${pool.name}: expected room for one worker, which takes ${tp + prefill * prefillTp} GPUs, got ${maxGpus}; raise --max-gpus`,
-    );
-  let low = 0;
-  let high = 1;
-  for (let last: FleetOutcome | null = null; !fixed(high).kept; ) {
-    const now = fixed(high);
-    const saturated = last !== null && noBetter(last, now, arrivals);
-    if (saturated || high >= most)
-      return { ...base, fixed: null, scaled: null, fails: { best: now, saturated }, curve: curve() };
-    last = now;
-    low = high;
-    high = Math.min(most, 2 * high);
+  const found = fewestWorkers({ trial: fixed, tp, prefill, mostGpus: maxGpus, arrivals });
+  if (found.fewest === null) {
+    const fails = { best: fixed(found.best), saturated: found.saturated };
+    return { ...base, fixed: null, scaled: null, fails, curve: curveOf([...known.values()], null) };
   }
-  while (high - low > 1) {
-    const middle = (low + high) >> 1;
-    if (fixed(middle).kept) high = middle;
-    else low = middle;
-  }
-  for (const share of CURVE) fixed(Math.min(most, Math.max(1, Math.round(share * high))));
-  if (high < most) fixed(high + 1);
-  return { ...base, fixed: fixed(high), scaled: scaledFrom(high), fails: null, curve: curve() };
+  const { fewest } = found;
+  const scaledBy = (share: number): Replicas => ({
+    prefill: Math.max(prefill, Math.round(share * fewest.prefill)),
+    decode: Math.max(1, Math.round(share * fewest.decode)),
+  });
+  for (const size of [...CURVE.map(scaledBy), { ...fewest, decode: fewest.decode + 1 }])
+    if (gpusOf(size, { tp }) <= maxGpus) fixed(size);
+  const answer = fixed(fewest);
+  return {
+    ...base,
+    fixed: answer,
+    scaled: scaledFrom(fewest),
+    fails: null,
+    curve: curveOf([...known.values()], answer),
+  };
 
-  function scaledFrom(fewest: number): FleetOutcome | null {
-    const stride = Math.max(1, Math.round(fewest / 10));
+  function scaledFrom(size: Replicas): FleetOutcome | null {
+    const stride = Math.max(1, Math.round(size.decode / 10));
     for (let k = 0; k <= CEILINGS; k++) {
-      const ceiling = fewest + k * stride;
-      if (ceiling > most) return null;
-      const outcome = run(input, { prefill, decode: ceiling }, arrivals, false);
+      const ceiling = { ...size, decode: size.decode + k * stride };
+      if (gpusOf(ceiling, { tp }) > maxGpus) return null;
+      const outcome = run(input, ceiling, arrivals, false);
       input.onFleet?.('scaled', outcome);
       if (outcome.kept) return outcome;
     }
@@ -132,20 +136,20 @@ export function planPool(input: PoolPlanInput): PoolPlan {
   }
 }
 
-/** Neither more in time nor sooner: what is late does not wait for workers. */
-function noBetter(before: FleetOutcome, after: FleetOutcome, arrivals: number): boolean {
-  const sooner = (after.ttftSeconds ?? 0) < (1 - SAME_TTFT) * (before.ttftSeconds ?? 0);
-  return !sooner && after.attained - before.attained <= NO_GAIN * arrivals;
+/** One fleet for each number of GPUs: the answer, else the one with the most in time. */
+function curveOf(tried: readonly FleetOutcome[], answer: FleetOutcome | null): FleetOutcome[] {
+  const best = new Map<number, FleetOutcome>();
+  for (const fleet of tried) {
+    const other = best.get(fleet.gpus);
+    if (other === undefined || fleet.attained > other.attained) best.set(fleet.gpus, fleet);
+  }
+  if (answer !== null) best.set(answer.gpus, answer);
+  return [...best.values()].sort((a, b) => a.gpus - b.gpus);
 }
 
-function run(
-  input: PoolPlanInput,
-  fleet: { prefill: number; decode: number },
-  arrivals: number,
-  isFixed: boolean,
-): FleetOutcome {
+function run(input: PoolPlanInput, fleet: Replicas, arrivals: number, isFixed: boolean): FleetOutcome {
   const { pool, engine, requests, leadSeconds, durationSeconds } = input;
-  const gpus = fleet.decode * engine.tp.vllm + fleet.prefill * engine.tp.prefill;
+  const gpus = gpusOf(fleet, { tp: { prefill: engine.tp.prefill, decode: engine.tp.vllm } });
   const hosts = Array.from({ length: Math.ceil(gpus / 8) + 1 }, (_, k) => ({
     name: `host${k}`,
     islands: [[0, 1, 2, 3, 4, 5, 6, 7]],
@@ -165,7 +169,7 @@ function run(
     ...(isFixed ? { scaler: (made) => new StaticScaler(made, fleet) } : {}),
   }).pools[pool.name];
   if (result === undefined) throw new SluiceError('internal', `no result of pool ${pool.name}`);
-  return { workers: fleet.decode, gpus, ...judged(result, pool, arrivals) };
+  return { workers: fleet.decode, prefillWorkers: fleet.prefill, gpus, ...judged(result, pool, arrivals) };
 }
 
 function judged({ tally, figures, atRequiredShare }: PoolResult, pool: PoolConfig, arrivals: number) {

@@ -7,6 +7,8 @@ import type { TokenTable } from './token-cdf.js';
 /** Columns that hold seconds, and those that hold a rate, with what makes it requests per second. */
 const TIMES = ['t_seconds', 'at_seconds', 'seconds'];
 const RATES: Readonly<Record<string, number>> = { rps: 1, rpm: 1 / 60, rpm_mid: 1 / 60 };
+/** Beyond any fleet: more is a slip of the unit, and no time would be enough to draw it. */
+const MOST_RPS = 1e6;
 
 /**
  * Reads a rate series: CSV with a header that names a time (`t_seconds`) and a rate (`rps`, `rpm`, `rpm_mid`).
@@ -36,12 +38,25 @@ export function parseRateSeries(text: string, name: string): RatePoint[] {
         index + 1,
         `expected a time of at least 0, in order, got ${JSON.stringify(cells[timeAt] ?? '')}`,
       );
-    if (!(rate >= 0) || rate === Number.POSITIVE_INFINITY)
-      throw fail(index + 1, `expected a rate of at least 0, got ${JSON.stringify(cells[rateAt] ?? '')}`);
+    if (!(rate >= 0 && rate * unit <= MOST_RPS))
+      throw fail(
+        index + 1,
+        `expected a rate of at least 0, at most ${MOST_RPS} requests/s, got ${JSON.stringify(cells[rateAt] ?? '')}`,
+      );
     points.push({ atSeconds, rps: rate * unit });
   }
   if (points.length < 2) throw fail(lines.length, `expected at least two points, got ${points.length}`);
   return points;
+}
+
+/** The points of the first so many seconds, the last one on the line between those around it. */
+export function firstSeconds(points: readonly RatePoint[], seconds: number): RatePoint[] {
+  const end = (points[0]?.atSeconds ?? 0) + seconds;
+  const inside = points.filter(({ atSeconds }) => atSeconds <= end);
+  const [from, to] = [inside.at(-1), points[inside.length]];
+  if (from === undefined || to === undefined || from.atSeconds === end) return inside;
+  const share = (end - from.atSeconds) / (to.atSeconds - from.atSeconds);
+  return [...inside, { atSeconds: end, rps: from.rps + share * (to.rps - from.rps) }];
 }
 
 function number(text: string | undefined): number {
