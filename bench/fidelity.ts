@@ -1,7 +1,7 @@
+import { DEMO_SECONDS, DEMO_SHAPES } from '../src/cli/demo/workload.js';
+import { alignedTable } from '../src/cli/report/table.js';
 import { defaultConfig } from '../src/config/load.js';
 import type { Config } from '../src/config/types.js';
-import { alignedTable } from '../src/cli/report/table.js';
-import { DEMO_SECONDS, DEMO_SHAPES } from '../src/cli/demo/workload.js';
 import type { Arrival } from '../src/simulator/workload/arrivals.js';
 import { PromptWriter } from '../src/simulator/workload/prompts.js';
 import { shapedArrivals } from '../src/simulator/workload/shape.js';

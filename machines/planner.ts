@@ -1,8 +1,7 @@
 import { assign, setup } from 'xstate';
-import { confirmOrder, failOrder, placeOrder, resume } from '../src/planning/orders.js';
 import { freshMemory } from '../src/planning/memory.js';
+import { confirmOrder, failOrder, placeOrder, resume } from '../src/planning/orders.js';
 import { NONE } from '../src/planning/replicas.js';
-import { pureTransition } from './pure-transition.js';
 import {
   type PlannerContext,
   type PlannerEvent,
@@ -11,6 +10,7 @@ import {
   planOf,
   type VerdictName,
 } from './planner-types.js';
+import { pureTransition } from './pure-transition.js';
 
 /**
  * The life of one pool's planner. It sequences: each guard asks the plan that came with the tick, each action takes

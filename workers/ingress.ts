@@ -1,5 +1,5 @@
-import { roleMain } from '../src/scheduler/role.js';
 import { Ingress } from '../src/scheduler/ingress.js';
+import { roleMain } from '../src/scheduler/role.js';
 
 /** Moves plain jobs from the `requests` queue into the pools. */
 await roleMain('ingress', process.argv, async ({ config, redisUrl, log }) => {

@@ -7,8 +7,8 @@ import type { Redis } from 'ioredis';
 import { SluiceError } from '../../src/contract/errors.js';
 import { connect } from '../../src/queues/connection.js';
 import { startRedis } from '../../src/queues/provision/server.js';
-import { pageWeight, type Paint, paint } from './paint.js';
 import { Pages } from './pages.js';
+import { type Paint, pageWeight, paint } from './paint.js';
 import type { PagesRead } from './types.js';
 
 /** The whole system as the demo runs it, looked at by pages. */

@@ -1,7 +1,7 @@
 import { get } from 'node:http';
 import { type Browser, chromium } from 'playwright-core';
-import { type Spread, spread } from '../support/stats.js';
 import { findChromium } from '../support/chromium.js';
+import { type Spread, spread } from '../support/stats.js';
 
 /** What it takes to open the page, in a browser that has nothing of it yet. */
 export interface Paint {

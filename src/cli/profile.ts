@@ -1,17 +1,17 @@
 import { Command } from 'commander';
 import { SluiceError } from '../contract/errors.js';
 import { loadMeasuredTable } from '../profile/load.js';
+import { measuredProfile } from '../profile/measured.js';
 import { GPU_NAMES } from '../profile/roofline/hardware.js';
 import { MODEL_NAMES } from '../profile/roofline/models.js';
 import type { FitOptions } from '../profile/tables/fit.js';
-import { measuredProfile } from '../profile/measured.js';
 import { VLLM_SEQUENCES } from '../profile/tables/sweep.js';
 import type { MeasuredTable } from '../profile/tables/types.js';
 import { checkReport, renderCheck, renderPoints } from './profile/check.js';
 import { fitReport, type Questions, renderFit } from './profile/fit.js';
 import { type GenerateFlags, generateReport, renderGenerate } from './profile/generate.js';
-import { count, degrees, each, positive, share, writeProfile } from './profile/options.js';
 import { measureCommand } from './profile/measure/command.js';
+import { count, degrees, each, positive, share, writeProfile } from './profile/options.js';
 import { renderValidation, validationReport } from './profile/validate.js';
 
 /** `sluice profile ...`: what a measured profile says, what the sim engine makes of it, and profiles by arithmetic. */

@@ -6,9 +6,9 @@ import { readTrace, TRACE_FORMATS, type TraceFormat } from '../simulator/traces/
 import { type Arrival, arrivalsOf, type Mix, parseMix } from '../simulator/workload/arrivals.js';
 import { PromptWriter } from '../simulator/workload/prompts.js';
 import { runPage } from './report/html/run-page.js';
-import { writeOutput } from './report/output.js';
 import { INTERRUPTED, interruptible } from './report/interrupt.js';
 import { numberOption, seedOption } from './report/options.js';
+import { writeOutput } from './report/output.js';
 import { ProgressLine } from './report/progress.js';
 import { INTERRUPTED_NOTE, renderClientSide, renderFailures, renderReport } from './report/render.js';
 import { measureLoad } from './report/session.js';

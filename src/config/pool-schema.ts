@@ -1,7 +1,7 @@
-import { AGGRESSIVENESS, LOOK_AHEADS } from './types.js';
 import { z } from 'zod';
 import { engineSchema } from './engine-schema.js';
 import { choice, described, flag, integer, number, section, text } from './fields.js';
+import { AGGRESSIVENESS, LOOK_AHEADS } from './types.js';
 
 const MAX_TP = 64;
 const MAX_GPUS = 4096;

@@ -1,6 +1,6 @@
 import type { Assignments } from './assignments.js';
-import type { RawPool } from './find-pools.js';
 import { engineProblems } from './engine.js';
+import type { RawPool } from './find-pools.js';
 import { type NormalizedPool, normalizePool } from './normalize.js';
 import { agrees, buildPool } from './pool.js';
 import { type PoolFields, poolSchema } from './pool-schema.js';

@@ -6,8 +6,8 @@ import {
   kvHandleSchema,
   movedSchema,
   type RequestResult,
-  resultSchema,
   type RoutedRequest,
+  resultSchema,
   routedRequestSchema,
 } from '../contract/request.js';
 import type { Keys } from '../queues/keys.js';

@@ -1,9 +1,9 @@
 import type { LoadPredictorName } from '../config/types.js';
 import { Calibration, ratesOf } from './bands/calibration.js';
 import { largestBand } from './bands/largest.js';
-import type { Path, PathModel } from './path.js';
 import { NoiseTracker } from './noise.js';
 import type { OnlineForecaster, RateQuantiles } from './online.js';
+import type { Path, PathModel } from './path.js';
 import type { ForecasterState } from './state.js';
 
 /** What every forecaster saves besides its model. */

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { ApiKey } from '../contract/api-key.js';
 import type { GatewayConfig } from '../config/types.js';
+import type { ApiKey } from '../contract/api-key.js';
 import { SluiceError } from '../contract/errors.js';
 import { keyRevoked, unauthorized } from '../tenants/limits.js';
 import { type KeyParts, readKey } from '../tenants/secret.js';

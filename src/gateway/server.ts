@@ -9,9 +9,9 @@ import { readJsonBodies } from './body.js';
 import { knowCallers } from './caller.js';
 import { allowOrigins } from './cors.js';
 import { errorBody, knownError, sendError } from './errors.js';
-import { answerNotFound } from './not-found.js';
 import { measureHttp } from './monitor/http-metrics.js';
 import { traceHttp } from './monitor/trace-http.js';
+import { answerNotFound } from './not-found.js';
 import { routes } from './routes/all.js';
 import type { GatewayServices } from './services.js';
 

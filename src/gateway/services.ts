@@ -4,15 +4,14 @@ import type { Config } from '../config/types.js';
 import type { Dashboard } from '../dashboard/dashboard.js';
 import type { Keys } from '../queues/keys.js';
 import type { SluiceClient } from '../scheduler/client.js';
-
+import type { Admission } from './admission/admission.js';
 import type { Files } from './batches/files.js';
 import type { BatchRunner } from './batches/runner.js';
 import type { BatchStore } from './batches/store.js';
 import type { KeyCache } from './key-cache.js';
-import type { Admission } from './admission/admission.js';
 import type { Monitor } from './monitor/monitor.js';
-import type { Webhooks } from './webhooks/webhooks.js';
 import type { Revocations } from './revocations.js';
+import type { Webhooks } from './webhooks/webhooks.js';
 
 /** What every route works with; made once by `startGateway`. */
 export interface GatewayServices {

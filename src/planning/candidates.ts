@@ -1,5 +1,5 @@
-import { needFor } from './need.js';
 import type { Prospects } from './model/prospects.js';
+import { needFor } from './need.js';
 import type { RatesAhead } from './rates.js';
 import { atLeast, fits, floorOf, gpusOf, type Replicas, same } from './replicas.js';
 import type { Sight } from './sight.js';

@@ -1,6 +1,6 @@
 import type { PoolObservation } from '../contract/observation.js';
-import { inTimeTokens } from './load.js';
 import type { WorkerModel } from '../profile/worker-model.js';
+import { inTimeTokens } from './load.js';
 import type { CapacityFacts } from './policy.js';
 
 /**

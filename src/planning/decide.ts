@@ -1,10 +1,10 @@
 import { forecastRate } from '../forecast/rate.js';
 import { detectBurst } from './burst.js';
 import { type Candidate, candidatesOf } from './candidates.js';
+import { changeForm, type FormStep } from './form/change.js';
+import { type Forms, formsOf, sightOf } from './form/forms.js';
 import { growth } from './growth.js';
 import { judgeHealth } from './health.js';
-import { type FormStep, changeForm } from './form/change.js';
-import { type Forms, formsOf, sightOf } from './form/forms.js';
 import { decisionSpan, lookAheadSeconds } from './horizon.js';
 import { counted, sinceTrafficMs } from './load.js';
 import { type DecideInput, look } from './look.js';

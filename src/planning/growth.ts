@@ -1,13 +1,13 @@
 import { serves } from './load.js';
 import type { PlannerMemory } from './memory.js';
+import { needFor } from './need.js';
 import type { Proposal } from './plan.js';
-import { atLeast, exceeds, floorOf, growWithin, NONE, raisedTo, type Replicas, show } from './replicas.js';
+import type { RatesAhead } from './rates.js';
+import { atLeast, exceeds, floorOf, growWithin, NONE, type Replicas, raisedTo, show } from './replicas.js';
 import { rateNow, type Sight } from './sight.js';
 import type { Evidence } from './sizing.js';
-import { sightingsNeeded, stepTowards } from './steps.js';
-import { needFor } from './need.js';
-import type { RatesAhead } from './rates.js';
 import { allowedLate, overspent } from './spending.js';
+import { sightingsNeeded, stepTowards } from './steps.js';
 import { fixed, percent } from './words.js';
 
 /** By the capacity model, a saturation must last for one part in so many of a cold start: a shorter one is over before help comes. */

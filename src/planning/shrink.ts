@@ -1,8 +1,8 @@
 import { serves } from './load.js';
 import type { Proposal } from './plan.js';
+import type { RatesAhead, WindowForecast } from './rates.js';
 import { exceeds, floorOf, NONE, type Replicas, show } from './replicas.js';
 import type { Sight } from './sight.js';
-import type { RatesAhead, WindowForecast } from './rates.js';
 import { fixed, percent, seconds } from './words.js';
 
 /** What stays must carry the forecast (and one deviation) this many times over, so that it is not wanted back soon. */

@@ -1,9 +1,9 @@
 import type { BurstCheck } from './burst.js';
 import { serves } from './load.js';
+import { needFor } from './need.js';
 import type { Proposal, Verdict } from './plan.js';
 import { atLeast, exceeds, floorOf, growWithin, raisedTo, show } from './replicas.js';
 import { rateNow, type Sight } from './sight.js';
-import { needFor } from './need.js';
 import { overspent } from './spending.js';
 import { fixed } from './words.js';
 

@@ -5,8 +5,8 @@ import {
   type PromptClass,
   sequencesWithinItl,
   type WorkerModel,
-  workerModel,
   type WorkerModelTarget,
+  workerModel,
 } from './worker-model.js';
 
 /** Both halves of a pool whose long prompts go prefill, then decode. */

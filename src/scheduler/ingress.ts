@@ -8,8 +8,8 @@ import type { RequestResult, Submission } from '../contract/request.js';
 import { connect, workerOptions } from '../queues/connection.js';
 import { Keys } from '../queues/keys.js';
 import { retention } from '../queues/pool-queues.js';
-import { bullTelemetry } from '../tracing/tracing.js';
 import { finalFailure, PullWorker, putBack } from '../queues/pull-worker.js';
+import { bullTelemetry } from '../tracing/tracing.js';
 import { SluiceClient } from './client.js';
 
 const BEAT_MS = 1_000;

@@ -1,5 +1,5 @@
-import type { EndFrame, TokenFrame } from '../contract/reply.js';
 import { textOf } from '../contract/openai.js';
+import type { EndFrame, TokenFrame } from '../contract/reply.js';
 import { entriesOf, type Outcome, type RoutedRequest } from '../contract/request.js';
 import { TokenAssembler } from '../queues/assembler.js';
 

@@ -10,8 +10,8 @@ import { watchOwner } from '../gpu/process.js';
 import { assertRedis, connect } from '../queues/connection.js';
 import { Keys } from '../queues/keys.js';
 import { createLogger } from '../telemetry/log.js';
-import { startTracing, stopTracing } from '../tracing/tracing.js';
 import { exposeMetrics } from '../telemetry/metrics/expose.js';
+import { startTracing, stopTracing } from '../tracing/tracing.js';
 
 /** What every role process knows when it starts. */
 export interface RoleContext {

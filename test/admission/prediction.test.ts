@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { normalQuantile } from '../../src/forecast/bands/largest.js';
-import { type PoolSight, predict, secondsUntil, type Stage } from '../../src/admission/prediction.js';
+import { type PoolSight, predict, type Stage, secondsUntil } from '../../src/admission/prediction.js';
 import { judge } from '../../src/admission/verdict.js';
+import { normalQuantile } from '../../src/forecast/bands/largest.js';
 
 const stage = (fields: Partial<Stage> = {}): Stage => ({
   ready: 2,

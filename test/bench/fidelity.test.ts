@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { simulatedRun } from '../../bench/fidelity/simulated.js';
 import { type Ended, sideOf } from '../../bench/fidelity/side.js';
+import { simulatedRun } from '../../bench/fidelity/simulated.js';
 import { defaultConfig } from '../../src/config/load.js';
 
 describe('one side of the fidelity benchmark', () => {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { DYNAMO_KEYS } from '../../src/config/dynamo.js';
+import { checkConfig, defaultConfig, parseConfig } from '../../src/config/load.js';
 import { renderConfig } from '../../src/config/show.js';
 import { policyOf } from '../../src/planning/policy.js';
-import { checkConfig, defaultConfig, parseConfig } from '../../src/config/load.js';
 
 const load = (text: string) => parseConfig(text, '/etc/sluice/f.yaml');
 

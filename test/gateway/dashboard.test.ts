@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Gateway } from '../../src/gateway/gateway.js';
 import type { View } from '../../src/dashboard/view.js';
+import type { Gateway } from '../../src/gateway/gateway.js';
 import { connect } from '../../src/queues/connection.js';
 import { Keys } from '../../src/queues/keys.js';
 import { createKey } from '../../src/tenants/key-store.js';

@@ -1,7 +1,7 @@
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { Registry } from 'prom-client';
-import type { ZodType } from 'zod';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ZodType } from 'zod';
 import type { Gateway } from '../../src/gateway/gateway.js';
 import {
   chatAnswer,

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Gateway } from '../../src/gateway/gateway.js';
 import { connect } from '../../src/queues/connection.js';
 import { Keys } from '../../src/queues/keys.js';
-import { startTestRedis, type TestRedis } from '../support/redis.js';
 import { beat } from '../support/pool.js';
+import { startTestRedis, type TestRedis } from '../support/redis.js';
 import { gatewayConfig, openGateway, post } from './support.js';
 
 const config = gatewayConfig(({ pools }) => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Offer, RunView } from '../../src/dashboard/what-if/view.js';
 import type { Gateway } from '../../src/gateway/gateway.js';
 import { connect } from '../../src/queues/connection.js';
@@ -12,6 +12,9 @@ import { Recorder } from '../../src/telemetry/recorder.js';
 import { createKey } from '../../src/tenants/key-store.js';
 import { startTestRedis, type TestRedis } from '../support/redis.js';
 import { gatewayConfig, openGateway, post } from './support.js';
+
+// Simulations stand back for all else, on a busy machine far.
+vi.setConfig({ testTimeout: 240_000 });
 
 let server: TestRedis;
 let redis: Redis;

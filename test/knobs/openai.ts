@@ -1,6 +1,6 @@
+import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { createServer } from 'node:net';
-import { once } from 'node:events';
 import { expect } from 'vitest';
 import type { Config } from '../../src/config/types.js';
 import { SluiceError } from '../../src/contract/errors.js';

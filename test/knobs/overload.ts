@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import type { Config } from '../../src/config/types.js';
-import { simulate } from '../../src/simulator/run/simulate.js';
 import { openEngines } from '../../src/simulator/open/engines.js';
+import { simulate } from '../../src/simulator/run/simulate.js';
 import { shapeRequests } from '../../src/simulator/workload/shape.js';
 import { type Knob, poolKnob, poolOf } from './knob.js';
 

@@ -1,12 +1,12 @@
 import { expect } from 'vitest';
 import type { Config } from '../../src/config/types.js';
-import type { Plan } from '../../src/planning/plan.js';
-import { endFigures } from '../../src/telemetry/figures.js';
-import { bucketOf } from '../../src/telemetry/sketch.js';
 import { freshMemory } from '../../src/planning/memory.js';
+import type { Plan } from '../../src/planning/plan.js';
 import { policyOf } from '../../src/planning/policy.js';
 import { beginning } from '../../src/scheduler/planner-loop/snapshot.js';
 import { tick } from '../../src/scheduler/planner-loop/step.js';
+import { endFigures } from '../../src/telemetry/figures.js';
+import { bucketOf } from '../../src/telemetry/sketch.js';
 import { observation } from '../planning/support.js';
 import { type Knob, poolKnob, poolOf } from './knob.js';
 import { busy, factsOf, more, NOW, observe, planOf, ramp } from './looks.js';

@@ -4,8 +4,8 @@ import { explainRecord } from '../../src/cli/explain/words.js';
 import { transitionSchema } from '../../src/contract/transition.js';
 import { fits } from '../../src/planning/replicas.js';
 import { recompute } from '../../src/scheduler/planner-loop/replay.js';
-import { World } from './world.js';
 import { auto, both } from '../planning/form/support.js';
+import { World } from './world.js';
 
 const busy = (rps: number) => ({ arrivals: rps, running: 1 });
 

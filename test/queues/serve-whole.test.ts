@@ -3,7 +3,7 @@ import { connect } from '../../src/queues/connection.js';
 import { Keys } from '../../src/queues/keys.js';
 import { PoolQueues } from '../../src/queues/pool-queues.js';
 import { SluiceClient } from '../../src/scheduler/client.js';
-import { HandEngine, startPoolWorker, testConfig, until, beat } from '../support/pool.js';
+import { beat, HandEngine, startPoolWorker, testConfig, until } from '../support/pool.js';
 import { startTestRedis, type TestRedis } from '../support/redis.js';
 
 const config = testConfig((changed) => {

@@ -7,8 +7,8 @@ import { Keys } from '../../src/queues/keys.js';
 import { SluiceClient } from '../../src/scheduler/client.js';
 import { PoolRouter } from '../../src/scheduler/pool-router.js';
 import { totalsKey } from '../../src/telemetry/slots.js';
-import { gatewayConfig, openGateway, post, eventsOf } from '../gateway/support.js';
-import { HandEngine, beat, startPoolWorker, type TestWorker, until } from '../support/pool.js';
+import { eventsOf, gatewayConfig, openGateway, post } from '../gateway/support.js';
+import { beat, HandEngine, startPoolWorker, type TestWorker, until } from '../support/pool.js';
 import { startTestRedis, type TestRedis } from '../support/redis.js';
 
 /** Its first token takes a minute longer than any target. */

@@ -4,7 +4,7 @@ import type { Submission } from '../../src/contract/request.js';
 import { connect } from '../../src/queues/connection.js';
 import { Keys } from '../../src/queues/keys.js';
 import { SluiceClient } from '../../src/scheduler/client.js';
-import { HandEngine, startPoolWorker, type TestWorker, testConfig, until, beat } from '../support/pool.js';
+import { beat, HandEngine, startPoolWorker, type TestWorker, testConfig, until } from '../support/pool.js';
 import { startTestRedis, type TestRedis } from '../support/redis.js';
 
 const config = testConfig();

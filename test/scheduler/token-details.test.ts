@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type TokenEnd, textOf, writeToken } from '../../src/contract/openai.js';
 import type { EngineRequest, TokenBatch } from '../../src/engines/engine.js';
-import { claimJournal, emit } from '../../src/queues/journal.js';
 import { connect } from '../../src/queues/connection.js';
+import { claimJournal, emit } from '../../src/queues/journal.js';
 import { Keys } from '../../src/queues/keys.js';
 import { SluiceClient } from '../../src/scheduler/client.js';
-import { HandEngine, startPoolWorker, testConfig, until, beat } from '../support/pool.js';
+import { beat, HandEngine, startPoolWorker, testConfig, until } from '../support/pool.js';
 import { startTestRedis, type TestRedis } from '../support/redis.js';
 
 const config = testConfig((config) => {

@@ -1,5 +1,5 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { OpenaiEngineConfig } from '../../src/config/types.js';
 import type { EngineRequest } from '../../src/engines/engine.js';
 import { OpenaiEngine, type OpenaiEngineOptions } from '../../src/engines/openai/engine.js';

@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Gateway } from '../../src/gateway/gateway.js';
 import { EngineClient } from '../../src/engines/openai/client.js';
+import type { Gateway } from '../../src/gateway/gateway.js';
 import { inSpan, outgoingHeaders, startTracing, stopTracing } from '../../src/tracing/tracing.js';
 import { gatewayConfig, openGateway, post } from '../gateway/support.js';
 import { HandEngine, startPoolWorker, type TestWorker, until } from '../support/pool.js';

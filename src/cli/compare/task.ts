@@ -1,10 +1,10 @@
 import { loadConfig } from '../../config/load.js';
-import { type HourCell, hourCells, type HourWork } from '../../simulator/compare/hour-table.js';
+import type { PeakScales } from '../../simulator/capacity/peak.js';
+import { type HourCell, type HourWork, hourCells } from '../../simulator/compare/hour-table.js';
 import type { PolicyRun, PolicyRunResult } from '../../simulator/compare/run.js';
 import { runPolicy } from '../../simulator/compare/run.js';
-import type { PeakScales } from '../../simulator/capacity/peak.js';
-import type { SimulateOptions } from '../../simulator/run/options.js';
 import { type OpenScenario, openScenario } from '../../simulator/open/scenario.js';
+import type { SimulateOptions } from '../../simulator/run/options.js';
 
 /** Which scenario, and how much of it. Plain data: it crosses to threads. */
 export interface ScenarioSpec {

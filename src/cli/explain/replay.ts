@@ -1,6 +1,6 @@
-import { isDeepStrictEqual } from 'node:util';
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { isDeepStrictEqual } from 'node:util';
 import { SluiceError } from '../../contract/errors.js';
 import { type TransitionRecord, transitionSchema } from '../../contract/transition.js';
 import { recompute } from '../../scheduler/planner-loop/replay.js';

@@ -1,9 +1,9 @@
 import type { TransitionRecord } from '../../contract/transition.js';
+import { memorySchema } from '../../planning/memory.js';
 import { outlookSchema } from '../../planning/outlook.js';
 import { policySchema } from '../../planning/policy.js';
-import { fixed, percent } from '../../planning/words.js';
-import { memorySchema } from '../../planning/memory.js';
 import { show } from '../../planning/replicas.js';
+import { fixed, percent } from '../../planning/words.js';
 
 /** A decision in plain sentences: what was seen, expected, considered and decided, and why the others lost. */
 export function explainRecord(record: TransitionRecord, usdPerGpuHour: number): string {

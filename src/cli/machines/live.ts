@@ -2,13 +2,13 @@ import type { Config } from '../../config/types.js';
 import { SluiceError } from '../../contract/errors.js';
 import type { PoolStatus } from '../../contract/status.js';
 import type { TransitionRecord } from '../../contract/transition.js';
+import { type MachineEdge, machineGraphs } from '../../dashboard/machine-graph.js';
 import { assertRedis, connect } from '../../queues/connection.js';
 import { Keys } from '../../queues/keys.js';
 import { StatusCollector } from '../../telemetry/status.js';
-import { answered, view } from '../status.js';
 import { cell, duration, type Line, paint } from '../status/text.js';
 import { type StatusOutput, watchLooks } from '../status/watch.js';
-import { type MachineEdge, machineGraphs } from '../../dashboard/machine-graph.js';
+import { answered, view } from '../status.js';
 
 export interface LiveOptions {
   config: Config;

@@ -1,5 +1,5 @@
-import type { Column } from './thin.js';
 import { escaped, linear, logarithmic, path, type Scale, short, steps, tag, ticks } from './svg.js';
+import type { Column } from './thin.js';
 
 const WIDTH = 1080;
 const LEFT = 46;

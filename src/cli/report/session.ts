@@ -8,9 +8,9 @@ import { Keys } from '../../queues/keys.js';
 import { SluiceClient } from '../../scheduler/client.js';
 import { type LoadOptions, type LoadResult, runLoad } from '../../simulator/load/run-load.js';
 import type { Arrival } from '../../simulator/workload/arrivals.js';
+import { buildReport } from './build.js';
 import type { ShownRun } from './html/run-page.js';
 import { LiveSeries } from './live-series.js';
-import { buildReport } from './build.js';
 import { RunWatch } from './watch.js';
 
 export interface MeasuredRun {

@@ -2,8 +2,8 @@ import type { Config } from '../../config/types.js';
 import type { RunReport } from '../../contract/report.js';
 import type { SimResult } from '../../simulator/run/result.js';
 import type { SeriesRow } from '../../simulator/run/series.js';
-import { runPage } from './html/run-page.js';
 import { type PoolTally, reportOf } from './build.js';
+import { runPage } from './html/run-page.js';
 
 const NOTHING: PoolTally = {
   requests: 0,

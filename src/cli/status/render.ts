@@ -1,8 +1,8 @@
 import type { PoolStatus, ReplicaStatus, RoleStatus, SystemStatus } from '../../contract/status.js';
 import type { PlannerState } from '../../contract/transition.js';
+import { type Cell, type Colour, cell, duration, type Line, paint, percent, table } from './text.js';
 import { sparkline, type Trends } from './trends.js';
 import { watched } from './watched.js';
-import { type Cell, type Colour, cell, duration, type Line, paint, percent, table } from './text.js';
 
 const STATE_COLOURS: Record<PlannerState, Colour> = {
   idle: 'dim',

@@ -5,9 +5,9 @@ import { Machines } from './machines/machines.js';
 import { Operate } from './operate/operate.js';
 import { Overview } from './overview/overview.js';
 import { Requests } from './requests/requests.js';
+import { StatusLine } from './status-line.js';
 import type { Known } from './store.js';
 import { ageSeconds, STALE_SECONDS, useKnown } from './store.js';
-import { StatusLine } from './status-line.js';
 import { nextTheme, theme } from './theme.js';
 import { WhatIf } from './what-if/what-if.js';
 

@@ -1,5 +1,5 @@
-import type { Known } from './store.js';
 import { clock, span } from './format.js';
+import type { Known } from './store.js';
 
 /** Whether what is shown is of now; if not, how old it is and why. */
 export function StatusLine({ known, age, stale }: { known: Known; age: number | null; stale: boolean }) {

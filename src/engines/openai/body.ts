@@ -1,6 +1,6 @@
 import type { OpenaiEngineConfig } from '../../config/types.js';
 import { SluiceError } from '../../contract/errors.js';
-import { openaiParamsOf, type OpenaiParams, readToken, textOf } from '../../contract/openai.js';
+import { type OpenaiParams, openaiParamsOf, readToken, textOf } from '../../contract/openai.js';
 import type { EngineRequest } from '../engine.js';
 
 /** What an engine knows beyond OpenAI's API, told from its list of models. */

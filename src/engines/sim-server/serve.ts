@@ -1,5 +1,5 @@
-import type { ServerResponse } from 'node:http';
 import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
 import { SluiceError } from '../../contract/errors.js';
 import type { SimEngine } from '../sim/live.js';
 import { Answer } from './answer.js';

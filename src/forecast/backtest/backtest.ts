@@ -1,6 +1,6 @@
 import type { LoadPredictorName } from '../../config/types.js';
 import { createForecaster } from '../create-forecaster.js';
-import { LossTally, type Losses, PROBABILITIES } from './losses.js';
+import { type Losses, LossTally, PROBABILITIES } from './losses.js';
 
 export interface Window {
   /** First and last bin ahead, from 1: what is judged is the largest rate of these. */

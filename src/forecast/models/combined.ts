@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { isIdle, largestBand } from '../bands/largest.js';
-import { mixPaths, softWeights } from './mixture.js';
 import type { CountNoise, Path, PathModel } from '../path.js';
+import { mixPaths, softWeights } from './mixture.js';
 
 /** How fast weights follow losses. */
 const RATE = 0.2;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { boundMean, GROWTH_BINS, growthBound } from './growth.js';
 import type { CountNoise, Path, PathModel } from '../path.js';
+import { boundMean, GROWTH_BINS, growthBound } from './growth.js';
 import { Recent } from './recent.js';
 import { TrendBank, trendBankStateSchema } from './trend-bank.js';
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { fitLine } from '../least-squares.js';
-import { boundMean, GROWTH_BINS, growthBound } from './growth.js';
 import type { CountNoise, Path, PathModel } from '../path.js';
+import { boundMean, GROWTH_BINS, growthBound } from './growth.js';
 
 /** Bins that the line is laid through. */
 const BINS = GROWTH_BINS;

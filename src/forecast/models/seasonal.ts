@@ -1,8 +1,8 @@
 import { z } from 'zod';
+import type { CountNoise, Path, PathModel } from '../path.js';
 import { curvesStateSchema, SeasonalCurves } from './curve.js';
 import { boundMean, GROWTH_BINS, growthBound } from './growth.js';
 import { mixPaths, softWeights } from './mixture.js';
-import type { CountNoise, Path, PathModel } from '../path.js';
 import { Recent } from './recent.js';
 import { TrendBank, trendBankStateSchema } from './trend-bank.js';
 

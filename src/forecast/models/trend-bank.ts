@@ -1,13 +1,13 @@
 import { z } from 'zod';
+import type { Path } from '../path.js';
 import {
   predictTrend,
   startTrend,
-  trendPath,
   type TrendNoise,
   type TrendState,
+  trendPath,
   updateTrend,
 } from './local-trend.js';
-import type { Path } from '../path.js';
 import { mixFlat, softWeights } from './mixture.js';
 
 /** Process noise of the filters, from a load that hardly moves to one that is new in each bin. */

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
-import { type Prediction, predict, type PoolSight } from '../../admission/prediction.js';
 import { orderOf } from '../../admission/fairness.js';
+import { type PoolSight, type Prediction, predict } from '../../admission/prediction.js';
 import { judge, type Terms, type Verdict } from '../../admission/verdict.js';
 import { poolsBelow } from '../../config/pools-below.js';
 import type { Config, PoolConfig } from '../../config/types.js';
@@ -9,7 +9,7 @@ import type { RoutedRequest } from '../../contract/request.js';
 import { normalQuantile } from '../../forecast/bands/largest.js';
 import type { Keys } from '../../queues/keys.js';
 import type { SluiceClient } from '../../scheduler/client.js';
-import { promise, redeem, type Redeemed } from '../../tenants/promises.js';
+import { promise, type Redeemed, redeem } from '../../tenants/promises.js';
 import type { Capacity, CapacityModels } from './capacity.js';
 import { type Held, InHand } from './in-hand.js';
 import { type Reading, Readings, readyOf, type Slow } from './readings.js';

@@ -3,7 +3,7 @@ import type { Config, PoolConfig } from '../../config/types.js';
 import type { Heartbeat } from '../../contract/worker.js';
 import type { Keys } from '../../queues/keys.js';
 import type { SluiceClient } from '../../scheduler/client.js';
-import { endFigures, endedCount, meanLengths } from '../../telemetry/figures.js';
+import { endedCount, endFigures, meanLengths } from '../../telemetry/figures.js';
 import { readEnded } from '../../telemetry/observe.js';
 import { totalsKey } from '../../telemetry/slots.js';
 import { engineWaitingTokens, livingWorkers } from '../../telemetry/workers.js';

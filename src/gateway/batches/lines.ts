@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { describeIssues } from '../../admission/limits.js';
-import { parseJson } from '../../contract/reply.js';
 import { SluiceError } from '../../contract/errors.js';
+import { parseJson } from '../../contract/reply.js';
 import { type Asked, type Endpoint, PATHS, readAsked } from '../openai/endpoints.js';
 
 /** Most requests of one batch. */

@@ -1,5 +1,5 @@
-import { findKey } from '../../tenants/key-store.js';
 import type { RequestHandle } from '../../scheduler/client.js';
+import { findKey } from '../../tenants/key-store.js';
 import type { Caller } from '../caller.js';
 import { submissionOf } from '../openai/submission.js';
 import { admit } from '../serve/admit.js';

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { batchBodySchema } from '../batches/batch.js';
-import { asyncBodySchema } from '../requests/schemas.js';
 import { chatBodySchema, completionBodySchema } from '../openai/schemas.js';
+import { asyncBodySchema } from '../requests/schemas.js';
 import {
   chatAnswer,
   chatChunk,

@@ -1,6 +1,6 @@
 import { SluiceError } from '../../contract/errors.js';
-import type { Outcome } from '../../contract/request.js';
 import { openaiParamsOf } from '../../contract/openai.js';
+import type { Outcome } from '../../contract/request.js';
 import type { Found } from '../../scheduler/pool-router.js';
 import { errorBody } from '../errors.js';
 import { FORMATS } from '../openai/endpoints.js';

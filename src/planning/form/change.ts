@@ -1,14 +1,14 @@
 import { decisionSpan } from '../horizon.js';
 import type { Proposal } from '../plan.js';
+import { patienceMs } from '../progress.js';
 import type { RatesAhead } from '../rates.js';
 import { fits, same, show } from '../replicas.js';
 import type { Sight } from '../sight.js';
-import { patienceMs } from '../progress.js';
 import { sightingsNeeded } from '../steps.js';
 import { fixed, seconds } from '../words.js';
-import { type Forms, savesEnough, sightOf, weigh, type Weighed } from './forms.js';
+import { type Forms, savesEnough, sightOf, type Weighed, weigh } from './forms.js';
 import { type FormMemory, NO_FORM, type PoolForm } from './memory.js';
-import { type Way, WAYS, wayTo } from './way.js';
+import { WAYS, type Way, wayTo } from './way.js';
 
 /** A pool that changed its form keeps it for so long, and for so many cold starts. */
 const HOLD_SECONDS = 900;

@@ -1,14 +1,14 @@
 import type { EngineConfig, PoolConfig } from '../../config/types.js';
 import { unreachable } from '../../contract/errors.js';
-import { PROMPT_SHARES, type PoolObservation } from '../../contract/observation.js';
+import { type PoolObservation, PROMPT_SHARES } from '../../contract/observation.js';
 import type { RequestMix } from '../../planning/load-watch.js';
 import type { CapacityFacts } from '../../planning/policy.js';
 import type { Replicas } from '../../planning/replicas.js';
 import { workerCapacityRps } from '../../profile/capacity.js';
+import { type Halves, halfModels } from '../../profile/halves.js';
 import { prefillTokensPerSecond } from '../../profile/law.js';
 import type { Profile } from '../../profile/types.js';
-import { type Halves, halfModels } from '../../profile/halves.js';
-import { workerModel, type WorkerModelTarget } from '../../profile/worker-model.js';
+import { type WorkerModelTarget, workerModel } from '../../profile/worker-model.js';
 
 /** A no-op engine answers at once; these figures only keep it from ever looking saturated. */
 const NOOP: CapacityFacts = {

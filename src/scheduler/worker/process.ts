@@ -16,8 +16,8 @@ import { connect } from '../../queues/connection.js';
 import { Keys } from '../../queues/keys.js';
 import { createLogger } from '../../telemetry/log.js';
 import { type ExposedMetrics, exposeMetrics } from '../../telemetry/metrics/expose.js';
-import { startTracing, stopTracing } from '../../tracing/tracing.js';
 import { Recorder } from '../../telemetry/recorder.js';
+import { startTracing, stopTracing } from '../../tracing/tracing.js';
 import { engineGauges } from './engine-gauges.js';
 import { PoolWorker } from './pool-worker.js';
 

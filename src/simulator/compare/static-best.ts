@@ -1,8 +1,8 @@
+import { policyOf } from '../../planning/policy.js';
 import type { Replicas } from '../../planning/replicas.js';
 import { fullFleet, StaticScaler } from '../baselines/static.js';
 import type { SimProgress, SimulateOptions } from '../run/options.js';
 import { simulate } from '../run/simulate.js';
-import { policyOf } from '../../planning/policy.js';
 import { type Outcome, outcomeOf } from './outcome.js';
 import { type ExcusedHours, poolVerdict } from './verdict.js';
 

@@ -1,4 +1,4 @@
-import { PROMPT_BUCKETS, lengthBucket, promptClasses } from '../../telemetry/prompt-lengths.js';
+import { lengthBucket, PROMPT_BUCKETS, promptClasses } from '../../telemetry/prompt-lengths.js';
 import { COUNTERS, type Counter, LATENCY_SLOT_SECONDS, slotStart } from '../../telemetry/slots.js';
 import type { Writer } from '../../telemetry/writers.js';
 import { CountSketch } from './count-sketch.js';

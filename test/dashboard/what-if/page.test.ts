@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { Gateway } from '../../../src/gateway/gateway.js';
 import { connect } from '../../../src/queues/connection.js';
 import { Keys } from '../../../src/queues/keys.js';
@@ -10,6 +10,9 @@ import { violations } from '../../support/axe.js';
 import { openBrowser } from '../../support/browser.js';
 import { until } from '../../support/pool.js';
 import { startTestRedis, type TestRedis } from '../../support/redis.js';
+
+// Simulations stand back for all else, on a busy machine far.
+vi.setConfig({ testTimeout: 240_000 });
 
 const config = gatewayConfig();
 let server: TestRedis;
@@ -49,7 +52,7 @@ async function record(): Promise<void> {
 
 async function open(width = 1280): Promise<Page> {
   const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme: 'dark' });
-  page.setDefaultTimeout(30_000);
+  page.setDefaultTimeout(150_000);
   page.on('pageerror', (error) => wrong.push(error.message));
   page.on('console', (message) => {
     if (message.type() === 'error') wrong.push(message.text());

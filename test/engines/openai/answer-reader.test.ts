@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { AnswerReader } from '../../../src/engines/openai/answer-reader.js';
 import { readToken } from '../../../src/contract/openai.js';
+import { AnswerReader } from '../../../src/engines/openai/answer-reader.js';
 
 const choice = (more: object) => ({ index: 0, ...more });
 const chunk = (more: object, rest: object = {}) =>

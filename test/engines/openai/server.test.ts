@@ -1,6 +1,6 @@
+import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { createServer, type Socket } from 'node:net';
-import { once } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
 import { endOf, textOf } from '../../../src/contract/openai.js';
 import {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { differencingOrder } from '../../../src/forecast/arima/differencing.js';
-import { fitArima, forecastArima } from '../../../src/planning/classic/arima/fit.js';
 import { largestInverseRoot } from '../../../src/forecast/arima/roots.js';
+import { fitArima, forecastArima } from '../../../src/planning/classic/arima/fit.js';
 import { searchArima } from '../../../src/planning/classic/arima/search.js';
 
 /** R's `lh`: luteinizing hormone of a woman every 10 minutes (Diggle 1990). */

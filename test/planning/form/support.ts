@@ -1,7 +1,7 @@
-import type { CapacityFacts, PoolPolicy } from '../../../src/planning/policy.js';
-import type { PlannerMemory } from '../../../src/planning/memory.js';
-import { NO_FORM, type FormMemory } from '../../../src/planning/form/memory.js';
 import { decide } from '../../../src/planning/decide.js';
+import { type FormMemory, NO_FORM } from '../../../src/planning/form/memory.js';
+import type { PlannerMemory } from '../../../src/planning/memory.js';
+import type { CapacityFacts, PoolPolicy } from '../../../src/planning/policy.js';
 import type { Replicas } from '../../../src/planning/replicas.js';
 import { facts, memory, observation, policy, T } from '../support.js';
 

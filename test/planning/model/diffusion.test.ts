@@ -7,11 +7,11 @@ import { workerQueue } from '../../../src/planning/model/worker-queue.js';
 import { loadProfile } from '../../../src/profile/load.js';
 import { workerModel } from '../../../src/profile/worker-model.js';
 import { StaticScaler } from '../../../src/simulator/baselines/static.js';
+import { simulate } from '../../../src/simulator/run/simulate.js';
 import type { TimedRequest } from '../../../src/simulator/workload/arrivals.js';
 import { seriesRequests } from '../../../src/simulator/workload/rate-series.js';
 import { TokenTable } from '../../../src/simulator/workload/token-cdf.js';
 import { lengthBucket, PROMPT_BUCKETS, promptClasses } from '../../../src/telemetry/prompt-lengths.js';
-import { simulate } from '../../../src/simulator/run/simulate.js';
 import { onePool } from '../../simulator/run/support.js';
 
 const profile = loadProfile('llama-3.1-8b-fp8-h100');

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { StaticScaler } from '../../../src/simulator/baselines/static.js';
+import { poolCapacity } from '../../../src/simulator/capacity/sustainable.js';
 import { hoursOf, judgeHours, leastRequests, worstMinute } from '../../../src/simulator/compare/hours.js';
 import { staticBest } from '../../../src/simulator/compare/static-best.js';
-import { poolCapacity } from '../../../src/simulator/capacity/sustainable.js';
-import { StaticScaler } from '../../../src/simulator/baselines/static.js';
 import type { SeriesRow } from '../../../src/simulator/run/series.js';
 import { simulate } from '../../../src/simulator/run/simulate.js';
 import { roundProfile } from '../../support/profiles.js';

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import type { Config } from '../../../src/config/types.js';
 import { simulatedReport } from '../../../src/cli/report/simulated.js';
+import type { Config } from '../../../src/config/types.js';
 import { onePool, run, steady } from './support.js';
 
 /** Level `high` on one worker, far beyond what it carries, above level `medium` with room for all of it. */

@@ -1,12 +1,12 @@
 import type { Config } from '../../../config/types.js';
 import type { Comparison, RunOfPolicy, SeedFacts } from '../../../simulator/compare/report.js';
-import { cheapest, remarks, seedLines } from '../text/table.js';
-import { bars } from './bars.js';
 import { htmlDocument } from '../../page/document.js';
 import { escaped, tag } from '../../page/svg.js';
-import { summary } from './summary.js';
 import { thin } from '../../page/thin.js';
 import { timeLines } from '../../page/time-lines.js';
+import { cheapest, remarks, seedLines } from '../text/table.js';
+import { bars } from './bars.js';
+import { summary } from './summary.js';
 
 const COLUMNS = 600;
 const COLUMNS_EXPLAINED =

@@ -1,6 +1,6 @@
 import type { Comparison } from '../../../simulator/compare/report.js';
-import { comparisonRows } from '../text/table.js';
 import { escaped, tag } from '../../page/svg.js';
+import { comparisonRows } from '../text/table.js';
 
 /** The rows of the text table as an HTML table. */
 export function summary(comparison: Comparison): string {

@@ -1,4 +1,4 @@
-import { type Drawing, ANYWHERE } from '../../drawing.js';
+import { ANYWHERE, type Drawing } from '../../drawing.js';
 import { stateName } from '../format.js';
 
 const LINE = 14;
