@@ -1,8 +1,5 @@
-import { startAllocator } from '../src/gpu/start.js';
+import { allocatorRole } from '../src/gpu/start.js';
 import { roleMain } from '../src/scheduler/role.js';
 
 /** Leases GPUs to workers as the scale orders want, and starts and stops the workers. */
-await roleMain('allocator', process.argv, async (context) => {
-  const stop = await startAllocator(context);
-  return () => stop({ stopWorkers: context.stopWorkers });
-});
+await roleMain('allocator', process.argv, allocatorRole);

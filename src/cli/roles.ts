@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { startGateway } from '../gateway/start.js';
-import { startAllocator } from '../gpu/start.js';
+import { allocatorRole } from '../gpu/start.js';
 import { Ingress } from '../scheduler/ingress.js';
 import { startPlanner } from '../scheduler/planner-loop/start.js';
 import { roleMain } from '../scheduler/role.js';
@@ -35,12 +35,7 @@ export function roleCommands(): Command[] {
       ),
     role('allocator', 'lease GPUs and start workers')
       .option('--stop-workers', 'stop the workers too when this is stopped')
-      .action((_flags, command: Command) =>
-        roleMain('allocator', argvOf(command), async (context) => {
-          const stop = await startAllocator(context);
-          return () => stop({ stopWorkers: context.stopWorkers });
-        }),
-      ),
+      .action((_flags, command: Command) => roleMain('allocator', argvOf(command), allocatorRole)),
     new Command('worker')
       .description('run one worker, as the allocator starts it')
       .requiredOption('--role <role>', 'vllm or prefill')

@@ -3,11 +3,12 @@ import type { Socket } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
 
 /**
- * Knows which connections of a server have a request in hand. Node's `closeIdleConnections` leaves those open that
+ * Knows which connections of a server have a request in hand, and which requests. Node's `closeIdleConnections` leaves those open that
  * have not sent their first request yet, and those that fall idle later; a server that stops would wait for them.
  */
 export class Connections {
   readonly #open = new Map<Socket, number>();
+  readonly #inHand = new Set<ServerResponse>();
   #closing = false;
 
   constructor(server: Server) {
@@ -18,11 +19,21 @@ export class Connections {
     });
     server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
       this.#count(socket, 1);
+      this.#inHand.add(response);
       response.once('close', () => {
+        this.#inHand.delete(response);
         this.#count(socket, -1);
         if (this.#closing) setImmediate(() => this.#endIdle(socket));
       });
     });
+  }
+
+  /** Resolves when the requests that are in hand now have been answered or cut. */
+  async emptied(): Promise<void> {
+    const ends = [...this.#inHand].map(
+      (response) => new Promise<void>((resolve) => response.once('close', resolve)),
+    );
+    await Promise.all(ends);
   }
 
   /** Ends each connection as soon as it has no request in hand. */

@@ -43,6 +43,8 @@ export interface GatewayOptions {
 export class Gateway {
   url = '';
   #stopping = false;
+  /** Cancels of requests whose clients have left that are under way. */
+  readonly #leaving = new Set<Promise<unknown>>();
   #beat: NodeJS.Timeout | undefined;
   readonly #app: FastifyInstance;
   readonly #webhooks: Webhooks;
@@ -85,7 +87,8 @@ export class Gateway {
     const dashboard = this.#dashboard;
     const monitor = new Monitor(redis, keys, config, now);
     this.#monitor = monitor;
-    const told = { admission, webhooks, files, batchStore, dashboard, monitor, now, stopping };
+    const leaving = this.#leaving;
+    const told = { admission, webhooks, files, batchStore, dashboard, monitor, now, stopping, leaving };
     const services = { config, client, redis, keys, known, revocations, log, ...told };
     this.#batches = new BatchRunner(
       {
@@ -124,14 +127,15 @@ export class Gateway {
     return gateway;
   }
 
-  /** Takes no new request, finishes those it has, for as long as a worker may drain, and ends. */
+  /**
+   * Takes no new request and says so, finishes those it has, for as long as a worker may drain, and ends. Those that it
+   * cuts off then are cancelled, where no other client can ask for them.
+   */
   async close(): Promise<void> {
     this.#stopping = true;
-    const limit = setTimeout(
-      () => this.#app.server.closeAllConnections(),
-      this.options.config.worker.drainSeconds * 1000,
-    );
+    const limit = setTimeout(() => this.hurry(), this.options.config.worker.drainSeconds * 1000);
     await this.#dashboard.close();
+    await this.#connections.emptied();
     const closed = this.#app.close();
     this.#connections.endAsIdle();
     await closed;
@@ -145,7 +149,15 @@ export class Gateway {
     this.#redis.disconnect();
   }
 
+  /** Cuts off what it has in hand. */
+  hurry(): void {
+    this.#app.server.closeAllConnections();
+  }
+
   async #goodbye(): Promise<void> {
+    // Those that were cut off have seen it after this.
+    await new Promise(setImmediate);
+    await Promise.allSettled(this.#leaving);
     await this.#batches.close();
     await this.#webhooks.close();
     await this.client.close();

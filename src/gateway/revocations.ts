@@ -14,22 +14,22 @@ const LOOK_MS = 1_000;
 
 /** A request whose answer a caller waits for at this gateway. */
 export interface Hold {
-  /** Never resolves. Rejects with `unauthorized` once the caller's key is revoked and the request goes on for others. */
+  /** Never resolves. Rejects with `unauthorized` once the caller's key is revoked. */
   revoked: Promise<never>;
   /** Nobody waits any more. */
   release: () => void;
 }
 
 /**
- * Ends what revoked keys have in hand, waiting or running, wherever it came in, and their looks at requests of other
- * keys, which go on. A revocation is published; each second the keys with requests here are looked at too, in case that
+ * Ends what revoked keys have in hand, waiting or running, wherever it came in, and cuts off those who wait for it, and for
+ * requests of other keys, which go on. A revocation is published; each second the keys with requests here are looked at too, in case that
  * word was lost.
  */
 export class Revocations {
   readonly #subscriber: Redis;
   readonly #timer: NodeJS.Timeout;
-  /** What callers wait for at this gateway, by key: the request, and how to cut its caller off. */
-  readonly #held = new Map<string, Set<{ request: string; cut: () => void }>>();
+  /** By key, how to cut off those who wait for a request at this gateway. */
+  readonly #held = new Map<string, Set<() => void>>();
 
   constructor(
     redisUrl: string,
@@ -48,8 +48,8 @@ export class Revocations {
     this.#timer = setInterval(() => void this.#look().catch(() => {}), LOOK_MS);
   }
 
-  /** The caller waits for this request, its own or one of another key of its tenant, until `release` is called. */
-  hold({ key }: Caller, request: string): Hold {
+  /** The caller waits for a request, its own or one of another key of its tenant, until `release` is called. */
+  hold({ key }: Caller): Hold {
     let cut = () => {};
     const revoked = new Promise<never>((_, reject) => {
       cut = () => reject(keyRevoked());
@@ -58,10 +58,9 @@ export class Revocations {
     if (key === null) return { revoked, release: () => {} };
     const held = this.#held.get(key.id) ?? new Set();
     this.#held.set(key.id, held);
-    const hold = { request, cut };
-    held.add(hold);
+    held.add(cut);
     const release = () => {
-      held.delete(hold);
+      held.delete(cut);
       if (held.size === 0 && this.#held.get(key.id) === held) this.#held.delete(key.id);
     };
     return { revoked, release };
@@ -82,10 +81,8 @@ export class Revocations {
   async #revoked(key: string): Promise<void> {
     this.known.forget(key);
     try {
+      for (const cut of this.#held.get(key) ?? []) cut();
       const ids = await this.redis.zrange(this.keys.tenants('open', key), 0, '-1');
-      const own = new Set(ids);
-      // A request of its own ends as cancelled, for whoever waits for it.
-      for (const { request, cut } of this.#held.get(key) ?? []) if (!own.has(request)) cut();
       await Promise.all(ids.map((id) => this.client.cancel(id)));
       if (ids.length > 0)
         this.log.info({ key, requests: ids.length }, 'key revoked; its requests are cancelled');

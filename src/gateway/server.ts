@@ -56,6 +56,9 @@ export function buildServer(services: GatewayServices): FastifyInstance {
     }
     return sendError(reply, known);
   });
+  app.addHook('onSend', async (_request, reply) => {
+    if (services.stopping()) reply.header('connection', 'close');
+  });
   answerNotFound(app);
   allowOrigins(app, gateway.corsOrigins);
   traceHttp(app);

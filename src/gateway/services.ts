@@ -33,6 +33,8 @@ export interface GatewayServices {
   now: () => number;
   /** The gateway is shutting down: it takes no new request. */
   stopping: () => boolean;
+  /** Cancels of requests whose clients have left, for as long as they are under way: a gateway ends after them. */
+  leaving: Set<Promise<unknown>>;
 }
 
 /** What sending a request takes. */

@@ -1,8 +1,8 @@
-import type { RoleContext, StopRole } from '../scheduler/role.js';
+import type { RoleContext, RoleEnd } from '../scheduler/role.js';
 import { Gateway } from './gateway.js';
 
-/** The gateway role. @returns stops it, open streams first. Errors: `no_redis`, `invalid_config`, `port_in_use`. */
-export async function startGateway(context: RoleContext): Promise<StopRole> {
+/** The gateway role: stopped, it finishes its streams, or cuts them where it must hurry. Errors: those of `Gateway.open`. */
+export async function startGateway(context: RoleContext): Promise<RoleEnd> {
   const gateway = await Gateway.open(context);
-  return () => gateway.close();
+  return { stop: () => gateway.close(), hurry: () => gateway.hurry() };
 }

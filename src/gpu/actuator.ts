@@ -21,8 +21,11 @@ export interface Actuator {
   start(spec: WorkerSpec): Promise<StartedWorker>;
   /** Takes over a worker that an earlier allocator started; one of another host is left alone. */
   adopt(workerId: string, started: StartedWorker): void;
-  /** `drain`: asks it to finish its requests and stop; else it is killed at once. Unknown or dead: no error. */
-  stop(workerId: string, options: { drain: boolean }): Promise<void>;
+  /**
+   * `drain`: asks it to finish its requests and stop; else it is killed at once. With `hurry` it is asked once more: the
+   * requests that it still has go back to their queue. Unknown or dead: no error.
+   */
+  stop(workerId: string, options: { drain: boolean; hurry?: boolean }): Promise<void>;
   /** Takes a drain back: the worker takes work again, if it has not stopped. */
   resume(workerId: string): Promise<void>;
   /** null: not a worker that this actuator can see. */

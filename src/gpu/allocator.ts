@@ -91,6 +91,15 @@ export class Allocator {
     this.term = null;
   }
 
+  /** While it stops its workers: the requests that these still finish go back to their queues. */
+  hurry(): void {
+    const { actuator, log } = this.context;
+    for (const workerId of actuator.known())
+      actuator.stop(workerId, { drain: true, hurry: true }).catch((error: unknown) => {
+        log.warn({ workerId, err: error }, 'worker could not be hurried');
+      });
+  }
+
   /** Takes or keeps the lock, and shows that it lives. */
   private async holdOn(): Promise<void> {
     // While Redis does not answer, one attempt waits; more of them would only pile up.

@@ -77,10 +77,11 @@ export class LocalActuator implements Actuator {
     this.workers.set(workerId, { pid: commandLineHas(pid, workerId) ? pid : 0, child: null });
   }
 
-  async stop(workerId: string, { drain }: { drain: boolean }): Promise<void> {
+  async stop(workerId: string, { drain, hurry = false }: { drain: boolean; hurry?: boolean }): Promise<void> {
     const pid = this.pidOf(workerId);
     if (pid === null) return;
-    if (drain) signal(pid, 'SIGTERM');
+    // Another signal than the first, with which it would be one while both are pending.
+    if (drain) signal(pid, hurry ? 'SIGINT' : 'SIGTERM');
     else signal(-pid, 'SIGKILL');
   }
 

@@ -21,13 +21,29 @@ export interface AllocatorOptions {
   actuator?: Actuator;
 }
 
+/** How an allocator ends, see `Allocator`. */
+interface RunningAllocator {
+  stop: (how: { stopWorkers: boolean }) => Promise<void>;
+  hurry: () => void;
+}
+
+/** The allocator role. Only one that stops its workers can hurry them. Errors: those of `startAllocator`. */
+export async function allocatorRole({
+  stopWorkers,
+  ...options
+}: AllocatorOptions & { stopWorkers: boolean }): Promise<
+  (() => Promise<void>) | { stop: () => Promise<void>; hurry: () => void }
+> {
+  const { stop, hurry } = await startAllocator(options);
+  const end = () => stop({ stopWorkers });
+  return stopWorkers ? { stop: end, hurry } : end;
+}
+
 /**
- * Starts a GPU allocator in this process; the returned function ends it, see `Allocator.stop`.
+ * Starts a GPU allocator in this process.
  * Errors: `invalid_config` when a pool's `tensor_parallelism: auto` has no answer.
  */
-export async function startAllocator(
-  options: AllocatorOptions,
-): Promise<(how: { stopWorkers: boolean }) => Promise<void>> {
+export async function startAllocator(options: AllocatorOptions): Promise<RunningAllocator> {
   const { config, redisUrl, log, ownerPid } = options;
   const dataDir = resolve(options.dataDir);
   const sizes = Object.entries(config.pools).map(([name, pool]) => {
@@ -51,8 +67,11 @@ export async function startAllocator(
     redisUrl,
   );
   await allocator.start();
-  return async (how) => {
-    await allocator.stop(how);
-    redis.disconnect();
+  return {
+    async stop(how) {
+      await allocator.stop(how);
+      redis.disconnect();
+    },
+    hurry: () => allocator.hurry(),
   };
 }

@@ -42,15 +42,22 @@ const STOP_LIMIT_MS = 10_000;
 /** Ends a role: called once, on the first SIGTERM or SIGINT. */
 export type StopRole = () => Promise<void>;
 
+/** How a role ends that has something to finish first. */
+export interface RoleEnd {
+  stop: StopRole;
+  /** Asked again while it ends: what it still finishes is given up in order. */
+  hurry: () => void;
+}
+
 /**
  * Entry of a role process: reads its arguments, starts it, ends it on SIGTERM, SIGINT, or when its owner is gone.
- * A second signal is passed to `again` where the role has one, else it ends the process at once.
+ * A second signal makes a role hurry that can, else it ends the process at once.
  * Exits with 0 after a stop, with the error's exit code when it cannot start.
  */
 export async function roleMain(
   name: string,
   argv: readonly string[],
-  start: (context: RoleContext) => Promise<StopRole>,
+  start: (context: RoleContext) => Promise<StopRole | RoleEnd>,
   /** It finishes requests before it ends, and may take as long as a worker may. */
   { drains = false, ownMetrics = false }: { drains?: boolean; ownMetrics?: boolean } = {},
 ): Promise<void> {
@@ -60,10 +67,11 @@ export async function roleMain(
     await startTracing(name);
     const metrics = ownMetrics ? null : await showMetrics(name, context);
     if (metrics !== null) context.registry = metrics.registry;
-    const stop = await start(context);
+    const ways = await start(context);
+    const { stop, hurry } = typeof ways === 'function' ? { stop: ways, hurry: undefined } : ways;
     let stopping = false;
-    const end = (why: string) => {
-      if (stopping) process.exit(1);
+    const end = (why: string, again?: () => void) => {
+      if (stopping) return again === undefined ? process.exit(1) : again();
       stopping = true;
       const waits = context.stopWorkers || drains;
       const drainMs = waits ? context.config.worker.drainSeconds * 1000 + 2 * STOP_LIMIT_MS : 0;
@@ -79,8 +87,8 @@ export async function roleMain(
           },
         );
     };
-    process.on('SIGTERM', () => end('SIGTERM'));
-    process.on('SIGINT', () => end('SIGINT'));
+    process.on('SIGTERM', () => end('SIGTERM', hurry));
+    process.on('SIGINT', () => end('SIGINT', hurry));
     if (context.ownerPid !== null) watchOwner(context.ownerPid, () => end('the supervisor is gone'));
   } catch (error) {
     const known = SluiceError.from(error);

@@ -156,8 +156,9 @@ describe('a gateway with keys', () => {
       await until(async () => (await models(from)).status === 401, `gateway ${from} refuses it`, 1_000);
     }
     const text = await stream.text();
-    expect(text).toContain('"code":"cancelled"');
+    expect(text).toContain('"code":"unauthorized"');
     expect(text).not.toContain('[DONE]');
+    await until(() => engine.aborted.includes(engine.seen.at(-1)!.id), 'the engine is freed');
     expect(Date.now() - revokedAt).toBeLessThan(2_000);
   });
 

@@ -43,7 +43,7 @@ describe('GPU allocator with real worker processes', () => {
     const actuator = new LocalActuator({ redisUrl: server.url, dataDir, programs });
     outside = new Outside(server.url, namespace);
     const options = { config, configFile: null, redisUrl: server.url, dataDir, ownerPid: null, log };
-    stop = await startAllocator({ ...options, actuator });
+    stop = (await startAllocator({ ...options, actuator })).stop;
     return { config, options };
   }
   const running = (count: number) =>

@@ -30,6 +30,7 @@ export class RoleProcess {
   restarts = 0;
   #child: ChildProcess | undefined;
   #stopping = false;
+  #hurried = false;
   #delayMs = FIRST_DELAY_MS;
   #timer: NodeJS.Timeout | undefined;
   #ended: Promise<void> = Promise.resolve();
@@ -80,13 +81,20 @@ export class RoleProcess {
   async stop(limitMs: number): Promise<void> {
     this.#stopping = true;
     clearTimeout(this.#timer);
-    this.signal('SIGTERM');
-    const kill = setTimeout(() => this.signal('SIGKILL'), limitMs);
+    this.#signal('SIGTERM');
+    if (this.#hurried) this.#signal('SIGINT');
+    const kill = setTimeout(() => this.#signal('SIGKILL'), limitMs);
     await this.#ended;
     clearTimeout(kill);
   }
 
-  signal(name: NodeJS.Signals): void {
+  /** Told to stop, or as soon as it is: it ends sooner. By another signal than the first, with which it would be one. */
+  hurry(): void {
+    this.#hurried = true;
+    if (this.#stopping) this.#signal('SIGINT');
+  }
+
+  #signal(name: NodeJS.Signals): void {
     this.#child?.kill(name);
   }
 

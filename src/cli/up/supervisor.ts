@@ -99,13 +99,14 @@ export class Supervisor {
    */
   async stop(): Promise<void> {
     if (this.#stopping) {
-      for (const role of this.#roles) role.signal('SIGTERM');
+      // The others have nothing to finish, and end by themselves.
+      for (const role of this.#roles) if (isGateway(role) || isAllocator(role)) role.hurry();
       return;
     }
     this.#stopping = true;
     clearInterval(this.#beat);
-    const allocator = this.#roles.filter((role) => role.spec.program === 'gpu-allocator');
-    const others = this.#roles.filter((role) => role.spec.program !== 'gpu-allocator');
+    const allocator = this.#roles.filter(isAllocator);
+    const others = this.#roles.filter((role) => !isAllocator(role));
     const drainMs = this.options.config.worker.drainSeconds * 1000;
     // The gateway finishes its open streams while workers and planners are still there.
     const [gateway, rest] = [others.filter(isGateway), others.filter((role) => !isGateway(role))];
@@ -198,6 +199,10 @@ export class Supervisor {
 
 function isGateway(role: RoleProcess): boolean {
   return role.spec.program === 'gateway';
+}
+
+function isAllocator(role: RoleProcess): boolean {
+  return role.spec.program === 'gpu-allocator';
 }
 
 function rolesOf(options: SupervisorOptions): RoleSpec[] {

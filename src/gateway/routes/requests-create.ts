@@ -22,7 +22,7 @@ export function requestsCreate(app: FastifyInstance, services: GatewayServices):
     const how = { patient: true, webhook: webhook?.url };
     const { handle } = await submit(services, caller, request.headers, asked, 'req', {}, how);
     const { id, level, done } = handle;
-    const { release } = revocations.hold(caller, id);
+    const { release } = revocations.hold(caller);
     done.then(release, release);
     if (config.gateway.logPrompts) logPrompt(services, handle, asked.prompt);
     if (webhook !== undefined) await watch(services, handle, caller.tenant, webhook.url);

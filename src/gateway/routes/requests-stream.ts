@@ -6,6 +6,7 @@ import { FORMATS } from '../openai/endpoints.js';
 import { ownRequest } from '../requests/own.js';
 import { headersOf, headOf, plainHeaders, streamed } from '../serve/serve.js';
 import { EventStream } from '../serve/stream.js';
+import { stoppingError } from '../serve/submit.js';
 import type { GatewayServices } from '../services.js';
 
 type StreamRequest = FastifyRequest<{ Params: { id: string }; Querystring: { from?: string } }>;
@@ -18,6 +19,7 @@ type StreamRequest = FastifyRequest<{ Params: { id: string }; Querystring: { fro
 export function requestsStream(app: FastifyInstance, services: GatewayServices): void {
   app.get('/v1/requests/:id/stream', async (request: StreamRequest, reply) => {
     const from = fromOf(request);
+    if (services.stopping()) throw stoppingError();
     const caller = callerOf(request);
     const { request: known, lookup } = await ownRequest(services, caller, request.params.id);
     const listener: { onTokens: () => void } = { onTokens: () => {} };
@@ -36,7 +38,7 @@ export function requestsStream(app: FastifyInstance, services: GatewayServices):
     const stream = new EventStream(reply.raw, answer, handle.tokens, from);
     listener.onTokens = () => stream.write();
     stream.write();
-    const hold = services.revocations.hold(caller, known.id);
+    const hold = services.revocations.hold(caller);
     return streamed(stream, handle, hold, reply, true).finally(hold.release);
   });
 }

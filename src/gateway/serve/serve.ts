@@ -25,7 +25,7 @@ export async function serve(
   const prefix = endpoint === 'chat' ? 'chatcmpl' : 'cmpl';
   const handlers = { onTokens: () => listener.onTokens() };
   const { handle, idempotent } = await submit(services, caller, request.headers, asked, prefix, handlers);
-  const hold = services.revocations.hold(caller, handle.id);
+  const hold = services.revocations.hold(caller);
   if (services.config.gateway.logPrompts) logPrompt(services, handle, prompt);
   const unwatch = onClientGone(reply.raw, () => {
     if (!idempotent) abandon(services, handle);
@@ -90,8 +90,12 @@ function completed(outcome: Outcome): RequestResult {
 }
 
 /** Nobody waits for it any more: the engine is told, wherever it runs. */
-function abandon({ client, log }: GatewayServices, { id }: RequestHandle): void {
-  client.cancel(id).catch((error: unknown) => log.warn({ id, err: error }, 'cancel after the client left'));
+function abandon({ client, log, leaving }: GatewayServices, { id }: RequestHandle): void {
+  const cancelled = client
+    .cancel(id)
+    .catch((error: unknown) => log.warn({ id, err: error }, 'cancel after the client left'))
+    .finally(() => leaving.delete(cancelled));
+  leaving.add(cancelled);
 }
 
 /** Only where the configuration asks for it. */

@@ -3,11 +3,16 @@ import type { GatewayServices } from '../../services.js';
 import { assertMayOperate } from './guard.js';
 
 /** `GET /dashboard/stream`: the view as server-sent events, whole at first and then as deltas. */
-export function stream(app: FastifyInstance, { dashboard, config }: GatewayServices): void {
+export function stream(app: FastifyInstance, { dashboard, config, stopping }: GatewayServices): void {
   app.get('/dashboard/stream', async (request, reply) => {
     assertMayOperate(request, config.gateway.auth);
     const lastId = request.headers['last-event-id'];
     reply.hijack();
+    if (stopping()) {
+      // A page comes again after a connection that breaks, not after an answer that refuses it.
+      reply.raw.destroy();
+      return reply;
+    }
     await dashboard.attend(reply.raw, typeof lastId === 'string' ? lastId : undefined);
     return reply;
   });
