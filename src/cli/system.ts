@@ -69,13 +69,14 @@ export async function openSystem(options: SystemOptions): Promise<OpenSystem> {
     const config = options.config ?? configOf(options.configFile);
     const configFile =
       options.config === undefined ? options.configFile : writeConfig(dataDir, options.config);
-    const supervisor = await Supervisor.start({
+    const supervisor = await Supervisor.open({
       config,
       configFile: configFile === undefined ? null : resolve(configFile),
       dataDir,
       say: options.log ?? (() => {}),
       onLine: () => {},
     });
+    await supervisor.start();
     const stop = async () => {
       await supervisor.stop();
       cleanUp();

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { readEnvironment } from '../config/environment.js';
 import { inspectTarget } from '../config/inspector.js';
 import { defaultConfig, loadConfig } from '../config/load.js';
+import type { Config } from '../config/types.js';
 import { plainText } from '../contract/plain-text.js';
 import { parseJson } from '../contract/reply.js';
 import { portOf } from '../scheduler/role.js';
@@ -65,11 +66,23 @@ async function run(flags: UpFlags, inspectUrl: string | undefined): Promise<numb
     const text = flags.quiet === true ? undefined : readable(role, line);
     if (text !== undefined) say(text);
   };
+  let supervisor: Supervisor | undefined;
+  let stopping = false;
   const interrupted = new Promise<void>((resolve) => {
-    process.once('SIGINT', resolve);
-    process.once('SIGTERM', resolve);
+    const interrupt = () => {
+      if (!stopping)
+        say('stopping: requests that run are finished first (Ctrl-C again: they go back to the queue)');
+      else if (supervisor === undefined)
+        process.exit(130); // what provides Redis can only be waited for
+      else supervisor.hurry();
+      stopping = true;
+      void supervisor?.stop();
+      resolve();
+    };
+    process.on('SIGINT', interrupt);
+    process.on('SIGTERM', interrupt);
   });
-  const starting = Supervisor.start({
+  supervisor = await Supervisor.open({
     config,
     configFile: flags.config ?? null,
     dataDir,
@@ -78,24 +91,32 @@ async function run(flags: UpFlags, inspectUrl: string | undefined): Promise<numb
     say,
     onLine,
   });
-  const supervisor = await Promise.race([starting, interrupted.then(() => undefined)]);
-  if (supervisor !== undefined) {
-    const pools = Object.values(config.pools).map((pool) => pool.name);
-    say(`sluice is up: pools ${pools.join(', ')}; Redis at ${supervisor.redisUrl}; data in ${dataDir}`);
-    const url = await supervisor.gatewayUrl();
-    if (url !== undefined) say(`dashboard at ${url}/; OpenAI API at ${url}/v1`);
-    if (inspectUrl !== undefined) say(`planners are shown to Stately's inspector at ${inspectUrl}`);
-    say('try: sluice submit --slo high "Why is the sky blue?"    sluice status --watch    Ctrl-C to stop');
-    await interrupted;
+  try {
+    if (!stopping) await supervisor.start();
+    if (!stopping) for (const line of await greeting(supervisor, config, dataDir, inspectUrl)) say(line);
+  } catch (error) {
+    if (!stopping) throw error;
   }
-  say('stopping: requests that run are finished first (Ctrl-C again: they go back to the queue)');
-  const running = supervisor ?? (await starting);
-  const again = () => void running.stop();
-  process.on('SIGINT', again);
-  process.on('SIGTERM', again);
-  await running.stop();
+  await interrupted;
+  await supervisor.stop();
   say('stopped; no process and no leased GPU is left');
   return 0;
+}
+
+/** What a system at work tells the people who started it. */
+async function greeting(
+  supervisor: Supervisor,
+  { pools }: Config,
+  dataDir: string,
+  inspectUrl: string | undefined,
+): Promise<string[]> {
+  const url = await supervisor.gatewayUrl();
+  return [
+    `sluice is up: pools ${Object.keys(pools).join(', ')}; Redis at ${supervisor.redisUrl}; data in ${dataDir}`,
+    ...(url === undefined ? [] : [`dashboard at ${url}/; OpenAI API at ${url}/v1`]),
+    ...(inspectUrl === undefined ? [] : [`planners are shown to Stately's inspector at ${inspectUrl}`]),
+    'try: sluice submit --slo high "Why is the sky blue?"    sluice status --watch    Ctrl-C to stop',
+  ];
 }
 
 /** A role's log line for people; undefined: not worth showing. */

@@ -1,3 +1,9 @@
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, expect, it } from 'vitest';
 import { readLeases } from '../../src/gpu/state.js';
 import { connect } from '../../src/queues/connection.js';
@@ -6,11 +12,27 @@ import { until } from '../support/pool.js';
 import { askMany, expectComplete } from '../support/requests.js';
 import { TestSystem } from '../support/system.js';
 
-let system: TestSystem;
-afterEach(() => system.close());
+const SLUICE = fileURLToPath(new URL('../../bin/sluice.js', import.meta.url));
+let started: TestSystem | undefined;
+afterEach(async () => {
+  await started?.close();
+  started = undefined;
+});
+
+/** Ids of processes that name a data folder, on Linux. */
+function processesOf(dataDir: string): string[] {
+  if (process.platform !== 'linux') return [];
+  return readdirSync('/proc').filter((id) => {
+    try {
+      return /^\d+$/.test(id) && readFileSync(`/proc/${id}/cmdline`, 'utf8').includes(dataDir);
+    } catch {
+      return false; // it ended meanwhile
+    }
+  });
+}
 
 /** In the ledger that a system has left. */
-async function expectNoLease(): Promise<void> {
+async function expectNoLease(system: TestSystem): Promise<void> {
   const server = await startRedis({ dataDir: system.dataDir });
   const redis = connect(server.url, 'plain');
   expect(await readLeases(redis, system.keys)).toEqual([]);
@@ -19,10 +41,31 @@ async function expectNoLease(): Promise<void> {
   await server.stop();
 }
 
+it('Ctrl-C while it starts: what has begun ends at once, and no process is left', async () => {
+  const dataDir = await mkdtemp(join(tmpdir(), 'sluice-start-'));
+  const up = spawn(process.execPath, [SLUICE, 'up', '--port', '0', '--data', dataDir]);
+  let said = '';
+  for (const stream of [up.stdout, up.stderr]) stream.on('data', (chunk) => (said += String(chunk)));
+  try {
+    await until(() => existsSync(join(dataDir, 'run.json')), 'its Redis is there', 60_000);
+    expect(said).not.toContain('sluice is up');
+    up.kill('SIGINT');
+    await until(() => up.exitCode !== null, 'it ends', 45_000);
+    expect(up.exitCode).toBe(0);
+    expect(said).toContain('no process and no leased GPU is left');
+    expect(said).not.toContain('sluice is up');
+    expect(processesOf(dataDir)).toEqual([]);
+  } finally {
+    up.kill('SIGKILL');
+    await rm(dataDir, { recursive: true, force: true });
+  }
+});
+
 it('Ctrl-C twice: no request is waited for, no process and no lease is left, and the requests complete in the next system', async () => {
-  system = await TestSystem.start('system.yaml', (yaml) =>
+  const system = await TestSystem.start('system.yaml', (yaml) =>
     yaml.replace('drain_seconds: 30', 'drain_seconds: 600'),
   );
+  started = system;
   await system.ready('high', 1);
   const first = await system.client();
   const open = await askMany(first, 'twice', 16, { max_tokens: 900 });
@@ -33,7 +76,7 @@ it('Ctrl-C twice: no request is waited for, no process and no lease is left, and
   expect(await system.upEnded(60)).toBe(0);
   expect(system.processList()).toEqual([]);
   await first.close();
-  await expectNoLease();
+  await expectNoLease(system);
 
   await system.up();
   const again = await askMany(await system.client(), 'twice', 16, { max_tokens: 900 });
@@ -42,9 +85,10 @@ it('Ctrl-C twice: no request is waited for, no process and no lease is left, and
 });
 
 it('Ctrl-C under load: exit 0, no process, no lease; what was queued or cut completes in the next system', async () => {
-  system = await TestSystem.start('system.yaml', (yaml) =>
+  const system = await TestSystem.start('system.yaml', (yaml) =>
     yaml.replace('drain_seconds: 30', 'drain_seconds: 1'),
   );
+  started = system;
   await system.ready('high', 1);
   const first = await system.client();
   const open = await askMany(first, 'open', 16, { max_tokens: 900 });
@@ -55,7 +99,7 @@ it('Ctrl-C under load: exit 0, no process, no lease; what was queued or cut comp
   expect(system.said).toContain('no process and no leased GPU is left');
   await first.close();
 
-  await expectNoLease();
+  await expectNoLease(system);
 
   await system.up();
   const again = await askMany(await system.client(), 'open', 16, { max_tokens: 900 });

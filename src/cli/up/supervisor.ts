@@ -38,7 +38,7 @@ export class Supervisor {
   readonly #redis: Redis;
   readonly #keys: Keys;
   #server: RunningRedis | null;
-  #stopping = false;
+  #ending: Promise<void> | undefined;
   #beat: NodeJS.Timeout | undefined;
 
   private constructor(
@@ -61,11 +61,8 @@ export class Supervisor {
     );
   }
 
-  /**
-   * Starts everything and resolves when every role is at work.
-   * Errors: `no_redis`, `already_running`, `port_in_use`; `not_running` when a role does not come up in a minute.
-   */
-  static async start(given: SupervisorOptions): Promise<Supervisor> {
+  /** Redis alone is there; `start` starts the rest. Errors: `no_redis`, `already_running`, `port_in_use`. */
+  static async open(given: SupervisorOptions): Promise<Supervisor> {
     const options = { ...given, dataDir: resolve(given.dataDir) };
     const running = readRunFile(options.dataDir);
     if (running !== undefined) throw alreadyRunning(options.dataDir, running.pid);
@@ -74,36 +71,44 @@ export class Supervisor {
       environment: readEnvironment(),
       log: options.say,
     });
-    const supervisor = new Supervisor(options, url, server);
+    return new Supervisor(options, url, server);
+  }
+
+  /**
+   * Starts every role and resolves when all are at work.
+   * Errors: `not_running` when a role does not come up in a minute, or it is stopped meanwhile; all has ended then.
+   */
+  async start(): Promise<void> {
+    const { dataDir, configFile } = this.options;
     try {
-      writeRunFile(options.dataDir, {
-        redisUrl: url,
-        configFile: options.configFile === null ? null : resolve(options.configFile),
+      writeRunFile(dataDir, {
+        redisUrl: this.redisUrl,
+        configFile: configFile === null ? null : resolve(configFile),
         startedAtMs: Date.now(),
       });
-      supervisor.#watchRedis();
-      supervisor.#beat = setInterval(() => void supervisor.#writeBeat().catch(() => {}), BEAT_MS);
-      for (const role of supervisor.#roles) role.start();
-      await supervisor.#ready();
-      await supervisor.#keepGatewayPort();
-      return supervisor;
+      this.#watchRedis();
+      this.#beat = setInterval(() => void this.#writeBeat().catch(() => {}), BEAT_MS);
+      for (const role of this.#roles) role.start();
+      await this.#ready();
+      await this.#keepGatewayPort();
     } catch (error) {
-      await supervisor.stop();
+      await this.stop();
       throw error;
     }
   }
 
-  /**
-   * Ends everything: no process and no lease is left. Requests still queued stay in Redis for the next start.
-   * Called again while it works: running requests go back to the queue at once.
-   */
-  async stop(): Promise<void> {
-    if (this.#stopping) {
-      // The others have nothing to finish, and end by themselves.
-      for (const role of this.#roles) if (isGateway(role) || isAllocator(role)) role.hurry();
-      return;
-    }
-    this.#stopping = true;
+  /** Ends everything: no process and no lease is left. Requests still queued stay in Redis for the next start. */
+  stop(): Promise<void> {
+    this.#ending ??= this.#end();
+    return this.#ending;
+  }
+
+  /** While it stops: running requests go back to the queue at once. The other roles have nothing to finish. */
+  hurry(): void {
+    for (const role of this.#roles) if (isGateway(role) || isAllocator(role)) role.hurry();
+  }
+
+  async #end(): Promise<void> {
     clearInterval(this.#beat);
     const allocator = this.#roles.filter(isAllocator);
     const others = this.#roles.filter((role) => !isAllocator(role));
@@ -140,7 +145,7 @@ export class Supervisor {
   /** A Redis that was started here is started again, on the same port and data, when it ends. */
   #watchRedis(): void {
     this.#server?.onExit(() => {
-      if (this.#stopping) return;
+      if (this.#ending !== undefined) return;
       this.options.say('Redis ended; starting it again on its data');
       void this.#restartRedis();
     });
@@ -148,7 +153,7 @@ export class Supervisor {
 
   async #restartRedis(): Promise<void> {
     const port = Number(new URL(this.redisUrl).port);
-    while (!this.#stopping) {
+    while (this.#ending === undefined) {
       try {
         this.#server = await startRedis({ dataDir: this.options.dataDir, port, log: this.options.say });
         this.options.say(`Redis is back (process ${this.#server.pid})`);
@@ -166,6 +171,7 @@ export class Supervisor {
     const startedAt = Date.now();
     let missing: string[] = [];
     while (Date.now() - startedAt < READY_LIMIT_MS) {
+      if (this.#ending !== undefined) throw new SluiceError('not_running', 'stopped before it was at work');
       // Its own beat names every process that it has started, at work or not.
       const { [this.#roleId()]: _own, ...others } = await this.#redis.hgetall(this.#keys.roles());
       const beats = Object.values(others);
