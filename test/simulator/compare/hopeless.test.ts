@@ -7,7 +7,7 @@ import { roundProfile } from '../../support/profiles.js';
 import { onePool, run, steady } from '../run/support.js';
 
 const config = onePool();
-const allowed = config.pools['medium']!.violationsAllowed;
+const allowed = config.pools.medium!.violationsAllowed;
 /** So many requests that a million misses are just what is allowed. */
 const requests = { medium: 1_000_000 / allowed };
 const seen = (medium: { requests: number; missed: number; waiting: number }) => ({ medium });
@@ -24,7 +24,7 @@ test('many misses and a short queue, or a queue of requests that were sent on, a
   expect(hopelessWatch(config, requests, 60)(seen({ requests: 5e6, missed: 4e6, waiting: 1000 }))).toBe(
     false,
   );
-  const relegating = onePool({ overload: { ...config.pools['medium']!.overload, policy: 'relegate' } });
+  const relegating = onePool({ overload: { ...config.pools.medium!.overload, policy: 'relegate' } });
   const counted = seen({ requests: 5e6, missed: 4e6, waiting: 800_000 });
   expect(hopelessWatch(relegating, requests, 60)(counted)).toBe(false);
   expect(hopelessWatch(config, requests, 60)(counted)).toBe(true);
