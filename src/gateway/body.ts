@@ -18,13 +18,23 @@ export function readJsonBodies(app: FastifyInstance): void {
       return done(invalid('expected JSON in UTF-8, got bytes that are not UTF-8'), undefined);
     }
     parse(request, body.toString('utf8'), (error, value: unknown) => {
-      if (error !== null) return done(invalid(`expected JSON, got: ${error.message}`), undefined);
+      if (error !== null) return done(invalid(whyNot(error, body)), undefined);
       if (isDeeper(value, MAX_DEPTH)) {
         return done(invalid(`expected at most ${MAX_DEPTH} levels of nesting, got more`), undefined);
       }
       done(null, value);
     });
   });
+}
+
+/** The parser says the same of text that is no JSON and of keys that it refuses. */
+function whyNot(error: Error, body: Buffer): string {
+  try {
+    JSON.parse(body.toString('utf8'));
+  } catch {
+    return `expected JSON, got: ${error.message}`;
+  }
+  return 'expected no key __proto__, and no prototype within a key constructor; leave them out';
 }
 
 function invalid(message: string): SluiceError {

@@ -62,7 +62,7 @@ export function workerModel(profile: Profile, tp: number, target: WorkerModelTar
   const fits = Math.min(target.maxSequences, kv / (isl + osl));
   if (fits < 1) return { rps: 0, sequences: 0, itlSeconds: 0, classes: [] };
   const slope = law.itl[1] + law.itl[2] * (isl + osl / 2);
-  const byBudget = (budget * steps) / (isl + steps);
+  const byBudget = sequencesWithinBudget(budget, isl, osl);
   const byItl = sequencesWithinItl(law, target.itlSeconds, isl, osl, prompt);
   const sequences = Math.min(byBudget, fits, byItl);
   if (steps > 0 && !(byItl > 0)) return { rps: 0, sequences: 0, itlSeconds: 0, classes: [] };
@@ -83,6 +83,12 @@ export function workerModel(profile: Profile, tp: number, target: WorkerModelTar
       ownSeconds: ownSeconds(law, tokens, decode, room, step),
     })),
   };
+}
+
+/** Sequences with which the prompts fill what decoding leaves of a step's budget of M tokens: M (osl - 1) / (isl + osl - 1). */
+export function sequencesWithinBudget(budget: number, isl: number, osl: number): number {
+  const steps = Math.max(0, osl - 1);
+  return (budget * steps) / (isl + steps);
 }
 
 /**

@@ -9,7 +9,7 @@ import { Keys } from '../queues/keys.js';
 import { Recorder } from '../telemetry/recorder.js';
 import { correctTurn } from '../tenants/fair-share.js';
 import { settle } from '../tenants/limits.js';
-import { DIRECT, NOTHING, settleEnded, usedBy } from '../tenants/settlement.js';
+import { DIRECT, NOTHING, settleEnded, UNSENT, usedBy } from '../tenants/settlement.js';
 import { ACCEPT_LIMIT_MS, Following, notTaken } from './following.js';
 import { GlobalScheduler, type RouteCounts } from './global-scheduler.js';
 import type { PendingRequest, TokenHandlers } from './pending.js';
@@ -135,7 +135,7 @@ export class SluiceClient {
 
   /** Ends the account of a request that was not sent after all. */
   async giveTurnBack(routed: RoutedRequest): Promise<void> {
-    await settleEnded(this.redis, this.keys, routed, NOTHING);
+    await settleEnded(this.redis, this.keys, routed, UNSENT);
   }
 
   /** Settles a request of a key that has ended, or is gone, without its account having been settled. */

@@ -97,12 +97,15 @@ function withId(job: Job): Submission {
   const data: unknown = job.data;
   if (typeof data !== 'object' || data === null || Array.isArray(data)) {
     const shape = '{"prompt": "...", "max_tokens": 128, "slo_level": "high"}';
-    throw new SluiceError(
-      'invalid_request',
-      `body: expected an object like ${shape}, got ${JSON.stringify(data)}`,
-    );
+    throw new SluiceError('invalid_request', `body: expected an object like ${shape}, got ${kindOf(data)}`);
   }
   const jobId = job.id ?? '';
   const id = /^\d+$/.test(jobId) ? `requests-${jobId}` : jobId;
   return { prompt: '', ...data, id };
+}
+
+/** Never the data itself, which may be a prompt: the queue boards show why a job failed. */
+function kindOf(data: unknown): string {
+  if (data === null || data === undefined) return 'null';
+  return Array.isArray(data) ? 'a list' : `a ${typeof data}`;
 }

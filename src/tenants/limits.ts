@@ -35,7 +35,7 @@ export async function take(
 
 /**
  * Gives back what a request held of its key's limits, and charges what it used; the second time does nothing.
- * @param unusedTokens tokens taken and not used; @param gpuSeconds used
+ * @param unusedTokens tokens taken and not used; @param gpuSeconds used; @param unsent it counts as no request either
  */
 export async function settle(
   redis: Redis,
@@ -44,8 +44,9 @@ export async function settle(
   requestId: string,
   unusedTokens: number,
   gpuSeconds: number,
+  unsent = false,
 ): Promise<boolean> {
-  const args = [keyId, requestId, unusedTokens, gpuSeconds.toFixed(6)];
+  const args = [keyId, requestId, unusedTokens, gpuSeconds.toFixed(6), unsent ? 1 : 0];
   return (await settleScript(redis, limitKeys(keys, keyId), args)) === 1;
 }
 
@@ -86,7 +87,9 @@ function refusal(kind: string, rest: string[], tokens: number): SluiceError {
     case 'tokens': {
       const limit = `the key's limit is ${rest[0]} tokens a minute`;
       const asked = `prompt and max_tokens of this request come to ${tokens}`;
-      return new SluiceError('rate_limited', `${limit}; ${asked}`, retryIn(rest[1]));
+      const wait = retryIn(rest[1]);
+      const never = wait.retryAfterSeconds === undefined ? ', which no wait makes fit: ask for fewer' : '';
+      return new SluiceError('rate_limited', `${limit}; ${asked}${never}`, wait);
     }
     default:
       return new SluiceError('internal', `take.lua: unexpected reply ${kind}`);

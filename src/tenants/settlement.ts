@@ -10,9 +10,12 @@ export interface Used {
   isl: number;
   osl: number;
   gpuSeconds: number;
+  /** It never came to a queue. */
+  unsent?: boolean;
 }
 
 export const NOTHING: Used = { isl: 0, osl: 0, gpuSeconds: 0 };
+export const UNSENT: Used = { ...NOTHING, unsent: true };
 
 /** Who sends over Redis and not through a gateway: one tenant among those that have keys, without limits. */
 export const DIRECT: Owner = { tenant: 'direct', key: 'direct' };
@@ -31,7 +34,8 @@ export async function settleEnded(
   if (owner === undefined) return;
   const unused = isl + maxTokens - used.isl - used.osl;
   const first =
-    owner.key === DIRECT.key || (await settle(redis, keys, owner.key, id, unused, used.gpuSeconds));
+    owner.key === DIRECT.key ||
+    (await settle(redis, keys, owner.key, id, unused, used.gpuSeconds, used.unsent));
   if (first && share !== undefined) await correctTurn(redis, keys, pool, owner, share, used);
 }
 

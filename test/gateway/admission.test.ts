@@ -112,6 +112,13 @@ it('refuses early what cannot start before its deadline, asynchronous requests t
   expect(await refused.json()).toMatchObject({ error: { message: expect.stringContaining('deadline_ms') } });
 });
 
+it('tells in milliseconds by how little a deadline is missed', async () => {
+  const refused = await ask('/v1/requests', { deadline_ms: 1 });
+  expect(refused.status).toBe(429);
+  const { error } = (await refused.json()) as { error: { message: string } };
+  expect(error.message).toMatch(/would start in \d+ ms, [1-9]\d* ms after it;/);
+});
+
 it('is a waiting room with its own limit while no worker is ready', async () => {
   const end = await fill();
   await beat(redis, keys, 'high', 'starting');

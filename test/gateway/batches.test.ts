@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Gateway } from '../../src/gateway/gateway.js';
 import { connect } from '../../src/queues/connection.js';
 import { Keys } from '../../src/queues/keys.js';
-import { createKey } from '../../src/tenants/key-store.js';
+import { createKey, type KeyFields } from '../../src/tenants/key-store.js';
 import { beat, HandEngine, startPoolWorker, type TestWorker, until } from '../support/pool.js';
 import { startTestRedis, type TestRedis } from '../support/redis.js';
 import { gatewayConfig, openGateway } from './support.js';
@@ -34,21 +34,8 @@ beforeAll(async () => {
   first = await openGateway(server.url, config);
   second = await openGateway(server.url, config);
   worker = await startPoolWorker(server.url, config, 'low', engine, 'w');
-  const client = async (tenant: string) => {
-    const limits = { requestsPerMinute: null, tokensPerMinute: null, concurrent: null, budget: null };
-    const fields = {
-      tenant,
-      name: '',
-      operator: false,
-      maxLevel: null,
-      beyond: 'refuse' as const,
-      ...limits,
-    };
-    const { text } = await createKey(redis, keys, fields, Date.now());
-    return new OpenAI({ baseURL: `${second.url}/v1`, apiKey: text, maxRetries: 0 });
-  };
-  acme = await client('acme');
-  rival = await client('rival');
+  ({ client: acme } = await clientOf('acme', second.url));
+  ({ client: rival } = await clientOf('rival', second.url));
 });
 afterAll(async () => {
   await worker.stop();
@@ -56,6 +43,22 @@ afterAll(async () => {
   redis.disconnect();
   await server.stop();
 });
+
+async function clientOf(tenant: string, gateway: string, limits: Partial<KeyFields> = {}) {
+  const free: KeyFields = {
+    tenant,
+    name: '',
+    operator: false,
+    maxLevel: null,
+    beyond: 'refuse',
+    requestsPerMinute: null,
+    tokensPerMinute: null,
+    concurrent: null,
+    budget: null,
+  };
+  const { key, text } = await createKey(redis, keys, { ...free, ...limits }, Date.now());
+  return { key, client: new OpenAI({ baseURL: `${gateway}/v1`, apiKey: text, maxRetries: 0 }) };
+}
 
 const url = '/v1/chat/completions';
 const line = (name: string, body: object = {}) =>
@@ -66,22 +69,22 @@ const line = (name: string, body: object = {}) =>
     body: { messages: [{ role: 'user', content: `about ${name}` }], max_tokens: 3, ...body },
   });
 
-async function make(lines: string[], window = '24h'): Promise<OpenAI.Batch> {
-  const file = await acme.files.create({
+async function make(lines: string[], window = '24h', client = acme): Promise<OpenAI.Batch> {
+  const file = await client.files.create({
     file: await toFile(Buffer.from(lines.join('\n')), 'in.jsonl'),
     purpose: 'batch',
   });
-  return acme.batches.create({ input_file_id: file.id, endpoint: url, completion_window: window as '24h' });
+  return client.batches.create({ input_file_id: file.id, endpoint: url, completion_window: window as '24h' });
 }
 
-async function ended(id: string): Promise<OpenAI.Batch> {
+async function ended(id: string, client = acme): Promise<OpenAI.Batch> {
   const over = ['completed', 'failed', 'expired', 'cancelled'];
-  await until(async () => over.includes((await acme.batches.retrieve(id)).status), 'its end');
-  return acme.batches.retrieve(id);
+  await until(async () => over.includes((await client.batches.retrieve(id)).status), 'its end');
+  return client.batches.retrieve(id);
 }
 
-const linesOf = async (id: string | undefined) =>
-  (await (await acme.files.content(id!)).text())
+const linesOf = async (id: string | undefined, client = acme) =>
+  (await (await client.files.content(id!)).text())
     .trim()
     .split('\n')
     .map((text) => JSON.parse(text));
@@ -217,6 +220,39 @@ it('keeps what a gateway that is gone has sent where the window is over at its s
   engine.allow(`${id}-1`, 3);
   const batch = await ended(id);
   expect(batch).toMatchObject({ status: 'expired', request_counts: { total: 2, completed: 2, failed: 0 } });
+});
+
+it('fails a line at once that can never fit the tokens a minute of its key', async () => {
+  const { client } = await clientOf('narrow', first.url, { tokensPerMinute: 200 });
+  const made = await make([line('fits'), line('never', { max_tokens: 600 })], '24h', client);
+  const stop = answering();
+  const batch = await ended(made.id, client);
+  stop();
+  expect(batch).toMatchObject({ status: 'completed', request_counts: { completed: 1, failed: 1 } });
+  expect(await linesOf(batch.error_file_id, client)).toMatchObject([
+    { custom_id: 'never', response: { status_code: 429, body: { error: { code: 'rate_limited' } } } },
+  ]);
+});
+
+it('waits for the next period of a spent budget, and fails at once where there is none', async () => {
+  const periodSeconds = 3;
+  const poor = await clientOf('poor', first.url, { budget: { gpuSeconds: 1, periodSeconds } });
+  const never = await clientOf('never', first.url, { budget: { gpuSeconds: 1, periodSeconds: null } });
+  const spend = (id: string, period: number) => redis.hset(keys.tenants('spent', id), { period, used: '2' });
+  await spend(never.key.id, 0);
+  await new Promise((resolve) =>
+    setTimeout(resolve, periodSeconds * 1000 - (Date.now() % (periodSeconds * 1000))),
+  );
+  await spend(poor.key.id, Math.floor(Date.now() / 1000 / periodSeconds));
+  const made = await make([line('waits')], '24h', poor.client);
+  const lost = await make([line('fails')], '24h', never.client);
+  const stop = answering();
+  const [late, failed] = [await ended(made.id, poor.client), await ended(lost.id, never.client)];
+  stop();
+  expect(late.request_counts).toEqual({ total: 1, completed: 1, failed: 0 });
+  expect(await linesOf(failed.error_file_id, never.client)).toMatchObject([
+    { custom_id: 'fails', response: { status_code: 429, body: { error: { code: 'budget_spent' } } } },
+  ]);
 });
 
 it("shows nothing of another tenant's, and lists and deletes one's own", async () => {

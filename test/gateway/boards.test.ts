@@ -1,11 +1,15 @@
+import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Gateway } from '../../src/gateway/gateway.js';
 import { connect } from '../../src/queues/connection.js';
 import { Keys } from '../../src/queues/keys.js';
 import { PoolQueues } from '../../src/queues/pool-queues.js';
 import { SluiceClient } from '../../src/scheduler/client.js';
+import { Ingress } from '../../src/scheduler/ingress.js';
 import { createKey } from '../../src/tenants/key-store.js';
+import { until } from '../support/pool.js';
 import { startTestRedis, type TestRedis } from '../support/redis.js';
 import { gatewayConfig, openGateway } from './support.js';
 
@@ -94,7 +98,6 @@ describe('the queue boards', () => {
   it('hide what a plain job brings in fields of its own', async () => {
     const queue = new PoolQueues('x', keys, redis);
     await queue.decode.close();
-    const { Queue } = await import('bullmq');
     const requests = new Queue('requests', { connection: redis, prefix: open.queues.requestsPrefix });
     await requests.add(
       'request',
@@ -106,6 +109,21 @@ describe('the queue boards', () => {
     expect(text).not.toContain('tulip');
     await requests.close();
     await queue.close();
+  });
+
+  it('show no text of a plain job that failed because it is no object', async () => {
+    const requests = new Queue('requests', { connection: redis, prefix: open.queues.requestsPrefix });
+    const ingress = await Ingress.start(open, server.url, pino({ level: 'silent' }));
+    const wrong = [SECRET, [SECRET]];
+    for (const [at, data] of wrong.entries()) await requests.add('request', data, { jobId: `wrong-${at}` });
+    await until(async () => (await requests.getFailedCount()) === wrong.length, 'they fail');
+    const shown = async (id: string) =>
+      (await fetch(`${anyone.url}/queues/api/queues/requests/${id}`)).text();
+    expect(await shown('wrong-0')).toContain('got a string');
+    expect(await shown('wrong-1')).toContain('got a list');
+    for (const at of wrong.keys()) expect(await shown(`wrong-${at}`)).not.toContain('tulip');
+    await ingress.stop();
+    await requests.close();
   });
 
   it('change nothing without the key of an operator, and pause and resume with it', async () => {

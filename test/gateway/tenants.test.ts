@@ -98,6 +98,17 @@ describe('a gateway with keys', () => {
     expect(await refused.json()).toMatchObject({ error: { type: 'rate_limit_error', code: 'rate_limited' } });
   });
 
+  it('does not count requests a minute that it refused as overloaded', async () => {
+    const { text } = await key({ requestsPerMinute: 5 });
+    const headers = { authorization: `Bearer ${text}` };
+    for (let k = 0; k < 5; k++) {
+      const body = { prompt: `one ${k}`, max_tokens: 2, deadline_ms: 1 };
+      const refused = await post(`${gateways[0]!.url}/v1/requests`, body, headers);
+      expect(await refused.json()).toMatchObject({ error: { code: 'overloaded' } });
+    }
+    expect((await answerAll(ask(text))).status).toBe(200);
+  });
+
   it('gives places back at the end, and charges tokens and GPU-seconds', async () => {
     const made = await key({
       concurrent: 1,

@@ -86,6 +86,19 @@ describe('an API key', () => {
     });
   });
 
+  it('gets the request itself back where it was not sent, and never has more than a minute of them', async () => {
+    const { parts } = await key({ requestsPerMinute: 2 });
+    const taken = async (id: string) => (await take(redis, keys, parts, id, 1)).kind === 'taken';
+    expect(await taken('a')).toBe(true);
+    await settle(redis, keys, parts.id, 'a', 1, 0, true);
+    expect(await settle(redis, keys, parts.id, 'a', 1, 0, true)).toBe(false);
+    expect([await taken('b'), await taken('c'), await taken('d')]).toEqual([true, true, false]);
+    await settle(redis, keys, parts.id, 'b', 1, 0);
+    expect(await taken('e')).toBe(false);
+    await settle(redis, keys, parts.id, 'c', 1, 0, true);
+    expect([await taken('f'), await taken('g')]).toEqual([true, false]);
+  });
+
   it('has so many requests at once over all gateways, and each end frees one place once', async () => {
     const { parts } = await key({ concurrent: 5 });
     const asked = Array.from({ length: 20 }, (_, k) => take(redis, keys, parts, `r${k}`, 1));

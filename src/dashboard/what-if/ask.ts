@@ -56,3 +56,6 @@ export const askSchema = z.strictObject({
 export type Ask = z.output<typeof askSchema>;
 export type Source = Ask['source'];
 export type Changes = Ask['changes'];
+
+/** Which run is to end. */
+export const cancelSchema = z.strictObject({ id: z.string().max(128) });

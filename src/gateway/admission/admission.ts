@@ -162,7 +162,7 @@ export class Admission {
             perSecond,
           )
         : earliest;
-    const text = messageOf(why, pool, prospect.prediction);
+    const text = messageOf(verdict, pool, prospect.prediction);
     return new SluiceError(
       'overloaded',
       text,
@@ -244,21 +244,25 @@ function relaxed(terms: Terms, { promised }: Redeemed, { performanceBuffer }: Po
 }
 
 function messageOf(
-  why: 'late' | 'deadline' | 'full',
+  { why, waitSeconds }: Extract<Verdict, { kind: 'refuse' }>,
   pool: PoolConfig,
   { startSeconds, ttftSeconds }: Prediction,
 ): string {
   const { name, targets } = pool;
   switch (why) {
     case 'late':
-      return `pool ${name} is busy: the first token is predicted in ${shown(ttftSeconds)}, promised within ${targets.ttftSeconds} s; come again after retry-after, allow a lower level (relegate: true), or ask for one`;
-    case 'deadline':
-      return `deadline_ms: the request would start in ${shown(startSeconds)} and expire before; give it more time, or come again after retry-after`;
+      return `pool ${name} is busy: the first token is predicted in ${shown(ttftSeconds)}, promised within ${shown(targets.ttftSeconds)}; come again after retry-after, allow a lower level (relegate: true), or ask for one`;
+    case 'deadline': {
+      const after = Number.isFinite(waitSeconds) ? `, ${shown(waitSeconds)} after it` : '';
+      return `deadline_ms: the request would start in ${shown(startSeconds)}${after}; give it more time, or come again after retry-after`;
+    }
     case 'full':
       return `pool ${name} has no worker ready and its waiting room is full (admission.waiting_room ${pool.admission.waitingRoom}); come again after retry-after`;
   }
 }
 
 function shown(seconds: number): string {
-  return Number.isFinite(seconds) ? `${seconds.toFixed(seconds < 10 ? 1 : 0)} s` : 'no time that can be told';
+  if (!Number.isFinite(seconds)) return 'no time that can be told';
+  if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
+  return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
 }

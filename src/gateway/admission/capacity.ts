@@ -5,7 +5,7 @@ import { workerSizes } from '../../gpu/worker-size.js';
 import { chunkSeconds, lawFor, prefillTokensPerSecond } from '../../profile/law.js';
 import { loadProfile } from '../../profile/load.js';
 import type { Profile } from '../../profile/types.js';
-import { type WorkerModel, workerModel } from '../../profile/worker-model.js';
+import { sequencesWithinBudget, type WorkerModel, workerModel } from '../../profile/worker-model.js';
 
 /** Mean lengths of recent requests, tokens. */
 export interface Lengths {
@@ -61,25 +61,30 @@ export class CapacityModel {
     const profile = this.#profile;
     const { engine, disaggregation } = this.pool;
     if (profile === null || engine.kind === 'noop') return UNKNOWN;
-    const model = this.#model(profile, engine, isl, lengths);
+    const mean = { isl: Math.max(1, lengths.isl), osl: Math.max(1, lengths.osl) };
+    const model = this.#model(profile, engine, isl, mean);
     const class_ = model.classes.at(-1);
     if (class_ === undefined || !(model.rps > 0)) return UNKNOWN;
     const tp = disaggregation.enabled !== false ? this.#tp.prefill : this.#tp.decode;
     // A pool that has no prefill worker because none is ready yet will soon; one that chooses its form may never.
     const wholeTp = disaggregation.enabled === 'auto' ? this.#tp.decode : tp;
-    const osl = Math.min(maxTokens, lengths.osl);
-    const prompt = chunkSeconds(lawFor(profile, this.#tp.decode), 0, Math.max(1, lengths.isl));
+    const osl = Math.min(maxTokens, mean.osl);
+    const law = lawFor(profile, this.#tp.decode);
+    // Steps go by tokens where their budget binds, else by the tokens that are made.
+    const bound = model.sequences >= sequencesWithinBudget(engine.maxBatchedTokens, mean.isl, mean.osl);
+    const part = bound ? (Math.max(1, isl) + osl - 1) / (mean.isl + mean.osl - 1) : osl / mean.osl;
+    const steps = 1 / model.rps - chunkSeconds(law, 0, mean.isl);
     return {
       sequences: model.sequences,
       rps: model.rps,
-      promptTokensPerSecond: prefillTokensPerSecond(profile, tp, Math.max(1, lengths.isl)),
-      wholeTokensPerSecond: prefillTokensPerSecond(profile, wholeTp, Math.max(1, lengths.isl)),
+      promptTokensPerSecond: prefillTokensPerSecond(profile, tp, mean.isl),
+      wholeTokensPerSecond: prefillTokensPerSecond(profile, wholeTp, mean.isl),
       own: {
         firstTokenSeconds: class_.ownSeconds,
         decodeSeconds: Math.max(0, osl - 1) * model.itlSeconds,
       },
-      // What decoding takes of the mean request, for as many tokens as this one makes.
-      gpuSeconds: (class_.workSeconds - (1 / model.rps - prompt) * (1 - osl / lengths.osl)) * this.#tp.decode,
+      // Its own prompt, and its part of what the steps take beside prompts for a mean request.
+      gpuSeconds: (chunkSeconds(law, 0, isl) + steps * part) * this.#tp.decode,
     };
   }
 
@@ -88,15 +93,15 @@ export class CapacityModel {
     profile: Profile,
     engine: { maxSequences: number; maxBatchedTokens: number },
     isl: number,
-    lengths: Lengths,
+    mean: Lengths,
   ): WorkerModel {
     const { targets, performanceBuffer, gpuMemoryUtilization } = this.pool;
     const target = {
       prompts: [
-        { share: 1, tokens: Math.max(1, lengths.isl) },
+        { share: 1, tokens: mean.isl },
         { share: 0, tokens: isl },
       ],
-      osl: Math.max(1, lengths.osl),
+      osl: mean.osl,
       gpuMemoryUtilization,
       maxSequences: engine.maxSequences,
       maxBatchedTokens: engine.maxBatchedTokens,

@@ -12,7 +12,7 @@ export const batchBodySchema = z.object({
   metadata: z.record(z.string().max(64), z.string().max(512)).nullish(),
 });
 
-const status = z.enum([
+export const batchStatus = z.enum([
   'validating',
   'failed',
   'in_progress',
@@ -38,7 +38,7 @@ export const batchSchema = z.object({
   inputFile: z.string(),
   outputFile: z.string().nullable(),
   errorFile: z.string().nullable(),
-  status,
+  status: batchStatus,
   errors: z.array(
     z.object({
       code: z.string(),

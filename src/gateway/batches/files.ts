@@ -15,6 +15,12 @@ const fieldsSchema = z.object({
   createdAt: z.coerce.number(),
 });
 
+/** Body of `POST /v1/files`. */
+export const uploadSchema = z.object({
+  purpose: z.literal('batch', 'expected batch'),
+  file: z.file('expected a file').describe('Requests, one a line.'),
+});
+
 /** A file as OpenAI's API shows it. Times are Unix seconds. */
 export interface FileObject {
   id: string;

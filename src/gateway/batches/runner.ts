@@ -46,6 +46,11 @@ function emptyWhenGone(error: unknown): string {
   throw error;
 }
 
+/** Whether waiting may help. Of a key's limits it does where the refusal says how long. */
+function passes({ code, retryable, retryAfterSeconds }: SluiceError): boolean {
+  return code === 'rate_limited' || code === 'budget_spent' ? retryAfterSeconds !== undefined : retryable;
+}
+
 /** How far the run of a batch is. */
 interface Run {
   batch: Batch;
@@ -193,7 +198,7 @@ export class BatchRunner {
         return await Promise.race([handle?.done, this.#stopped.then(() => undefined)]);
       } catch (error) {
         const known = redisError(error);
-        if (!known.retryable) return { kind: 'failed', code: known.code, message: known.message };
+        if (!passes(known)) return { kind: 'failed', code: known.code, message: known.message };
         const waitMs = Math.max(SHORTEST_WAIT_MS, (known.retryAfterSeconds ?? 1) * 1000);
         await this.#pause(Math.min(LONGEST_WAIT_MS, waitMs));
       }

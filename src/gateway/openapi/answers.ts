@@ -80,4 +80,31 @@ export const requestAnswer = z.object({
   error: errorAnswer.shape.error.nullable(),
 });
 
+const seconds = z.number().nullable().describe('From now; null: no time that can be told.');
+
+export const quoteAnswer = z.object({
+  object: z.literal('quote'),
+  model: z.string(),
+  slo_level: z.string().describe('The level asked for.'),
+  prompt_tokens: z.int().min(0),
+  max_tokens: z.int().min(1),
+  levels: z.array(
+    z.object({
+      slo_level: z.string(),
+      service_tier: z.string(),
+      admitted: z.boolean(),
+      reason: z.enum(['late', 'deadline', 'full']).nullable().describe('Why it would be refused.'),
+      retry_after_seconds: z.number().nullable(),
+      predicted: z.object({ start_seconds: seconds, ttft_seconds: seconds, finish_seconds: seconds }),
+      targets: z.object({ ttft_seconds: z.number(), itl_seconds: z.number() }),
+      price: z.object({
+        usd: z.number().nullable(),
+        gpu_seconds: z.number().nullable().describe('null: the engine has no profile.'),
+      }),
+    }),
+  ),
+});
+
+export const outcomeAnswer = z.object({ outcome: z.string().describe('What came of it, in a sentence.') });
+
 export const healthAnswer = z.object({ status: z.literal('ok') });

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { errorAnswer } from './answers.js';
 import { type Named, OPERATIONS, type Operation } from './operations.js';
+import { REFUSALS, type Refusal, WAITS } from './refusals.js';
 
 /** A registered route: its method, and its path as Fastify writes it. */
 export interface Route {
@@ -9,6 +10,7 @@ export interface Route {
 }
 
 const JSON_TYPE = 'application/json';
+const FORM_TYPE = 'multipart/form-data';
 const ERRORS = { Error: errorAnswer };
 
 /** The OpenAPI 3.1 document of these routes; schemas are those by which bodies are checked. */
@@ -44,9 +46,21 @@ export function openapiDocument(routes: readonly Route[]): object {
 }
 
 function operationOf(operation: Operation, path: string, ref: (named: Named) => object): object {
-  const { summary, body, status = 200, answer, event, query = {}, headers = {}, open } = operation;
+  const {
+    summary,
+    body,
+    form,
+    status = 200,
+    answer,
+    text,
+    event,
+    query = {},
+    headers = {},
+    open,
+  } = operation;
   const content = {
     ...(answer === undefined ? {} : { [JSON_TYPE]: ref(answer) }),
+    ...(text === undefined ? {} : { [text]: { schema: { type: 'string' } } }),
     ...(event === undefined ? {} : { 'text/event-stream': ref(event) }),
   };
   const parameters = [
@@ -57,12 +71,38 @@ function operationOf(operation: Operation, path: string, ref: (named: Named) => 
   return {
     summary,
     ...(parameters.length === 0 ? {} : { parameters }),
-    ...(body === undefined ? {} : { requestBody: { required: true, content: { [JSON_TYPE]: ref(body) } } }),
+    ...(body === undefined
+      ? {}
+      : { requestBody: { required: true, content: { [form ? FORM_TYPE : JSON_TYPE]: ref(body) } } }),
     responses: {
       [status]: { description: 'The answer.', ...(Object.keys(content).length === 0 ? {} : { content }) },
-      default: { description: 'An error.', content: { [JSON_TYPE]: ref(ERRORS) } },
+      ...Object.fromEntries(
+        refusalsOf(operation, path).map((refusal) => [refusal, refused(refusal, ref(ERRORS))]),
+      ),
+      default: { description: 'Another error.', content: { [JSON_TYPE]: ref(ERRORS) } },
     },
     ...(open === true ? { security: [] } : {}),
+  };
+}
+
+/** What is read can be wrong, what is named can be missing, and a key can be refused wherever one is asked for. */
+function refusalsOf({ body, query, refusals = [], open }: Operation, path: string): Refusal[] {
+  const own: Refusal[] = [];
+  if (body !== undefined || query !== undefined) own.push(400);
+  if (open !== true) own.push(401);
+  if (path.includes(':')) own.push(404);
+  return [...new Set([...own, ...refusals])].sort((a, b) => a - b);
+}
+
+function refused(refusal: Refusal, error: object): object {
+  const wait = {
+    description: 'Seconds after which it may succeed, where that is known.',
+    schema: { type: 'integer' },
+  };
+  return {
+    description: REFUSALS[refusal],
+    ...(WAITS.has(refusal) ? { headers: { 'Retry-After': wait } } : {}),
+    content: { [JSON_TYPE]: error },
   };
 }
 

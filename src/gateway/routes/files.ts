@@ -1,16 +1,11 @@
 import type { FastifyInstance } from 'fastify';
-import { z } from 'zod';
 import { SluiceError } from '../../contract/errors.js';
+import { uploadSchema } from '../batches/files.js';
 import { callerOf } from '../caller.js';
 import { parseBody } from '../openai/schemas.js';
 import type { GatewayServices } from '../services.js';
 
 type ById = { Params: { id: string } };
-
-const fieldsSchema = z.object({
-  purpose: z.literal('batch', 'expected batch'),
-  file: z.instanceof(File, { error: 'expected a file' }),
-});
 
 /** `POST /v1/files` (multipart, as OpenAI's clients send it), and what is read of files: the input and output of batches. */
 export function files(app: FastifyInstance, { files: kept }: GatewayServices): void {
@@ -32,7 +27,7 @@ export function files(app: FastifyInstance, { files: kept }: GatewayServices): v
     );
   });
   app.post('/v1/files', async (request) => {
-    const { file, purpose } = parseBody(fieldsSchema, request.body);
+    const { file, purpose } = parseBody(uploadSchema, request.body);
     const { tenant } = callerOf(request);
     return kept.create({ tenant, filename: file.name.slice(0, 255), purpose, content: await textOf(file) });
   });

@@ -7,20 +7,23 @@
   KEYS[3]  hash of the key's rates
   KEYS[4]  hash of the key's budget
   ARGV[1]  key id   ARGV[2] request id
-  ARGV[3]  tokens taken and not used   ARGV[4] GPU-seconds used
+  ARGV[3]  tokens taken and not used   ARGV[4] GPU-seconds used   ARGV[5] 1: it was not sent, and counts as no request
   Reply: 1 settled, 0 it was already
 ]]
 if redis.call('ZREM', KEYS[2], ARGV[2]) == 0 then return 0 end
 local stored = redis.call('HGET', KEYS[1], ARGV[1])
 if not stored then return 1 end
 local record = cjson.decode(stored)
-local back = tonumber(ARGV[3])
-if record.tokensPerMinute ~= cjson.null and back ~= 0 then
-  local full = tonumber(redis.call('HGET', KEYS[3], 'tokens'))
-  if full then
-    redis.call('HSET', KEYS[3], 'tokens', string.format('%.3f', full - back * 60000 / record.tokensPerMinute))
-  end
+
+-- A bucket that is full again in the past is as one that is full now (take.lua), so none gets more than it holds.
+local function giveBack(field, perMinute, amount)
+  if perMinute == cjson.null or amount == 0 then return end
+  local full = tonumber(redis.call('HGET', KEYS[3], field))
+  if full then redis.call('HSET', KEYS[3], field, string.format('%.3f', full - amount * 60000 / perMinute)) end
 end
+giveBack('tokens', record.tokensPerMinute, tonumber(ARGV[3]))
+giveBack('requests', record.requestsPerMinute, tonumber(ARGV[5]))
+
 local used = tonumber(ARGV[4])
 if used > 0 then
   local period = 0

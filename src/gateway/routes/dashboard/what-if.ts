@@ -1,11 +1,8 @@
 import type { FastifyInstance } from 'fastify';
-import { z } from 'zod';
-import { askSchema } from '../../../dashboard/what-if/ask.js';
+import { askSchema, cancelSchema } from '../../../dashboard/what-if/ask.js';
 import type { GatewayServices } from '../../services.js';
 import { parseBody } from './body.js';
 import { assertMayOperate } from './guard.js';
-
-const cancelSchema = z.strictObject({ id: z.string().max(128) });
 
 /** `/dashboard/what-if`: what may be simulated, a run of it, and how far that is. */
 export function whatIfRoutes(app: FastifyInstance, { dashboard, config }: GatewayServices): void {
