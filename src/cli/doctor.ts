@@ -3,11 +3,13 @@ import { availableParallelism, freemem } from 'node:os';
 import { Command } from 'commander';
 import { type Environment, readEnvironment } from '../config/environment.js';
 import { defaultConfig, loadConfig } from '../config/load.js';
+import type { Config } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
 import { plainText } from '../contract/plain-text.js';
 import { assertRedis, connect, redactUrl } from '../queues/connection.js';
 import { findRedis } from '../queues/provision/find.js';
 import { poolVerdicts } from './feasibility.js';
+import { assertProfiles, profileProblems } from './profile-problems.js';
 import { dataDirOf } from './system.js';
 import { readRunFile } from './up/run-file.js';
 
@@ -112,23 +114,29 @@ function folderCheck(dataDir: string): string {
 }
 
 function configCheck(file: string | undefined): string {
-  const config = file === undefined ? defaultConfig() : loadConfig(file);
+  const config = configOf(file);
+  assertProfiles(config);
   const gpus = config.inventory.hosts.flatMap((host) => host.islands.flat()).length;
   return `${file ?? 'presets'}: ${Object.keys(config.pools).length} pools on ${gpus} GPUs`;
 }
 
-/** Nothing where the configuration cannot be read: its own check says so. */
+/** Of the pools whose profile has what they ask; of the others, and of a file that cannot be read, its own check tells. */
 function promiseChecks(file: string | undefined): Check[] {
+  let config: Config;
   try {
-    const verdicts = poolVerdicts(file === undefined ? defaultConfig() : loadConfig(file));
-    return verdicts.map(({ pool, feasible, sentence }) => ({
-      name: `pool ${pool}`,
-      ok: feasible,
-      found: sentence,
-    }));
+    config = configOf(file);
   } catch {
     return [];
   }
+  const broken = new Set(profileProblems(config).map(({ pool }) => pool));
+  const sound = Object.entries(config.pools).filter(([name]) => !broken.has(name));
+  return poolVerdicts({ ...config, pools: Object.fromEntries(sound) }).map(
+    ({ pool, feasible, sentence }) => ({ name: `pool ${pool}`, ok: feasible, found: sentence }),
+  );
+}
+
+function configOf(file: string | undefined): Config {
+  return file === undefined ? defaultConfig() : loadConfig(file);
 }
 
 function machineCheck(): Check {
