@@ -61,3 +61,13 @@ describe('a configuration whose profile lacks what a pool asks', () => {
     expect(existsSync(data)).toBe(false);
   });
 });
+
+it('fails the check of an engine whose program is not on this machine', async () => {
+  const engine = (command: string) => `{ engine: { kind: openai, command: '${command} --port {port}' } }`;
+  const pools = `{ high: ${engine('/no/such/vllm serve')}, medium: ${engine('no-such-vllm')}, low: ${engine('node x.js')} }`;
+  const { found, code } = await doctor(fileWith(`pools: ${pools}`));
+  expect(found['engine high']).toMatch(/^WRONG pools\.high: engine\.command: .* \/no\/such\/vllm there/);
+  expect(found['engine medium']).toMatch(/^WRONG .* no-such-vllm on PATH/);
+  expect(found['engine low']).toMatch(/^ok .*\/node$/);
+  expect(code).toBe(1);
+});
