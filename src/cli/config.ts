@@ -4,7 +4,7 @@ import { readConfigText } from '../config/source.js';
 import type { PoolConfig } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
 import { poolVerdicts } from './feasibility.js';
-import { assertProfiles } from './profile-problems.js';
+import { assertProfiles, profileNotes } from './profile-problems.js';
 
 /** Where the commands print; the console in use. */
 export interface Printer {
@@ -25,8 +25,9 @@ export function configCheck(
   printer: Printer = CONSOLE,
 ): number {
   try {
-    const { config, notes } = checkConfig(readConfigText(file), file);
+    const { config, notes: odd } = checkConfig(readConfigText(file), file);
     assertProfiles(config);
+    const notes = [...odd, ...profileNotes(config)];
     const feasibility = poolVerdicts(config);
     if (options.json === true) {
       printer.out(JSON.stringify({ valid: true, notes, errors: [], feasibility }, null, 2));

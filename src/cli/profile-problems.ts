@@ -26,6 +26,14 @@ export function assertProfiles(config: Config): void {
   throw new SluiceError('invalid_config', problems.map(({ problem }) => problem).join('\n'));
 }
 
+/** What the reader should know of profiles that were fitted to few points. Call it after `assertProfiles`. */
+export function profileNotes(config: Config): string[] {
+  return Object.values(config.pools).flatMap(({ name, engine }) => {
+    const notes = engine.kind === 'noop' ? [] : (loadProfile(engine.profile).notes ?? []);
+    return notes.map((note) => `pools.${name}: engine.profile: ${note}`);
+  });
+}
+
 function checkProfile(pool: PoolConfig): void {
   const degrees = resolveTensorParallelism(pool);
   if (pool.engine.kind === 'noop') return;
