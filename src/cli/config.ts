@@ -1,11 +1,10 @@
 import { checkConfig, defaultConfig, loadConfig } from '../config/load.js';
 import { renderConfig } from '../config/show.js';
 import { readConfigText } from '../config/source.js';
-import type { Config, PoolConfig } from '../config/types.js';
+import type { PoolConfig } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
-import { loadProfile } from '../profile/load.js';
-import { resolveTensorParallelism } from '../profile/resolve-tp.js';
 import { poolVerdicts } from './feasibility.js';
+import { assertProfiles, profileNotes } from './profile-problems.js';
 
 /** Where the commands print; the console in use. */
 export interface Printer {
@@ -26,9 +25,9 @@ export function configCheck(
   printer: Printer = CONSOLE,
 ): number {
   try {
-    const { config, notes } = checkConfig(readConfigText(file), file);
-    const problems = profileProblems(config);
-    if (problems.length > 0) throw new SluiceError('invalid_config', problems.join('\n'));
+    const { config, notes: odd } = checkConfig(readConfigText(file), file);
+    assertProfiles(config);
+    const notes = [...odd, ...profileNotes(config)];
     const feasibility = poolVerdicts(config);
     if (options.json === true) {
       printer.out(JSON.stringify({ valid: true, notes, errors: [], feasibility }, null, 2));
@@ -69,33 +68,6 @@ export function configShow(
     if (error.code !== 'invalid_config') throw error;
     printer.error(error.message);
     return error.exitCode;
-  }
-}
-
-/** What the pools ask of their profiles that those do not have; the config room does not read profiles. */
-function profileProblems(config: Config): string[] {
-  const problems: string[] = [];
-  for (const pool of Object.values(config.pools)) {
-    try {
-      checkProfile(pool);
-    } catch (caught) {
-      problems.push(`${config.source}: pools.${pool.name}: ${SluiceError.from(caught).message}`);
-    }
-  }
-  return problems;
-}
-
-function checkProfile(pool: PoolConfig): void {
-  const degrees = resolveTensorParallelism(pool);
-  if (pool.engine.kind === 'noop') return;
-  const profile = loadProfile(pool.engine.profile);
-  for (const [role, { tp }] of Object.entries(degrees)) {
-    if (Object.hasOwn(profile.tp, tp)) continue;
-    const known = Object.keys(profile.tp).join(', ');
-    throw new SluiceError(
-      'invalid_config',
-      `tensor_parallelism.${role}: expected a degree of profile ${profile.name} (${known}), got ${tp}`,
-    );
   }
 }
 

@@ -1,13 +1,18 @@
 import { accessSync, constants, mkdirSync, statfsSync } from 'node:fs';
 import { availableParallelism, freemem } from 'node:os';
+import { join } from 'node:path';
 import { Command } from 'commander';
+import { splitCommand } from '../config/command.js';
 import { type Environment, readEnvironment } from '../config/environment.js';
 import { defaultConfig, loadConfig } from '../config/load.js';
+import type { Config } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
 import { plainText } from '../contract/plain-text.js';
 import { assertRedis, connect, redactUrl } from '../queues/connection.js';
+import { isExecutable } from '../queues/provision/binary.js';
 import { findRedis } from '../queues/provision/find.js';
 import { poolVerdicts } from './feasibility.js';
+import { assertProfiles, profileProblems } from './profile-problems.js';
 import { dataDirOf } from './system.js';
 import { readRunFile } from './up/run-file.js';
 
@@ -53,6 +58,7 @@ async function examine(flags: DoctorFlags): Promise<Check[]> {
     await attempt('data folder', async () => folderCheck(dataDir)),
     await attempt('configuration', async () => configCheck(flags.config)),
     ...promiseChecks(flags.config),
+    ...(await commandChecks(flags.config, environment)),
     machineCheck(),
     systemCheck(dataDir),
   ];
@@ -112,23 +118,54 @@ function folderCheck(dataDir: string): string {
 }
 
 function configCheck(file: string | undefined): string {
-  const config = file === undefined ? defaultConfig() : loadConfig(file);
+  const config = configOf(file);
+  assertProfiles(config);
   const gpus = config.inventory.hosts.flatMap((host) => host.islands.flat()).length;
   return `${file ?? 'presets'}: ${Object.keys(config.pools).length} pools on ${gpus} GPUs`;
 }
 
-/** Nothing where the configuration cannot be read: its own check says so. */
+/** Of the pools whose profile has what they ask; of the others, and of a file that cannot be read, its own check tells. */
 function promiseChecks(file: string | undefined): Check[] {
-  try {
-    const verdicts = poolVerdicts(file === undefined ? defaultConfig() : loadConfig(file));
-    return verdicts.map(({ pool, feasible, sentence }) => ({
-      name: `pool ${pool}`,
-      ok: feasible,
-      found: sentence,
-    }));
-  } catch {
-    return [];
+  const config = readable(file);
+  if (config === undefined) return [];
+  const broken = new Set(profileProblems(config).map(({ pool }) => pool));
+  const sound = Object.entries(config.pools).filter(([name]) => !broken.has(name));
+  return poolVerdicts({ ...config, pools: Object.fromEntries(sound) }).map(
+    ({ pool, feasible, sentence }) => ({ name: `pool ${pool}`, ok: feasible, found: sentence }),
+  );
+}
+
+/** Whether the program of each engine.command is on this machine, where the allocator would start it. */
+async function commandChecks(file: string | undefined, { searchPath }: Environment): Promise<Check[]> {
+  const checks: Check[] = [];
+  for (const { name, engine } of Object.values(readable(file)?.pools ?? {})) {
+    const words = engine.kind === 'openai' && engine.command !== null ? splitCommand(engine.command) : [];
+    const [program] = words;
+    if (typeof words === 'string' || program === undefined) continue;
+    const places = program.includes('/') ? [program] : searchPath.map((folder) => join(folder, program));
+    const found = await firstExecutable(places);
+    const missing = `pools.${name}: engine.command: found no program ${program} ${program.includes('/') ? 'there' : 'on PATH'}; install it, or name its path`;
+    checks.push({ name: `engine ${name}`, ok: found !== undefined, found: found ?? missing });
   }
+  return checks;
+}
+
+async function firstExecutable(places: readonly string[]): Promise<string | undefined> {
+  for (const place of places) if (await isExecutable(place)) return place;
+  return undefined;
+}
+
+/** undefined: it is not valid, which its own check says. */
+function readable(file: string | undefined): Config | undefined {
+  try {
+    return configOf(file);
+  } catch {
+    return undefined;
+  }
+}
+
+function configOf(file: string | undefined): Config {
+  return file === undefined ? defaultConfig() : loadConfig(file);
 }
 
 function machineCheck(): Check {

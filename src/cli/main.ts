@@ -27,6 +27,19 @@ export const COMMANDS: readonly { names: readonly string[]; load: () => Promise<
   },
 ];
 
+/** Commands that run until they are stopped, or own what must be. */
+const RUNNING = new Set([
+  'up',
+  'demo',
+  'replay',
+  'engine',
+  'ingress',
+  'gateway',
+  'planner',
+  'allocator',
+  'worker',
+]);
+
 /** The `sluice` command. Exit codes: src/contract/errors.ts; 130 after Ctrl-C. */
 export async function main(argv: readonly string[], version: string): Promise<void> {
   const program = new Command('sluice')
@@ -34,12 +47,8 @@ export async function main(argv: readonly string[], version: string): Promise<vo
     .version(version)
     .showHelpAfterError('(sluice --help shows the commands)')
     .exitOverride();
-  for (const command of await commandsFor(argv[2])) program.addCommand(command.exitOverride());
-  // A reader that went away (sluice ... | head) is no error.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0);
-    throw error;
-  });
+  for (const command of await commandsFor(argv[2])) program.addCommand(throwing(command));
+  mindReaders(RUNNING.has(argv[2] ?? ''));
   await guarded(async () => {
     try {
       await program.parseAsync([...argv]);
@@ -48,6 +57,30 @@ export async function main(argv: readonly string[], version: string): Promise<vo
       process.exitCode = error.exitCode === 0 ? 0 : 2;
     }
   });
+}
+
+/** Wrong usage throws, of a command within a command too: its exit code is ours to choose. */
+function throwing(command: Command): Command {
+  for (const inner of command.commands) throwing(inner);
+  return command.exitOverride();
+}
+
+/**
+ * A reader that went away (`sluice ... | head`) is no error. A command that `runs` on is told to stop as by SIGTERM, so
+ * that it drains and leaves nothing; what it still says goes nowhere.
+ */
+function mindReaders(runs: boolean): void {
+  let unheard = false;
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (unheard) return;
+      if (error.code !== 'EPIPE') throw error;
+      // Nothing listens before it has started anything, and after it has stopped all.
+      if (!runs || process.listenerCount('SIGTERM') === 0) process.exit(0);
+      unheard = true;
+      process.kill(process.pid, 'SIGTERM');
+    });
+  }
 }
 
 /** The command that the first argument names; all of them where it names none, for the help. */

@@ -8,6 +8,7 @@ import type { Config } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
 import { assertRedis, connect, redactUrl } from '../queues/connection.js';
 import { Keys } from '../queues/keys.js';
+import { assertProfiles } from './profile-problems.js';
 import { readRunFile } from './up/run-file.js';
 import { Supervisor } from './up/supervisor.js';
 
@@ -67,6 +68,7 @@ export async function openSystem(options: SystemOptions): Promise<OpenSystem> {
   };
   try {
     const config = options.config ?? configOf(options.configFile);
+    assertProfiles(config);
     const configFile =
       options.config === undefined ? options.configFile : writeConfig(dataDir, options.config);
     const supervisor = await Supervisor.open({

@@ -6,6 +6,7 @@ import type { Config } from '../config/types.js';
 import { plainText } from '../contract/plain-text.js';
 import { parseJson } from '../contract/reply.js';
 import { portOf } from '../scheduler/role.js';
+import { assertProfiles } from './profile-problems.js';
 import { dataDirOf } from './system.js';
 import { serveInspector } from './up/inspector.js';
 import { Supervisor } from './up/supervisor.js';
@@ -59,6 +60,7 @@ async function up(flags: UpFlags): Promise<number> {
 /** @param inspectUrl a relay of Stately's inspector to show the planners to; undefined: none. */
 async function run(flags: UpFlags, inspectUrl: string | undefined): Promise<number> {
   const config = flags.config === undefined ? defaultConfig() : loadConfig(flags.config);
+  assertProfiles(config);
   const dataDir = dataDirOf(flags.data);
   const gatewayPort = flags.port === undefined ? null : portOf(flags.port);
   const say = (line: string) => process.stdout.write(`${line}\n`);

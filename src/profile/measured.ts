@@ -4,6 +4,7 @@ import { findHardware } from './roofline/hardware.js';
 import { findModel } from './roofline/models.js';
 import { badTable } from './tables/check.js';
 import { type FitOptions, fitLaw } from './tables/fit.js';
+import { thinPoints } from './tables/suspects.js';
 import { VLLM_SEQUENCES } from './tables/sweep.js';
 import type { MeasuredTable } from './tables/types.js';
 import type { Profile, StepLaw } from './types.js';
@@ -55,7 +56,11 @@ export function measuredProfile(
     const [a0, a1, a2] = law.ttft;
     tp[degree] = { ttft: [Math.max(a0, b0), a1, a2], itl: law.itl };
   }
+  const notes = tables.flatMap((table) =>
+    thinPoints(table, options.maxBatch).map((thin) => `${table.name}: ${thin}`),
+  );
   return {
+    ...(notes.length === 0 ? {} : { notes }),
     name: first.name,
     model: first.meta.model ?? 'unknown',
     gpu: first.meta.gpu ?? 'unknown',

@@ -23,6 +23,8 @@ export interface Profile {
   overheadBytesPerGpu: number;
   /** Bandwidth between a prefill and a decode worker, bytes/s. */
   transferBytesPerSecond: number;
+  /** What its reader should know before trusting a law that was fitted; absent: nothing. */
+  notes?: string[];
   /** Laws by TP degree. */
   tp: Record<number, StepLaw>;
 }

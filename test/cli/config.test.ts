@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { configCheck, configShow, type Printer } from '../../src/cli/config.js';
 import { defaultConfig, loadConfig, parseConfig } from '../../src/config/load.js';
+import { ownProfile } from '../profile/tables/support.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-config-cli-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -89,6 +90,18 @@ describe('config check', () => {
     expect(printer.errors).toContain('pools.high: tensor_parallelism.decode: expected a degree of profile');
     expect(printer.errors).toContain('pools.low: ');
     expect(printer.errors).toContain('nope');
+  });
+
+  it('notes a profile that was fitted to so few points that its law is one of many', () => {
+    const profile = ownProfile();
+    const two = { isl: [100, 8000], ttft_ms: [12, 170], thpt_per_gpu: [8333, 47_058] };
+    writeFileSync(join(folder, 'thin.json'), JSON.stringify({ ...profile, prefill: two }));
+    const file = fileWith(
+      'pools: { low: { engine: { profile: ./thin.json }, ttft: 9 } }\ndefault_level: low',
+    );
+    const printer = printed();
+    expect(configCheck(file, {}, printer)).toBe(0);
+    expect(printer.errors).toContain('note: pools.low: engine.profile: thin: 2 prompt lengths are too few');
   });
 
   it('tells a missing file without a stack trace', () => {

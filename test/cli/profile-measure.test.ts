@@ -1,4 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { measureCommand } from '../../src/cli/profile/measure/command.js';
 import { Probe } from '../../src/cli/profile/measure/probe.js';
 import { steadyBatch } from '../../src/cli/profile/measure/steady.js';
 import { sweep } from '../../src/cli/profile/measure/sweep.js';
@@ -7,6 +11,7 @@ import type { SimServer } from '../../src/engines/sim-server/server.js';
 import { itlSeconds, ttftSeconds } from '../../src/profile/law.js';
 import { measuredProfile } from '../../src/profile/measured.js';
 import { readTable } from '../../src/profile/tables/read.js';
+import { closeOpened, events, fakeServer, finish, opened, text, usage } from '../support/openai-engine.js';
 import { roundProfile } from '../support/profiles.js';
 import { simServer } from '../support/sim-server.js';
 
@@ -85,5 +90,62 @@ describe('a sweep of a sim engine', () => {
       ];
       expect(Math.abs(measured / given - 1)).toBeLessThan(0.05);
     }
+  });
+});
+
+describe('sluice profile measure', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-measure-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  afterEach(async () => {
+    vi.restoreAllMocks();
+    await closeOpened();
+  });
+
+  /** Everything takes a millisecond, so that no law follows what is measured. */
+  async function anyServer() {
+    const server = await fakeServer((response, { body }) => {
+      const counted = (n: number) => usage(n, String(body.prompt).split(' ').length);
+      events(response);
+      const most = Number(body.max_tokens);
+      for (let n = 1; n <= most; n++) events(response, text('a', counted(n)));
+      events(response, finish('length', counted(most)), '[DONE]').end();
+    });
+    opened.push(server);
+    return server;
+  }
+
+  async function measure(...args: string[]): Promise<string> {
+    let out = '';
+    vi.spyOn(process.stdout, 'write').mockImplementation((chunk) => {
+      out += String(chunk);
+      return true;
+    });
+    vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    await measureCommand().parseAsync(['node', 'measure', ...args]);
+    return out;
+  }
+
+  it('takes prompts of any length', async () => {
+    const { url } = await anyServer();
+    const probe = await Probe.open({ url, model: 'm', apiKey: null, seed: 1, limitSeconds: 30 });
+    expect((await probe.alone(200_000)).isl).toBe(200_000);
+    await probe.close();
+  });
+
+  it('refuses an address or a path that will not do before it measures anything', async () => {
+    const { url, seen } = await anyServer();
+    await expect(measure('--url', 'notaurl')).rejects.toMatchObject({ code: 'invalid_request' });
+    for (const out of [folder, join(folder, 'no/such/x.json')])
+      await expect(measure('--url', url, '--out', out)).rejects.toMatchObject({ code: 'invalid_request' });
+    expect(seen).toEqual([]);
+  });
+
+  it('keeps what it measured where no law follows it', async () => {
+    const { url } = await anyServer();
+    const out = join(folder, 'kept.json');
+    const plan = ['--isl', '64,128', '--repeats', '1', '--concurrency', '1', '--context', '64'];
+    const more = ['--window', '8', '--kv-tokens', '100000', '--out', out];
+    await expect(measure('--url', url, ...plan, ...more)).rejects.toMatchObject({ code: 'invalid_config' });
+    expect(JSON.parse(readFileSync(out, 'utf8'))).toMatchObject({ prefill: { isl: [64, 128] } });
   });
 });

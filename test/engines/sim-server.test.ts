@@ -77,6 +77,40 @@ describe('the sim engine over HTTP', () => {
     expect(readAttemptId('plain-id')).toEqual({ id: 'plain-id', emitted: 0 });
   });
 
+  it('takes a prompt as a text, as ids, or as a list of one of them', async () => {
+    const { url } = await start();
+    const tokens = async (prompt: unknown) =>
+      (await post(`${url}/v1/completions`, { prompt, max_tokens: 1 })).json.usage?.prompt_tokens;
+    for (const prompt of ['why is it', ['why is it'], [1, 22222, 3], [[1, 22222, 3]]])
+      expect([prompt, await tokens(prompt)]).toEqual([prompt, 3]);
+    for (const prompt of [[], [[]], ['a', 'b'], [[1], [2]], [1.5], ['a', 1]])
+      expect((await post(`${url}/v1/completions`, { prompt })).status).toBe(400);
+  });
+
+  it('tells log probabilities in the shape of the endpoint, whole and streamed', async () => {
+    const { url } = await start();
+    const words = expectedTokens('l', 3);
+    const body = { prompt: 'x', max_tokens: 3, logprobs: 1 };
+    const { json } = await post(`${url}/v1/completions`, body, named('l'));
+    const offsets = words.map((_, i) => words.slice(0, i).join('').length);
+    expect(json.choices[0]).toMatchObject({
+      logprobs: {
+        tokens: words,
+        token_logprobs: [-1, -1, -1],
+        top_logprobs: words.map((word) => ({ [word]: -1 })),
+        text_offset: offsets,
+      },
+    });
+    const { events } = await post(`${url}/v1/completions`, { ...body, stream: true }, named('l'));
+    expect(events.slice(0, 3).map(({ choices }) => choices[0])).toMatchObject(
+      words.map((word, i) => ({ text: word, logprobs: { tokens: [word], text_offset: [offsets[i]] } })),
+    );
+    const chat = { messages: [user('x')], max_tokens: 1, logprobs: true };
+    expect((await post(`${url}/v1/chat/completions`, chat)).json.choices[0]).toMatchObject({
+      logprobs: { content: [{ logprob: -1 }] },
+    });
+  });
+
   it('stops before a stop string', async () => {
     const { url } = await start();
     const words = expectedTokens('s', 8);
@@ -168,6 +202,7 @@ describe('the sim engine over HTTP', () => {
     expect((await ask()).status).toBe(500);
     await tell({ cutRate: 1 });
     await expect(ask()).rejects.toThrow();
+    expect((await post(`${url}/v1/completions`, { prompt: 'x', max_tokens: 50 })).status).toBe(200);
     await tell({ hangRate: 1 });
     const hang = fetch(`${url}/v1/completions`, {
       method: 'POST',

@@ -69,6 +69,8 @@ export interface Seen {
 
 export interface FakeServer {
   url: string;
+  /** What it answers to a GET of a path: a text, or a status; may be changed. */
+  gets: Record<string, string | number>;
   /** Completion requests, in order. */
   seen: Seen[];
   /** Connections that were made. */
@@ -76,10 +78,11 @@ export interface FakeServer {
   close(): Promise<void>;
 }
 
-/** A server whose health, models and metrics are in order, and that answers completions as it is told. */
+/** A server whose health, models and metrics are in order, and that answers completions as it is told; `port` 0: any. */
 export async function fakeServer(
   answer: (response: ServerResponse, seen: Seen, index: number) => void,
   gets: Record<string, string | number> = {},
+  port = 0,
 ): Promise<FakeServer> {
   const seen: Seen[] = [];
   let connections = 0;
@@ -104,16 +107,16 @@ export async function fakeServer(
     });
   });
   server.on('connection', () => connections++);
-  server.listen(0, '127.0.0.1');
+  server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
-  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const bound = typeof address === 'object' && address !== null ? address.port : 0;
   const close = async () => {
     server.closeAllConnections();
     server.close();
     await once(server, 'close');
   };
-  return { url: `http://127.0.0.1:${port}`, seen, connections: () => connections, close };
+  return { url: `http://127.0.0.1:${bound}`, gets: known, seen, connections: () => connections, close };
 }
 
 /** Starts a stream and writes events: objects as JSON, texts as they are. */

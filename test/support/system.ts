@@ -122,6 +122,12 @@ export class TestSystem {
     this.#watch = new LeaseWatch(this.redisUrl, this.config, this.#watch?.wrong);
   }
 
+  /** Whoever read what `sluice up` prints is gone, as after `sluice up | head`. */
+  stopReading(): void {
+    this.#up?.stdout?.destroy();
+    this.#up?.stderr?.destroy();
+  }
+
   /** Exit code of the last `sluice up`, once it ended; a number of seconds to wait at most. */
   async upEnded(seconds: number): Promise<number | null> {
     const child = this.#up;

@@ -1,7 +1,8 @@
+import { least, most } from '../../profile/tables/extent.js';
 import { type FitError, type FitOptions, fitLaw } from '../../profile/tables/fit.js';
 import { interpolateDecode } from '../../profile/tables/grid.js';
 import { interpolatePrefill } from '../../profile/tables/prefill.js';
-import { findSuspects } from '../../profile/tables/suspects.js';
+import { findSuspects, thinPoints } from '../../profile/tables/suspects.js';
 import { type DecodeSweep, interferenceShare } from '../../profile/tables/sweep.js';
 import type { MeasuredTable } from '../../profile/tables/types.js';
 
@@ -25,7 +26,7 @@ export interface FitReport {
   };
   /** How the decode points were measured; `promptsShare`: what of their ITL is prompts of other requests, mean, 0..1. */
   sweep: DecodeSweep & { promptsShare: number };
-  /** Points that others speak against, in words. */
+  /** Points that others speak against, and that there are too few of them, in words. */
   suspects: string[];
   /** To `--isl`, and to `--batch` with `--context`. */
   answers: Answer[];
@@ -80,7 +81,11 @@ export function fitReport(table: MeasuredTable, options: FitOptions, questions =
       itl: { b0, b1, b2, error: law.itlError, leftOut: law.leftOut },
     },
     sweep: { ...law.sweep, promptsShare: interferenceShare(table, law.sweep, law.ttft) },
-    suspects: [...suspects.prefill.values(), ...suspects.decode.values()],
+    suspects: [
+      ...thinPoints(table, options.maxBatch),
+      ...suspects.prefill.values(),
+      ...suspects.decode.values(),
+    ],
     answers: answersTo(table, law, questions),
   };
 }
@@ -112,7 +117,7 @@ function answersTo(
 }
 
 function range(values: readonly number[]): Range {
-  return { from: Math.min(...values), to: Math.max(...values) };
+  return { from: least(values), to: most(values) };
 }
 
 export function renderFit(report: FitReport): string {

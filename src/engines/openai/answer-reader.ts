@@ -6,10 +6,11 @@ import { isRecord, parseJson } from '../../contract/reply.js';
 /** No honest count is above it. */
 const MOST_COUNT = 1e9;
 const count = z.number().int().min(0).max(MOST_COUNT);
-const usageSchema = z.looseObject({ prompt_tokens: count, completion_tokens: count });
-type Usage = z.output<typeof usageSchema>;
+/** Before it has made a token, a server may leave out how many it made: such usage says nothing. */
+const usageSchema = z.looseObject({ prompt_tokens: count, completion_tokens: count.nullish() });
+type Usage = z.output<typeof usageSchema> & { completion_tokens: number };
 const choiceSchema = z.looseObject({
-  index: z.number().optional(),
+  index: z.number().nullish(),
   delta: z.record(z.string(), z.unknown()).nullish(),
   text: z.string().nullish(),
   logprobs: z.unknown().optional(),
@@ -17,7 +18,7 @@ const choiceSchema = z.looseObject({
   stop_reason: z.union([z.string(), z.number(), z.null()]).optional(),
 });
 const chunkSchema = z.looseObject({
-  choices: z.array(choiceSchema).max(1).optional(),
+  choices: z.array(choiceSchema).max(1).nullish(),
   usage: usageSchema.nullish(),
   error: z.unknown().optional(),
 });
@@ -86,13 +87,14 @@ export class AnswerReader {
     const { choices, usage, error } = parsed.data;
     const bare = error ?? bareErrorSchema.safeParse(chunk).data;
     if (bare != null) throw engineError(bare);
-    if (choices === undefined && usage == null) throw lie('sent a chunk with neither choices nor usage');
+    if (choices == null && usage == null) throw lie('sent a chunk with neither choices nor usage');
     const [choice] = choices ?? [];
     if ((choice?.index ?? 0) !== 0) throw lie(`sent a choice ${choice?.index} where one was asked for`);
     const made = choice === undefined ? [] : this.#entriesOf(choice);
     if (made.length > 0) this.#mayGoOn();
-    const entries = this.#counted(made, usage);
-    if (choice?.finish_reason != null) {
+    const entries = this.#counted(made, isUsage(usage) ? usage : null);
+    // Some servers send an empty reason in every chunk but the last.
+    if (choice?.finish_reason) {
       this.#finish = choice.finish_reason;
       this.#stopReason = choice.stop_reason;
       if (this.#finish === 'abort' || this.#finish === 'error')
@@ -106,10 +108,10 @@ export class AnswerReader {
   }
 
   /** Counts the strings of one chunk, as many as its usage says: one for each token that came with another's text. */
-  #counted(entries: string[], usage: Usage | null | undefined): string[] {
-    if (usage != null) this.#takeUsage(usage);
+  #counted(entries: string[], usage: Usage | null): string[] {
+    if (usage !== null) this.#takeUsage(usage);
     this.tokens += entries.length;
-    while (usage != null && this.tokens < usage.completion_tokens) {
+    while (usage !== null && this.tokens < usage.completion_tokens) {
       entries.push('');
       this.tokens++;
     }
@@ -171,6 +173,18 @@ export class AnswerReader {
   }
 }
 
+/** The data that ends a stream. */
+export function isDone(data: string): boolean {
+  return data.trim() === '[DONE]';
+}
+
+/** Whether an event's data is a part of an answer, whatever the event is named. */
+export function isOfAnswer(data: string): boolean {
+  if (isDone(data)) return true;
+  const chunk = parseJson(data);
+  return isRecord(chunk) && ('choices' in chunk || 'usage' in chunk || 'error' in chunk);
+}
+
 /**
  * What a chunk says that holds text and usage at most; undefined: it holds more, or is not well formed. Nearly every event
  * is such a chunk, and the schema's check of it costs more than its parsing.
@@ -182,7 +196,8 @@ function plainOf(chunk: unknown): { text: string; usage: Usage | null } | undefi
   if (usage !== null && !isUsage(usage)) return undefined;
   if (!Array.isArray(choices) || choices.length !== 1) return undefined;
   const choice: unknown = choices[0];
-  if (!isRecord(choice) || choice.finish_reason != null || choice.stop_reason != null) return undefined;
+  if (!isRecord(choice) || choice.stop_reason != null) return undefined;
+  if (choice.finish_reason != null && choice.finish_reason !== '') return undefined;
   if (choice.logprobs != null || choice.index !== 0) return undefined;
   const { delta, text } = choice;
   if (delta === undefined && typeof text === 'string') return { text, usage };
@@ -191,7 +206,7 @@ function plainOf(chunk: unknown): { text: string; usage: Usage | null } | undefi
   return { text: delta.content, usage };
 }
 
-/** What `usageSchema` says, by hand. */
+/** What `usageSchema` says, by hand, of usage that tells how many tokens were made. */
 function isUsage(value: unknown): value is Usage {
   return isRecord(value) && isCount(value.prompt_tokens) && isCount(value.completion_tokens);
 }

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { SluiceError } from '../../contract/errors.js';
 import { readToken } from '../../contract/openai.js';
 import type { TokenBatch } from '../engine.js';
-import type { AnswerReader } from './answer-reader.js';
+import { type AnswerReader, isDone, isOfAnswer } from './answer-reader.js';
 import { SseParser } from './sse.js';
 
 /** After an answer's end the engine may take so long to close it, for usage and for the connection's next use. */
@@ -22,7 +22,7 @@ export interface AttemptOptions {
  * Ends in a failure when tokens do not come in time, or with what `fail` says.
  */
 export class Attempt implements AsyncIterableIterator<TokenBatch> {
-  readonly #sse = new SseParser();
+  readonly #sse = new SseParser(isOfAnswer);
   readonly #abort = new AbortController();
   #repeated = 0;
   #batch: TokenBatch = { tokens: [], atMs: [] };
@@ -102,7 +102,7 @@ export class Attempt implements AsyncIterableIterator<TokenBatch> {
     const wasFinished = reader.finished;
     let done = false;
     for (const data of this.#sse.push(bytes)) {
-      if (data === '[DONE]') {
+      if (isDone(data)) {
         done = true;
         break;
       }

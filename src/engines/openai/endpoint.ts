@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { SluiceError } from '../../contract/errors.js';
+import type { SluiceError } from '../../contract/errors.js';
 import { parseJson } from '../../contract/reply.js';
 import type { EngineLoad } from '../../contract/worker.js';
 import { type Dialect, dialectOf } from './body.js';
@@ -12,6 +12,8 @@ import { type Held, kvCapacity, type Limits, others, roomOf, type Sighting } fro
 const ASK_LIMIT_MS = 5_000;
 const METRICS_BYTES = 16 * 1024 * 1024;
 const MODELS_BYTES = 4 * 1024 * 1024;
+/** A path that a healthy server does not have is asked for again after so long: it may come. */
+const ASK_AGAIN_MS = 30_000;
 /** Of an engine that does not tell; vLLM's. */
 export const BLOCK_TOKENS = 16;
 
@@ -27,14 +29,18 @@ export class Endpoint {
   #unhealthy: string | null = 'it was not asked yet';
   #lastFailure = '';
   #seen: Sighting | null = null;
-  /** Where health is asked; a server without /health is as healthy as its list of models. */
-  #healthPath = '/health';
-  #hasMetrics = true;
+  /** Until then it is taken to have no /health, and is as healthy as its list of models. */
+  #noHealthUntilMs = Number.NEGATIVE_INFINITY;
+  #noMetricsUntilMs = Number.NEGATIVE_INFINITY;
+  #identified = false;
+  #refuses = false;
   readonly #breaker = new Breaker();
 
   constructor(
     readonly url: string,
     readonly client: EngineClient,
+    /** Its name for the pool's model. */
+    private readonly model: string,
     private readonly limits: Limits,
     private readonly now: () => number,
     /** null: the profile has no law for it. */
@@ -52,36 +58,21 @@ export class Endpoint {
     return this.#unhealthy === null && this.#breaker.trying;
   }
 
-  /** Asks for health and load. Never rejects. */
-  async look(): Promise<void> {
-    await Promise.all([this.#lookAtHealth(), this.#hasMetrics ? this.#lookAtLoad() : undefined]);
+  /** When last asked what it is, it answered that it is another; waiting hardly helps. */
+  get refuses(): boolean {
+    return this.#refuses;
   }
 
-  /**
-   * Reads which models it serves, and what it can beyond OpenAI's API.
-   * Errors: `engine_failed` when it does not serve `model`.
-   */
-  async identify(model: string): Promise<void> {
-    const { status, text } = await this.client.get('/v1/models', ASK_LIMIT_MS, MODELS_BYTES);
-    // A server without a list of models is taken at its word.
-    if (status === 404 || status === 405) return;
-    const parsed = modelsSchema.safeParse(parseJson(text));
-    if (status !== 200 || !parsed.success) {
-      throw new SluiceError(
-        'engine_failed',
-        `${this.url}/v1/models: expected a list of models, got status ${status}`,
-      );
-    }
-    const { data } = parsed.data;
-    const found = data.find(({ id }) => id === model);
-    if (found === undefined) {
-      const known = data.map(({ id }) => id).join(', ');
-      throw new SluiceError(
-        'engine_failed',
-        `${this.url} serves ${known || 'no model'}, expected ${model}; set engine.served_model to its name for it`,
-      );
-    }
-    this.dialect = dialectOf(found.owned_by);
+  /** Asks for health and load, and until it has told it once, for what it is. Never rejects. */
+  async look(): Promise<void> {
+    const asksLoad = this.#unhealthy !== null || this.now() >= this.#noMetricsUntilMs;
+    const [healthy, status] = await Promise.all([
+      this.#lookAtHealth(),
+      asksLoad ? this.#lookAtLoad() : undefined,
+    ]);
+    // Before it is healthy, a 404 may come from what stands in front of it.
+    if (healthy && status === 404) this.#noMetricsUntilMs = this.now() + ASK_AGAIN_MS;
+    if (healthy && !this.#identified) await this.#identify();
   }
 
   room(tokens: number): number {
@@ -154,26 +145,68 @@ export class Endpoint {
     return { sequences: Math.max(0, sequences), kvTokens, waiting: foreign.waiting };
   }
 
-  async #lookAtHealth(): Promise<void> {
+  /** Whether it is healthy. */
+  async #lookAtHealth(): Promise<boolean> {
     try {
-      const { status } = await this.client.get(this.#healthPath, ASK_LIMIT_MS, MODELS_BYTES);
-      if (status === 404 && this.#healthPath === '/health') {
-        this.#healthPath = '/v1/models';
-        await this.#lookAtHealth();
-        return;
+      let path = this.now() < this.#noHealthUntilMs ? '/v1/models' : '/health';
+      let status = await this.#statusOf(path);
+      if (status === 404 && path === '/health') {
+        path = '/v1/models';
+        status = await this.#statusOf(path);
+        if (status === 200) this.#noHealthUntilMs = this.now() + ASK_AGAIN_MS;
       }
-      this.#unhealthy = status === 200 ? null : `${this.#healthPath} answered ${status}`;
+      const healthy = status === 200;
+      if (!healthy) this.#unhealthy = `${path} answered ${status}`;
+      else if (this.#identified) this.#unhealthy = null;
+      return healthy;
     } catch (error) {
-      this.#unhealthy = `${this.#healthPath}: ${reasonOf(error)}`;
+      this.#unhealthy = reasonOf(error);
+      return false;
     }
   }
 
-  async #lookAtLoad(): Promise<void> {
+  async #statusOf(path: string): Promise<number> {
+    try {
+      return (await this.client.get(path, ASK_LIMIT_MS, MODELS_BYTES)).status;
+    } catch (error) {
+      throw new Error(`${path}: ${reasonOf(error)}`);
+    }
+  }
+
+  /** Asks which models it serves, and so what it can beyond OpenAI's API; until it serves ours, it is not to be asked. */
+  async #identify(): Promise<void> {
+    try {
+      const { status, text } = await this.client.get('/v1/models', ASK_LIMIT_MS, MODELS_BYTES);
+      this.#unhealthy = this.#problemOfModels(status, text);
+      this.#identified = this.#unhealthy === null;
+      this.#refuses = this.#unhealthy !== null && status < 500;
+    } catch (error) {
+      this.#unhealthy = `/v1/models: ${reasonOf(error)}`;
+    }
+  }
+
+  #problemOfModels(status: number, text: string): string | null {
+    // A server without a list of models is taken at its word.
+    if (status === 404 || status === 405) return null;
+    const parsed = modelsSchema.safeParse(parseJson(text));
+    if (status !== 200 || !parsed.success)
+      return `/v1/models: expected a list of models, got status ${status}`;
+    const { data } = parsed.data;
+    const found = data.find(({ id }) => id === this.model);
+    if (found === undefined) {
+      const known = data.map(({ id }) => id).join(', ') || 'no model';
+      return `serves ${known}, expected ${this.model}; set engine.served_model to its name for it`;
+    }
+    this.dialect = dialectOf(found.owned_by);
+    return null;
+  }
+
+  /** Answers the status; undefined: none came. */
+  async #lookAtLoad(): Promise<number | undefined> {
     try {
       const { status, text } = await this.client.get('/metrics', ASK_LIMIT_MS, METRICS_BYTES);
-      if (status === 404) this.#hasMetrics = false;
       const metrics = status === 200 ? readMetrics(text) : null;
-      if (metrics === null) return;
+      if (metrics === null) return status;
       let heldTokens = 0;
       let heldWaiting = 0;
       for (const { isl, made, transfers } of this.held) {
@@ -181,8 +214,10 @@ export class Endpoint {
         else if (!transfers) heldWaiting++;
       }
       this.#seen = { metrics, held: this.held.size, heldTokens, heldWaiting };
+      return status;
     } catch {
       // Its health says the rest; load that was known stands meanwhile.
+      return undefined;
     }
   }
 }

@@ -78,11 +78,10 @@ export class OpenaiEngine implements Engine {
       if (ended !== undefined) throw this.#notStarted(`it ended with ${ended}`);
       await Promise.all(this.#endpoints.map((endpoint) => endpoint.look()));
       if (this.#endpoints.some(({ trouble }) => trouble === null)) break;
-      if (this.#now() > giveUpMs) throw this.#notStarted(this.#trouble());
+      if (this.#now() > giveUpMs || this.#endpoints.every(({ refuses }) => refuses))
+        throw this.#notStarted(this.#trouble());
       await sleep(START_LOOK_MS, undefined, { signal }).catch(() => {});
     }
-    const healthy = this.#endpoints.filter(({ trouble }) => trouble === null);
-    await Promise.all(healthy.map((endpoint) => endpoint.identify(this.#model)));
     this.#process?.ended.then((how) => this.#become('gone', `the engine ended by itself: ${how}`));
     this.#looks = setInterval(() => void this.#look(), LOOK_EVERY_MS);
   }
@@ -248,7 +247,14 @@ export class OpenaiEngine implements Engine {
     });
     const { maxSequences, maxBatchedTokens } = config;
     const firstTokens = law === null ? null : new FirstTokenForecast(law, maxBatchedTokens);
-    return new Endpoint(url, client, { maxSequences, maxBatchedTokens, kvTokens }, this.#now, firstTokens);
+    return new Endpoint(
+      url,
+      client,
+      this.#model,
+      { maxSequences, maxBatchedTokens, kvTokens },
+      this.#now,
+      firstTokens,
+    );
   }
 
   async #look(): Promise<void> {

@@ -6,6 +6,9 @@ const MOST_CHARACTERS = 1024 * 1024;
 /** A stream may begin with one, which is no part of its first line. */
 const BYTE_ORDER_MARK = '\ufeff';
 
+/** Names under which what is sent counts whatever it is; others, such as `ping`, may be no part of the answer. */
+const COUNTS = new Set(['', 'message', 'error']);
+
 /**
  * Takes an event stream apart (HTML standard, server-sent events, but for a lone CR as the end of a line): bytes in,
  * the data of each event out. Errors: `engine_protocol` on an event beyond a million characters.
@@ -15,6 +18,10 @@ export class SseParser {
   #rest = '';
   #data: string | null = null;
   #begun = false;
+  #name = '';
+
+  /** @param isWanted whether the data of an event of another name than `message` and `error` is passed on. */
+  constructor(private readonly isWanted: (data: string) => boolean = () => true) {}
 
   push(bytes: Uint8Array): string[] {
     let text = this.#rest + this.#decoder.write(bytes);
@@ -38,9 +45,12 @@ export class SseParser {
 
   #line(text: string, from: number, end: number, events: string[]): void {
     if (from === end) {
-      if (this.#data !== null) events.push(this.#data);
+      if (this.#data !== null && (COUNTS.has(this.#name) || this.isWanted(this.#data)))
+        events.push(this.#data);
       this.#data = null;
-    } else if (text.startsWith('data:', from)) {
+      this.#name = '';
+    } else if (text.startsWith('event:', from)) this.#name = text.slice(from + 6, end).trim();
+    else if (text.startsWith('data:', from)) {
       const value = text.slice(from + (text[from + 5] === ' ' ? 6 : 5), end);
       this.#data = this.#data === null ? value : `${this.#data}\n${value}`;
     }

@@ -13,13 +13,15 @@ interface Piece {
   delta?: Record<string, unknown>;
 }
 
+const LOGPROB = -1;
+
 /** Puts an answer into OpenAI's words: chunk by chunk for a stream, or whole. */
 export class Answer {
   readonly #created: number;
   readonly #base: string;
   #text = '';
   #arguments = '';
-  #logprobs: unknown[] = [];
+  #logprobs: string[] = [];
   tokens = 0;
   /** Set once a stop string was met. */
   stopReason: string | null = null;
@@ -58,7 +60,8 @@ export class Answer {
     const piece = this.#piece(word, last);
     const { text } = piece;
     this.#text += piece.delta === undefined ? text : '';
-    const logprobs = this.asked.logprobs ? this.#logprob(text) : undefined;
+    const logprobs = this.asked.logprobs ? this.#logprobsOf([text]) : undefined;
+    if (this.asked.logprobs) this.#logprobs.push(text);
     if (!this.asked.stream) return '';
     return this.#chunk(piece.delta ?? { content: text }, logprobs, null, this.asked.continuousUsage, text);
   }
@@ -77,7 +80,7 @@ export class Answer {
   whole(kv: Record<string, unknown> | undefined): unknown {
     const { chat, responseId, tool } = this.asked;
     const finish = { finish_reason: this.finishReason, stop_reason: this.stopReason };
-    const logprobs = this.#logprobs.length === 0 ? null : { content: this.#logprobs };
+    const logprobs = this.#logprobs.length === 0 ? null : this.#logprobsOf(this.#logprobs);
     const call = {
       id: `call-${responseId}`,
       type: 'function',
@@ -125,11 +128,27 @@ export class Answer {
     return word;
   }
 
-  /** A made-up, constant probability: the sim knows none. */
-  #logprob(text: string): unknown {
-    const one = { token: text, logprob: -1, bytes: [...Buffer.from(text)], top_logprobs: [] };
-    this.#logprobs.push(one);
-    return { content: [one] };
+  /** Of tokens in a row, the last of which ends the text so far. A made-up, constant probability: the sim knows none. */
+  #logprobsOf(tokens: readonly string[]): unknown {
+    if (this.asked.chat) {
+      const one = (text: string) => ({
+        token: text,
+        logprob: LOGPROB,
+        bytes: [...Buffer.from(text)],
+        top_logprobs: [],
+      });
+      return { content: tokens.map(one) };
+    }
+    let offset = this.#text.length - tokens.reduce((sum, text) => sum + text.length, 0);
+    return {
+      tokens,
+      token_logprobs: tokens.map(() => LOGPROB),
+      top_logprobs: tokens.map((text) => ({ [text]: LOGPROB })),
+      text_offset: tokens.map((text) => {
+        offset += text.length;
+        return offset - text.length;
+      }),
+    };
   }
 
   #chunk(

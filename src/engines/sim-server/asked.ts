@@ -19,10 +19,12 @@ export class HttpError extends Error {
 const limit = z.number().int().min(1).nullish();
 const part = z.looseObject({ type: z.string(), text: z.string().optional() });
 const message = z.looseObject({ role: z.string(), content: z.union([z.string(), z.array(part)]).nullish() });
+/** Token ids. */
+const ids = z.array(z.number().int().min(0)).min(1);
 const bodySchema = z.looseObject({
   model: z.string().nullish(),
   messages: z.array(message).min(1).optional(),
-  prompt: z.string().optional(),
+  prompt: z.union([z.string(), z.tuple([z.string()]), ids, z.tuple([ids])]).optional(),
   max_tokens: limit,
   max_completion_tokens: limit,
   n: z.literal(1).nullish(),
@@ -87,7 +89,7 @@ export function readAsked(chat: boolean, raw: unknown, name: string, model: stri
     throw new HttpError(404, 'NotFoundError', `The model \`${body.model}\` does not exist.`, 'model');
   }
   const { id, emitted: emittedByName } = readAttemptId(name);
-  const { prompt, emitted } = chat ? chatPrompt(body) : { prompt: body.prompt, emitted: emittedByName };
+  const { prompt, tokens, emitted } = chat ? chatPrompt(body) : textPrompt(body.prompt, emittedByName);
   if (prompt === undefined) {
     const field = chat ? 'messages' : 'prompt';
     throw new HttpError(400, 'BadRequestError', `${field}: expected it to be given`, field);
@@ -103,7 +105,7 @@ export function readAsked(chat: boolean, raw: unknown, name: string, model: stri
       id,
       prompt,
       // A completion's prompt holds what was emitted; a chat's is its last message, which `prompt` leaves out.
-      isl: Math.max(1, estimateTokens(prompt) - (chat ? 0 : emitted)),
+      isl: Math.max(1, (tokens ?? estimateTokens(prompt)) - (chat ? 0 : emitted)),
       maxTokens: emitted + maxTokens,
       emitted: Array.from({ length: emitted }, () => ''),
       phase: keepsKv ? 'prefill' : remoteKv !== null ? 'decode' : 'whole',
@@ -121,8 +123,23 @@ export function readAsked(chat: boolean, raw: unknown, name: string, model: stri
 
 type Body = z.output<typeof bodySchema>;
 
+interface Prompt {
+  prompt: string | undefined;
+  /** Where they need no estimate: it came as ids. */
+  tokens?: number;
+  emitted: number;
+}
+
+/** A completion's prompt, of which ids stand for themselves: a list of one is that one, as vLLM has it. */
+function textPrompt(given: Body['prompt'], emitted: number): Prompt {
+  const [first] = Array.isArray(given) ? given : [given];
+  if (first === undefined || typeof first === 'string') return { prompt: first, emitted };
+  const tokens = typeof first === 'number' ? [given].flat() : first;
+  return { prompt: tokens.join(' '), tokens: tokens.length, emitted };
+}
+
 /** The text that a chat's messages stand for, and the tokens of a last message that is to be continued. */
-function chatPrompt(body: Body): { prompt: string | undefined; emitted: number } {
+function chatPrompt(body: Body): Prompt {
   const { messages, continue_final_message, add_generation_prompt } = body;
   if (messages === undefined) return { prompt: undefined, emitted: 0 };
   if (continue_final_message === true && add_generation_prompt !== false) {

@@ -76,9 +76,9 @@ export async function serve(
   else raw.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer.whole(kv)));
 }
 
-/** Tokens after which a request that is to be cut is cut. */
+/** Tokens after which a request that is to be cut is cut; only a stream is. */
 export function cutPoint(fate: Fate, asked: Asked, roll: () => number): number {
-  if (fate !== 'cut') return Number.POSITIVE_INFINITY;
+  if (fate !== 'cut' || !asked.stream) return Number.POSITIVE_INFINITY;
   return 1 + Math.floor(roll() * (asked.engine.maxTokens - asked.engine.emitted.length));
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { SluiceError } from '../../contract/errors.js';
+import { isRecord } from '../../contract/reply.js';
 import type { WeightType } from './costs.js';
 import type { ModelDimensions } from './models.js';
 
@@ -100,7 +101,14 @@ function inBytes(quantization: unknown): boolean {
   return bits.every((count) => count === 8) && !/"quant_(?:algo|method)":"[^"]*(?:FP4|W4|INT4)/i.test(text);
 }
 
+/** What the whole says of its weights holds for its text part too, unless that says otherwise. */
 function textPart(json: unknown): unknown {
-  if (typeof json !== 'object' || json === null || !('text_config' in json)) return json;
-  return json.text_config;
+  if (!isRecord(json) || !('text_config' in json)) return json;
+  const { text_config: text, quantization_config, tie_word_embeddings } = json;
+  if (!isRecord(text)) return text;
+  return {
+    ...text,
+    quantization_config: text.quantization_config ?? quantization_config,
+    tie_word_embeddings: text.tie_word_embeddings ?? tie_word_embeddings,
+  };
 }

@@ -1,4 +1,5 @@
 import { SluiceError } from '../../contract/errors.js';
+import { least } from './extent.js';
 import type { MeasuredTable } from './types.js';
 
 /** An `invalid_config` error that names the file and the place in it. */
@@ -59,11 +60,11 @@ const SHORTER_THAN_ITL = 20;
 export function checkUnits(table: MeasuredTable): MeasuredTable {
   const { source, prefill, decode } = table;
   const itl = decode.itlMs.toSorted((a, b) => a - b)[decode.itlMs.length >> 1] ?? 0;
-  const ttft = Math.min(...prefill.ttftMs);
-  const ttftPerToken = Math.min(...prefill.ttftMs.map((ms, i) => ms / (prefill.isl[i] ?? 1)));
+  const ttft = least(prefill.ttftMs);
+  const ttftPerToken = least(prefill.ttftMs.map((ms, i) => ms / (prefill.isl[i] ?? 1)));
   if (itl < LEAST_ITL) throw otherUnit(source, 'decode.itl', `half of them below ${itl}`, 'seconds');
   if (itl > MOST_ITL) throw otherUnit(source, 'decode.itl', `half of them above ${itl}`, 'microseconds');
-  if (ttft < Math.max(LEAST_TTFT, Math.min(...decode.itlMs) / SHORTER_THAN_ITL))
+  if (ttft < Math.max(LEAST_TTFT, least(decode.itlMs) / SHORTER_THAN_ITL))
     throw otherUnit(source, 'prefill.ttft', `${ttft} for the shortest`, 'seconds');
   if (ttftPerToken > MOST_TTFT_PER_TOKEN)
     throw otherUnit(source, 'prefill.ttft', `${ttftPerToken} or more for each token`, 'microseconds');

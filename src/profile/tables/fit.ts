@@ -42,7 +42,7 @@ const TURNS = 4;
  * Fits the law to the relative errors, robustly, coefficients >= 0. What a measured value holds besides the law is
  * left to the engine, and the error is that of both together: a prompt beyond the token budget takes a further step's b0
  * for each chunk; an ITL of a sweep that computed its prompts contains them (`interferenceMs`).
- * @throws SluiceError invalid_config where `maxBatch` leaves no decode point, and where a law has nothing of its points.
+ * @throws SluiceError invalid_config where there are fewer than two prompt lengths or decode points within `maxBatch`, and where a law has nothing of its points.
  */
 export function fitLaw(table: MeasuredTable, options: FitOptions = {}): FittedLaw {
   const { prefill, decode } = table;
@@ -52,6 +52,8 @@ export function fitLaw(table: MeasuredTable, options: FitOptions = {}): FittedLa
   if (points.length === 0) {
     throw badTable(table.source, 'decode', `expected a point of batch ${options.maxBatch} or less, got none`);
   }
+  refuseLone(table.source, 'prefill.isl', prefill.isl.length);
+  refuseLone(table.source, 'decode', points.length);
   const fitTtft = (b0: number) =>
     relativeFit(
       prefill.isl.map((isl) => [1, isl, isl * isl]),
@@ -82,6 +84,12 @@ export function fitLaw(table: MeasuredTable, options: FitOptions = {}): FittedLa
     leftOut: decode.kvUsage.length - points.length,
     sweep,
   };
+}
+
+/** From one point nothing follows of any other: prompts would be free, or batches. */
+function refuseLone(source: string, place: string, points: number): void {
+  if (points < 2)
+    throw badTable(source, place, `expected at least 2 points, better 3 or more, got ${points}`);
 }
 
 /** A law that is further off than this share on average says less than one that is always 0. */

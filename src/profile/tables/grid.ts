@@ -1,6 +1,7 @@
 import { barycentric, cloughTocher } from './clough-tocher.js';
 import { decodeHull } from './decode.js';
 import { delaunay, type Triangulation } from './delaunay.js';
+import { most } from './extent.js';
 import type { Point } from './hull.js';
 import type { DecodeGrid, DecodeTable } from './types.js';
 
@@ -59,7 +60,7 @@ export function interpolateDecode(table: DecodeTable): DecodeInterpolation {
  */
 export function decodeGrid(table: DecodeTable, resolution = 100): DecodeGrid {
   const kvUsage = steps(1, resolution);
-  const contextLength = steps(Math.max(...table.contextLength), resolution);
+  const contextLength = steps(most(table.contextLength), resolution);
   const surface = interpolateDecode(table);
   const rows = contextLength.map((y) => kvUsage.map((x) => surface.at(x, y)));
   return {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { SluiceError } from '../../contract/errors.js';
 import { badTable, checkTable, checkUnits } from './check.js';
 import { readNpy } from './npy.js';
 import type { MeasuredTable } from './types.js';
@@ -22,7 +23,7 @@ const finite = z.number({
     `expected a finite number, got ${input === null ? 'NaN or null' : JSON.stringify(input)}`,
 });
 const column = z.array(finite);
-const count = z.number().positive().nullish();
+const count = z.number().int().positive().nullish();
 const metaSchema = z.object({
   model: z.string().nullish(),
   gpu: z.string().nullish(),
@@ -63,9 +64,14 @@ const dynamoSchema = z.object({
 });
 const DYNAMO_KEYS = Object.keys(dynamoSchema.shape);
 
+/** A string as it stands, or a value that JSON does not have, with what comes before it. */
+const STRING_OR_BARE = /("[^"\\]*(?:\\.[^"\\]*)*")|([[,:]\s*)-?(?:NaN|Infinity)\b/g;
+
 /** JSON as Python writes it: a bare NaN or Infinity is read as null. @throws SyntaxError for other text. */
 export function parseLoose(text: string): unknown {
-  return JSON.parse(text.replaceAll(/([[,:]\s*)-?(?:NaN|Infinity)\b/g, '$1null'));
+  return JSON.parse(
+    text.replaceAll(STRING_OR_BARE, (_, string?: string, before = '') => string ?? `${before}null`),
+  );
 }
 
 /** Whether a JSON value is meant as a measured profile rather than as a profile with laws. */
@@ -78,13 +84,20 @@ export function isTable(value: unknown): boolean {
  * Reads a measured profile from our JSON ({prefill, decode, meta}), from Dynamo's raw_data JSON (prefill_raw_data.json
  * and decode_raw_data.json, or one with the keys of both) or from Dynamo's npz (prefill and decode raw_data.npz).
  * Latencies are milliseconds in all three.
- * @throws SluiceError invalid_config that names the file and the place in it.
+ * @throws SluiceError invalid_config that names the file and the place in it; invalid_request on a row of no npz.
  */
 export function readTable(
   name: string,
   files: readonly TableFile[],
   options: ReadTableOptions = {},
 ): MeasuredTable {
+  if (options.row !== undefined && !files.some(isNpz)) {
+    const names = files.map((file) => file.name).join(' and ');
+    throw new SluiceError(
+      'invalid_request',
+      `${names}: a row is of an npz that holds several profiles; leave it out`,
+    );
+  }
   const raw: Record<string, unknown> = {};
   for (const file of files) Object.assign(raw, contents(file, options));
   const source = files.map((file) => file.name).join(' and ');
@@ -92,8 +105,12 @@ export function readTable(
   return checkUnits(checkTable(isOwn ? fromOwn(name, source, raw) : fromDynamo(name, source, raw)));
 }
 
+function isNpz({ bytes }: TableFile): boolean {
+  return bytes[0] === 0x50 && bytes[1] === 0x4b;
+}
+
 function contents(file: TableFile, options: ReadTableOptions): Record<string, unknown> {
-  if (file.bytes[0] === 0x50 && file.bytes[1] === 0x4b) return npzColumns(file, options);
+  if (isNpz(file)) return npzColumns(file, options);
   let value: unknown;
   try {
     value = parseLoose(new TextDecoder().decode(file.bytes));

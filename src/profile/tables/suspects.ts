@@ -1,3 +1,4 @@
+import { most } from './extent.js';
 import { decodePoint } from './sweep.js';
 import type { MeasuredTable } from './types.js';
 
@@ -16,6 +17,26 @@ const NOISE = 0.02;
  */
 export function findSuspects(table: MeasuredTable, maxSequences = Number.POSITIVE_INFINITY): Suspects {
   return { prefill: prefillSuspects(table), decode: decodeSuspects(table, maxSequences) };
+}
+
+/** As many points as a law has terms; decode points of one batch leave open which term their ITL is of. */
+const ENOUGH = 3;
+
+/** Where a table has so few points that its law is one of many, in words. Batches above `maxBatch` do not count. */
+export function thinPoints(table: MeasuredTable, maxBatch = Number.POSITIVE_INFINITY): string[] {
+  const lengths = table.prefill.isl.length;
+  const batches = table.decode.kvUsage
+    .map((_, i) => decodePoint(table, i).batch)
+    .filter((batch) => batch <= maxBatch);
+  const sizes = new Set(batches).size;
+  const found: string[] = [];
+  if (lengths < ENOUGH)
+    found.push(`${lengths} prompt lengths are too few to tell TTFT from: measure ${ENOUGH} or more`);
+  if (batches.length < ENOUGH || sizes < 2)
+    found.push(
+      `${batches.length} decode points of ${sizes} batch sizes are too few to tell ITL from: measure ${ENOUGH} or more, of at least 2 batch sizes`,
+    );
+  return found;
 }
 
 /**
@@ -77,7 +98,7 @@ function longestRising(values: readonly number[]): number[] {
       before[i] = j;
     }
   });
-  const longest = Math.max(...length);
+  const longest = most(length);
   // Of runs of one length the one that ends lowest: spikes are more common than dips.
   const ends = [...values.keys()].filter((i) => length[i] === longest);
   const end = ends.reduce((best, i) => ((values[i] ?? 0) < (values[best] ?? 0) ? i : best), ends[0] ?? -1);

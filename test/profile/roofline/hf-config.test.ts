@@ -41,6 +41,19 @@ describe('reading a config.json', () => {
     expect(read({ text_config: llama, vision_config: {} }).model.layers).toBe(32);
   });
 
+  it('takes what the whole says of its weights for the text part, which wins where both say', () => {
+    const { tie_word_embeddings: _, ...text_config } = llama;
+    const whole = (more: object, text = {}) => read({ ...more, text_config: { ...text_config, ...text } });
+    const [fp8, awq] = [{ quant_method: 'fp8' }, { quant_method: 'awq', bits: 4 }];
+    expect(whole({ quantization_config: fp8 }).weights).toBe('fp8');
+    expect(whole({ quantization_config: awq }, { quantization_config: fp8 }).weights).toBe('fp8');
+    expect(() => whole({ quantization_config: awq })).toThrow('not bf16 or 8 bits (awq)');
+    expect(whole({}).model.tiedEmbeddings).toBe(false);
+    expect(whole({ tie_word_embeddings: true }).model.tiedEmbeddings).toBe(true);
+    const untied = { tie_word_embeddings: false };
+    expect(whole({ tie_word_embeddings: true }, untied).model.tiedEmbeddings).toBe(false);
+  });
+
   it('takes compressed weights of 8 bits, whatever their activations have', () => {
     const group = { input_activations: { num_bits: 16 }, weights: { num_bits: 8, type: 'float' } };
     const quantization_config = { quant_method: 'compressed-tensors', config_groups: { group_0: group } };

@@ -33,6 +33,33 @@ describe('the fitted law', () => {
     expect(() => fitLaw(parse(ownProfile()), { maxBatch: 0 })).toThrow('batch 0 or less');
   });
 
+  /** `ownProfile` with only its first points. */
+  const cut = (lengths: number, points: number) => {
+    const profile = ownProfile();
+    for (const column of [profile.prefill.isl, profile.prefill.ttft_ms, profile.prefill.thpt_per_gpu])
+      column.splice(lengths);
+    const { kv_usage, context_length, itl_ms, thpt_per_gpu } = profile.decode;
+    for (const column of [kv_usage, context_length, itl_ms, thpt_per_gpu]) column.splice(points);
+    return parse(profile);
+  };
+
+  it('is refused on one prompt length or one decode point', () => {
+    expect(() => fitLaw(cut(1, 9))).toThrow(
+      'prefill.isl: expected at least 2 points, better 3 or more, got 1',
+    );
+    expect(() => fitLaw(cut(4, 1))).toThrow('decode: expected at least 2 points, better 3 or more, got 1');
+  });
+
+  it('tells where its points are too few', () => {
+    expect(fitReport(cut(3, 3), {}).suspects).toEqual([]);
+    expect(fitReport(cut(2, 9), {}).suspects).toEqual([
+      expect.stringMatching(/^2 prompt lengths are too few/),
+    ]);
+    expect(fitReport(cut(4, 2), {}).suspects).toEqual([
+      expect.stringMatching(/^2 decode points of 2 batch sizes are too few/),
+    ]);
+  });
+
   it('is refused where it is further off than no law at all', () => {
     const profile = ownProfile();
     // Prompts of several steps in less than one step takes: the two halves are not of one engine.

@@ -113,6 +113,11 @@ describe('reading measured tables', () => {
       'these look like microseconds; divide them by 1000',
     ],
     ['a half of a profile', prefill, 'x_kv_usage'],
+    [
+      'engines of half a GPU',
+      { ...ownProfile(), meta: { gpus_per_prefill_engine: 1.5 } },
+      'meta.gpus_per_prefill_engine',
+    ],
     ['no object', [1, 2], 'expected a JSON object'],
   ])('refuses %s, naming file and place', (_, profile, place) => {
     expect(() => parse(profile)).toThrow(expect.objectContaining({ code: 'invalid_config' }));
@@ -122,6 +127,33 @@ describe('reading measured tables', () => {
       expect(String(error)).toContain('p.json: ');
       expect(String(error)).toContain(place);
     }
+  });
+
+  it('reads a table of more points than a call takes arguments', () => {
+    const profile = ownProfile();
+    const many = 200_000;
+    const context = Array.from({ length: many }, (_, i) => 300 + i);
+    const decode = {
+      kv_usage: context.map((tokens) => tokens / 1e6),
+      context_length: context,
+      itl_ms: context.map((tokens) => 4.05 + 0.00002 * tokens),
+      thpt_per_gpu: context.map((tokens) => 1000 / (4.05 + 0.00002 * tokens)),
+      max_kv_tokens: 1e6,
+    };
+    expect(parse({ ...profile, decode }).decode.itlMs).toHaveLength(many);
+  });
+
+  it('leaves a NaN alone that is part of a text', () => {
+    const note = 'say ["a", NaN] or :Infinity, \\ NaN';
+    const own = { ...ownProfile(), meta: { note } };
+    expect(parse(own).meta.note).toBe(note);
+  });
+
+  it('refuses a row of a file that is no npz', () => {
+    const files = [{ name: 'p.json', bytes: json(ownProfile()) }];
+    expect(() => readTable('p', files, { row: 5 })).toThrow(
+      expect.objectContaining({ code: 'invalid_request', message: expect.stringContaining('p.json: a row') }),
+    );
   });
 
   it('refuses text that is neither JSON nor npz', () => {

@@ -1,4 +1,3 @@
-import { writeFileSync } from 'node:fs';
 import { basename, extname } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { z } from 'zod';
@@ -8,6 +7,7 @@ import { parseJson } from '../../../contract/reply.js';
 import { EngineClient } from '../../../engines/openai/client.js';
 import { fitLaw } from '../../../profile/tables/fit.js';
 import { readTable } from '../../../profile/tables/read.js';
+import { checkOutput, writeOutput } from '../../report/output.js';
 import { fitReport, renderFit } from '../fit.js';
 import { count } from '../options.js';
 import { Probe } from './probe.js';
@@ -56,7 +56,8 @@ export function measureCommand(): Command {
 
 async function measure(flags: MeasureFlags): Promise<void> {
   const apiKey = flags.apiKeyEnv === undefined ? null : readSecret(flags.apiKeyEnv);
-  const url = flags.url.replace(/\/+$/, '').replace(/\/v1$/, '');
+  const url = addressOf(flags.url);
+  if (flags.out !== undefined) checkOutput(flags.out);
   const model = flags.model ?? (await firstModel(url, apiKey));
   const probe = await Probe.open({ url, model, apiKey, seed: flags.seed, limitSeconds: LIMIT_SECONDS });
   const say = (line: string) => void process.stderr.write(`${line}\n`);
@@ -75,15 +76,32 @@ async function measure(flags: MeasureFlags): Promise<void> {
   }
   for (const line of found.skipped) say(`left out: ${line}`);
   const file = profileFile(found, flags, model, url);
+  const points = JSON.stringify(file, null, 2);
+  // First of all what took so long is kept: no law may follow it.
+  if (flags.out !== undefined) writeOutput(flags.out, `${points}\n`);
   const name = flags.out === undefined ? 'measured' : basename(flags.out, extname(flags.out));
-  const table = readTable(name, [{ name, bytes: Buffer.from(JSON.stringify(file)) }]);
-  const { ttft, itl, ttftError, itlError } = fitLaw(table);
-  const text = JSON.stringify({ ...file, law: { ttft, itl, ttftError, itlError } }, null, 2);
-  if (flags.out !== undefined) {
-    writeFileSync(flags.out, `${text}\n`);
-    say(`${flags.out}: measured profile of ${model}, TP ${flags.gpus}`);
+  try {
+    const table = readTable(name, [{ name: flags.out ?? name, bytes: Buffer.from(points) }]);
+    const { ttft, itl, ttftError, itlError } = fitLaw(table);
+    const text = JSON.stringify({ ...file, law: { ttft, itl, ttftError, itlError } }, null, 2);
+    if (flags.out !== undefined) writeOutput(flags.out, `${text}\n`);
+    process.stdout.write(`${flags.json === true ? text : renderFit(fitReport(table, {}))}\n`);
+  } catch (error) {
+    if (flags.out === undefined) process.stdout.write(`${points}\n`);
+    throw error;
+  } finally {
+    if (flags.out !== undefined) say(`${flags.out}: measured profile of ${model}, TP ${flags.gpus}`);
   }
-  process.stdout.write(`${flags.json === true ? text : renderFit(fitReport(table, {}))}\n`);
+}
+
+/** Without a slash or /v1 at its end. */
+function addressOf(text: string): string {
+  const url = text.replace(/\/+$/, '').replace(/\/v1$/, '');
+  if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)) return url;
+  throw new SluiceError(
+    'invalid_request',
+    `--url: expected an address such as http://127.0.0.1:8000, got ${JSON.stringify(text)}`,
+  );
 }
 
 /** Our JSON: loading it fits the law anew, so `law` beside it is for readers. */

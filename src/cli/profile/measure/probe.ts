@@ -1,6 +1,7 @@
 import type { OpenaiEngineConfig } from '../../../config/types.js';
 import { SluiceError } from '../../../contract/errors.js';
 import { endOf } from '../../../contract/openai.js';
+import { estimateTokens } from '../../../contract/tokens.js';
 import { Cancellation, type CancelSignal } from '../../../engines/cancellation.js';
 import { OpenaiEngine } from '../../../engines/openai/engine.js';
 import { type SteadyBatch, steadyBatch } from './steady.js';
@@ -123,12 +124,13 @@ export class Probe {
     const id = `measure-${process.pid}-${this.#requests++}`;
     // To the last token, whatever the text comes to; a server that does not know the field ends where it ends.
     const params = { ignore_eos: true, temperature: 0 };
-    const request = { id, prompt, isl: 1, maxTokens, emitted: [], phase: 'whole' as const, params };
-    let isl: number | null = null;
+    const isl = estimateTokens(prompt);
+    const request = { id, prompt, isl, maxTokens, emitted: [], phase: 'whole' as const, params };
+    let counted: number | null = null;
     try {
       for await (const { tokens, atMs } of this.engine.generate(request, signal)) {
         const end = endOf(tokens);
-        if (end !== undefined) isl = end.usage?.promptTokens ?? null;
+        if (end !== undefined) counted = end.usage?.promptTokens ?? null;
         const made = end === undefined ? atMs : atMs.slice(0, -1);
         times.push(...made);
         if (made.length > 0) onTokens(made.length);
@@ -136,7 +138,7 @@ export class Probe {
     } catch (error) {
       if (!signal.aborted) throw SluiceError.from(error);
     }
-    return { times, isl };
+    return { times, isl: counted };
   }
 
   #words(tokens: number): number {
