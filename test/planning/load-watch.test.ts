@@ -57,15 +57,15 @@ test('a state of something else begins anew', () => {
   expect(new LoadWatch(rules, 10, { version: 7 }).outlook(10, true).leads).toEqual([]);
 });
 
-test('how many stood aside a window ago, across a restart', () => {
+test('how many stood aside and ran a window ago, across a restart', () => {
   let watch = new LoadWatch(rules, 10);
   expect(watch.outlook(10, false).asideBefore).toBeNull();
   for (let second = 0; second < 60; second++) {
-    watch.observe(seen(second, 6, { lateWaiting: second }));
+    watch.observe(seen(second, 6, { lateWaiting: second, running: 2 * second }));
     if (second === 50) watch = new LoadWatch(rules, 10, JSON.parse(JSON.stringify(watch.save())));
   }
   // Looked at each second up to the 59th; the window is 20 s.
-  expect(watch.outlook(10, false).asideBefore).toBe(39);
+  expect(watch.outlook(10, false)).toMatchObject({ asideBefore: 39, runningBefore: 78 });
 });
 
 test('what was late when the pool opened counts for nothing, once and for an hour', () => {

@@ -58,6 +58,7 @@ export function choose(
       ended: 0,
       missed: 0,
       asideBefore: null,
+      runningBefore: null,
       pardoned: 0,
     },
     now: T,
