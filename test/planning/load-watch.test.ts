@@ -21,6 +21,18 @@ test('a steady load is forecast as it is, over a cold start and an interval', ()
   expect(watch.outlook(10, false).leads).toEqual([]);
 });
 
+test('after a step no rate is planned for that is more than twice what came', () => {
+  const watch = new LoadWatch({ ...rules, loadPredictor: 'arima', adjustmentIntervalSeconds: 10 }, 60);
+  // Requests of each second by the fractional parts of multiples of the golden ratio: even, never twice the same.
+  const counts = Array.from({ length: 1100 }, (_, k) => Math.round((k < 900 ? 10 : 60) * ((k * 0.618) % 1)));
+  for (let second = 40; second < counts.length; second++) {
+    watch.observe(seen(second, 0, { arrivals: counts.slice(second - 39, second + 1) }));
+    const rates = watch.outlook(60, true).leads.flatMap((lead) => lead.rates);
+    // A bin of 14 s has at most 60 a second.
+    expect(Math.max(0, ...rates)).toBeLessThanOrEqual(121);
+  }
+});
+
 test('unknown seconds are a gap, not silence', () => {
   const watch = new LoadWatch(rules, 10);
   for (let second = 0; second < 120; second++) watch.observe(seen(second, 6));
