@@ -139,10 +139,10 @@ export class LoadWatch {
       ended += window.ended;
       missed += window.missed;
     }
-    const { count: asideBefore = null, running: runningBefore = null } = this.#s.aside[0] ?? {};
+    const { count: asideBefore = null, running = null } = this.#s.aside[0] ?? {};
     const pardoned = pardonedAt(this.#s.opening, this.#s.windowAtMs ?? 0);
-    const { dispersion } = this.#s;
-    return { leads, dispersion, ended, missed, asideBefore, runningBefore, pardoned };
+    const held = running === null ? {} : { runningBefore: running };
+    return { leads, dispersion: this.#s.dispersion, ended, missed, asideBefore, ...held, pardoned };
   }
 
   save(): LoadWatchState {

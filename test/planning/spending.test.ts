@@ -10,7 +10,6 @@ const hour = (ended: number, missed: number, pardoned = 0) => ({
   ended,
   missed,
   asideBefore: null,
-  runningBefore: null,
   pardoned,
 });
 
@@ -53,12 +52,7 @@ test('the words count those that stand aside among those that were late, and amo
 });
 
 describe('more than allowed became late within the window', () => {
-  const over = (
-    violationShare: number,
-    lateWaiting: number,
-    asideBefore: number,
-    runningBefore: number | null = 0,
-  ) => {
+  const over = (violationShare: number, lateWaiting: number, asideBefore: number, runningBefore = 0) => {
     const latency = { requests: 100, violationShare };
     const seen = observation({ ready: 1, lateWaiting, latency });
     return overspent(seen, saver, { ...hour(0, 0), asideBefore, runningBefore });

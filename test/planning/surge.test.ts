@@ -57,7 +57,7 @@ describe('where allowed violations are spent on purpose', () => {
       ended: 10_000,
       missed,
       asideBefore,
-      runningBefore: null,
+
       pardoned: 0,
     };
     return decide({

@@ -58,7 +58,6 @@ export function choose(
       ended: 0,
       missed: 0,
       asideBefore: null,
-      runningBefore: null,
       pardoned: 0,
     },
     now: T,
