@@ -57,7 +57,6 @@ describe('where allowed violations are spent on purpose', () => {
       ended: 10_000,
       missed,
       asideBefore,
-
       pardoned: 0,
     };
     return decide({
