@@ -13,6 +13,8 @@ const base = {
   binSeconds: z.number().positive(),
   noise: noiseStateSchema,
   calibration: calibrationStateSchema,
+  /** Largest rate seen, fading, requests/s; absent: none, or of before it was kept. */
+  largest: z.number().min(0).optional(),
 };
 
 /** A forecaster at rest, plain JSON. */

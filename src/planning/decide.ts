@@ -53,7 +53,7 @@ export function decide(input: DecideInput): Plan {
       ? { fewer: null, kept: calm.is ? 'more is needed' : calm.why }
       : form?.memory.leaving === true
         ? { fewer: form.fewer, kept: 'the form of the pool changes' }
-        : shrink(s, forecast(span), ratesWithin(s, span, forecast(span)));
+        : shrink(s, forecast(span), ratesWithin(s, span, forecast(span)), grown.shortage);
   const candidates = idle.is ? [] : candidatesOf(s, likely, otherForm(forms, form));
   const floor = idle.is ? toFloor(s, idle) : null;
   const again = restate(s);

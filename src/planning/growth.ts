@@ -5,7 +5,7 @@ import type { Proposal } from './plan.js';
 import type { RatesAhead } from './rates.js';
 import { atLeast, exceeds, floorOf, growWithin, NONE, type Replicas, raisedTo, show } from './replicas.js';
 import { rateNow, type Sight } from './sight.js';
-import type { Evidence } from './sizing.js';
+import type { Evidence, Shortage } from './sizing.js';
 import { allowedLate, overspent } from './spending.js';
 import { sightingsNeeded, stepTowards } from './steps.js';
 import { fixed, percent } from './words.js';
@@ -15,6 +15,8 @@ const LASTING = 10;
 
 export interface Growth {
   more: Proposal | null;
+  /** What is saturated now, by role, whether or not more may be ordered for it. */
+  shortage: Shortage;
   sightings: PlannerMemory['sightings'];
 }
 
@@ -74,12 +76,13 @@ export function growth(s: Sight, ahead: RatesAhead | null, idle: boolean): Growt
   const want = wants.reduce((most, { replicas }) => atLeast(most, replicas), desired);
   // The floor goes before what else is held or wanted; the rest of a short budget is split.
   const replicas = growWithin(raisedTo(floor, desired, policy), want, policy);
-  if (!exceeds(replicas, desired)) return { more: null, sightings };
+  if (!exceeds(replicas, desired)) return { more: null, shortage, sightings };
   const short = exceeds(want, replicas) ? `; limits allow ${show(replicas)} of ${show(want)}` : '';
-  return { more: { replicas, why: wants.map(({ why }) => why).join('; ') + short }, sightings };
+  return { more: { replicas, why: wants.map(({ why }) => why).join('; ') + short }, shortage, sightings };
 }
 
 function prospectWords(s: Sight, replicas: Replicas, rates: readonly number[]): string {
+  if (replicas.decode === 0) return 'no worker is ordered';
   const late = s.prospects?.of(replicas, rates).late ?? 0;
   return `${percent(late)} would be with ${show(replicas)}`;
 }

@@ -42,8 +42,10 @@ const stateSchema = z.object({
     })
     .default(NO_CORRECTION),
   spent: z.array(z.object({ atMs: z.number(), ended: z.number(), missed: z.number() })),
-  /** How many stood aside at each look of the last window, and at the one before. */
-  aside: z.array(z.object({ atMs: z.number(), count: z.number() })).default([]),
+  /** How many stood aside at each look of the last window, and at the one before, and how many workers held then. */
+  aside: z
+    .array(z.object({ atMs: z.number(), count: z.number(), running: z.number().nullable().default(null) }))
+    .default([]),
   opening: openingSchema.default(LONG_OPEN),
 });
 export type LoadWatchState = z.output<typeof stateSchema>;
@@ -137,9 +139,10 @@ export class LoadWatch {
       ended += window.ended;
       missed += window.missed;
     }
-    const asideBefore = this.#s.aside[0]?.count ?? null;
+    const { count: asideBefore = null, running = null } = this.#s.aside[0] ?? {};
     const pardoned = pardonedAt(this.#s.opening, this.#s.windowAtMs ?? 0);
-    return { leads, dispersion: this.#s.dispersion, ended, missed, asideBefore, pardoned };
+    const held = running === null ? {} : { runningBefore: running };
+    return { leads, dispersion: this.#s.dispersion, ended, missed, asideBefore, ...held, pardoned };
   }
 
   save(): LoadWatchState {
@@ -170,9 +173,9 @@ export class LoadWatch {
     }
   }
 
-  #takeAside({ atMs, queue }: PoolObservation): void {
+  #takeAside({ atMs, queue, load: { running } }: PoolObservation): void {
     const { aside } = this.#s;
-    if (queue.lateWaiting !== null) aside.push({ atMs, count: queue.lateWaiting });
+    if (queue.lateWaiting !== null) aside.push({ atMs, count: queue.lateWaiting, running });
     const since = atMs - this.policy.windowSeconds * 1000;
     while ((aside[1]?.atMs ?? atMs) <= since) aside.shift();
   }

@@ -24,6 +24,8 @@ export const outlookSchema = z.object({
   missed: z.number().min(0),
   /** Requests that stood aside a window ago, and have not ended then; null: not known. */
   asideBefore: z.number().min(0).nullable().default(null),
+  /** Requests that workers held a window ago; absent: not known, as in records from before it was kept. */
+  runningBefore: z.number().min(0).optional(),
   /** Requests that were late when the pool's opening ended, within the last hour: not to be won back. */
   pardoned: z.number().min(0).default(0),
 });

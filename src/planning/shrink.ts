@@ -3,6 +3,7 @@ import type { Proposal } from './plan.js';
 import type { RatesAhead, WindowForecast } from './rates.js';
 import { exceeds, floorOf, NONE, type Replicas, show } from './replicas.js';
 import type { Sight } from './sight.js';
+import type { Shortage } from './sizing.js';
 import { fixed, percent, seconds } from './words.js';
 
 /** What stays must carry the forecast (and one deviation) this many times over, so that it is not wanted back soon. */
@@ -27,6 +28,7 @@ export function shrink(
   s: Sight,
   ahead: WindowForecast | null,
   within: readonly RatesAhead[] | null,
+  shortage: Shortage,
 ): { fewer: Proposal | null; kept: string } {
   const { memory, policy, o } = s;
   const keep = (kept: string) => ({ fewer: null, kept });
@@ -44,6 +46,8 @@ export function shrink(
   const floor = floorOf(memory.floor ?? policy.minWorkers, policy);
   for (const after of candidates(memory.desired)) {
     if (exceeds(floor, after)) continue;
+    const wanted = policy.costOptimization ? null : saturated(after, shortage);
+    if (wanted !== null) return keep(`it is no calm: ${wanted}`);
     if (s.prospects !== null && after.decode > 0) {
       const words = isPlanned(after, s, within);
       if (words !== null) return { fewer: { replicas: after, why: words }, kept: '' };
@@ -57,6 +61,12 @@ export function shrink(
     return { fewer: { replicas: after, why: words }, kept: '' };
   }
   return keep('one fewer would not keep the level with its margin over all of a cold start and an interval');
+}
+
+/** Why what stays would be too few for what is saturated now: such a pool would want it back at once. */
+function saturated(after: Replicas, shortage: Shortage): string | null {
+  const short = (['prefill', 'decode'] as const).find((role) => (shortage[role]?.need ?? 0) > after[role]);
+  return short === undefined ? null : (shortage[short]?.why ?? null);
 }
 
 /** Without cost optimisation a pool gives a worker up only after a long calm. */

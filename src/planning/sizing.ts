@@ -20,13 +20,18 @@ export interface Evidence {
   why: string;
 }
 
+/** By role, null: enough. An evidence's need may lie below what is ordered: then more is on its way. */
+export interface Shortage {
+  prefill: Evidence | null;
+  decode: Evidence | null;
+}
+
 /**
  * How many workers a load needs. `shortage` is the fast loop's question (what is saturated now), `forRate` the slow
  * loop's. Leaves out on purpose: steps, confirmation, limits and floor, which are the same for every sizing.
  */
 export interface Sizing {
-  /** By role, null: enough. An evidence's need may lie below what is ordered: then more is on its way. */
-  shortage(input: SizingInput): { prefill: Evidence | null; decode: Evidence | null };
+  shortage(input: SizingInput): Shortage;
   /** Replicas for so many requests/s within target x buffer; null: unknown. */
   forRate(rps: number, policy: PoolPolicy, facts: CapacityFacts): Replicas | null;
 }

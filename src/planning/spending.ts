@@ -56,7 +56,7 @@ export function spending(
   return of(
     share,
     left < planned,
-    `${percent(missed / Math.max(1, ended))} of the last hour's ${Math.round(ended)} were late` +
+    `${percent(missed / Math.max(1, ended + lateWaiting))} of the last hour's ${Math.round(ended + lateWaiting)} were late` +
       (pardoned > 0 ? `, not counting ${Math.round(pardoned)} of the pool's opening` : ''),
   );
 }
@@ -74,13 +74,15 @@ export function isEven(policy: PoolPolicy, lastSpikeAtMs: number | null, now: nu
 /**
  * More became late within the window than ever may; always so where nothing is spent on purpose, or nothing ended. A
  * request that stands aside has missed when it began to, not when it ends: counted are those that ended late and those
- * that stand aside now beyond those that did a window ago.
+ * that stand aside now beyond those that did a window ago; those that an engine had when the window began count for the past.
  */
 export function overspent(o: PoolObservation, policy: PoolPolicy, outlook: Outlook | null): boolean {
   const { violationShare, requests } = o.latency;
   if (!policy.costOptimization || violationShare === null) return true;
   const more = (o.queue.lateWaiting ?? 0) - (outlook?.asideBefore ?? 0);
-  const missed = (requests * violationShare + more) / Math.max(1, requests + more);
+  // While those that stand aside are worked off, what ran when the window began may have stood aside before it.
+  const inside = more < 0 ? Math.min(outlook?.runningBefore ?? 0, -more) : 0;
+  const missed = (requests * violationShare + more - inside) / Math.max(1, requests + more);
   return missed > policy.violationsAllowed;
 }
 

@@ -21,6 +21,18 @@ test('a steady load is forecast as it is, over a cold start and an interval', ()
   expect(watch.outlook(10, false).leads).toEqual([]);
 });
 
+test('after a step no rate is planned for that is more than twice what came', () => {
+  const watch = new LoadWatch({ ...rules, loadPredictor: 'arima', adjustmentIntervalSeconds: 10 }, 60);
+  // Requests of each second by the fractional parts of multiples of the golden ratio: even, never twice the same.
+  const counts = Array.from({ length: 1100 }, (_, k) => Math.round((k < 900 ? 10 : 60) * ((k * 0.618) % 1)));
+  for (let second = 40; second < counts.length; second++) {
+    watch.observe(seen(second, 0, { arrivals: counts.slice(second - 39, second + 1) }));
+    const rates = watch.outlook(60, true).leads.flatMap((lead) => lead.rates);
+    // A bin of 14 s has at most 60 a second.
+    expect(Math.max(0, ...rates)).toBeLessThanOrEqual(121);
+  }
+});
+
 test('unknown seconds are a gap, not silence', () => {
   const watch = new LoadWatch(rules, 10);
   for (let second = 0; second < 120; second++) watch.observe(seen(second, 6));
@@ -57,15 +69,15 @@ test('a state of something else begins anew', () => {
   expect(new LoadWatch(rules, 10, { version: 7 }).outlook(10, true).leads).toEqual([]);
 });
 
-test('how many stood aside a window ago, across a restart', () => {
+test('how many stood aside and ran a window ago, across a restart', () => {
   let watch = new LoadWatch(rules, 10);
   expect(watch.outlook(10, false).asideBefore).toBeNull();
   for (let second = 0; second < 60; second++) {
-    watch.observe(seen(second, 6, { lateWaiting: second }));
+    watch.observe(seen(second, 6, { lateWaiting: second, running: 2 * second }));
     if (second === 50) watch = new LoadWatch(rules, 10, JSON.parse(JSON.stringify(watch.save())));
   }
   // Looked at each second up to the 59th; the window is 20 s.
-  expect(watch.outlook(10, false).asideBefore).toBe(39);
+  expect(watch.outlook(10, false)).toMatchObject({ asideBefore: 39, runningBefore: 78 });
 });
 
 test('what was late when the pool opened counts for nothing, once and for an hour', () => {

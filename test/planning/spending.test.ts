@@ -1,6 +1,6 @@
-import { expect, test } from 'vitest';
-import { isEven, spending, wonBackSeconds } from '../../src/planning/spending.js';
-import { policy } from './support.js';
+import { describe, expect, test } from 'vitest';
+import { isEven, overspent, spending, wonBackSeconds } from '../../src/planning/spending.js';
+import { observation, policy } from './support.js';
 
 // 10 % allowed (p90 leaves the same).
 const saver = policy({ costOptimization: true });
@@ -43,6 +43,39 @@ test('what was missed in the hour, and what stands aside, is no longer there to 
     0.035,
     4,
   );
+});
+
+test('the words count those that stand aside among those that were late, and among all', () => {
+  const { why } = spending(saver, hour(100, 50), { lateWaiting: 300, expected: 100, even: false });
+  // 50 + 300 of 100 + 300
+  expect(why).toContain("87.5 % of the last hour's 400 were late");
+});
+
+describe('more than allowed became late within the window', () => {
+  const over = (violationShare: number, lateWaiting: number, asideBefore: number, runningBefore = 0) => {
+    const latency = { requests: 100, violationShare };
+    const seen = observation({ ready: 1, lateWaiting, latency });
+    return overspent(seen, saver, { ...hour(0, 0), asideBefore, runningBefore });
+  };
+
+  test('where more than a tenth ended late, or came to stand aside', () => {
+    expect([over(0.1, 0, 0), over(0.12, 0, 0)]).toEqual([false, true]);
+    // 13 of 113
+    expect([over(0, 40, 30), over(0, 43, 30)]).toEqual([false, true]);
+  });
+
+  test('not where those that stood aside ended, nor those of them that an engine had before the window', () => {
+    // 50 ended late, 40 of them left the queue within the window, and 10 ran when it began.
+    expect(over(0.5, 160, 200, 10)).toBe(false);
+    // With none of those, 10 of 60 became late.
+    expect(over(0.5, 160, 200, 0)).toBe(true);
+    // As many as left the queue may have run before: 95 - 40 - 40 = 15 of 60 are too many whatever runs.
+    expect(over(0.95, 160, 200, 1000)).toBe(true);
+  });
+
+  test('engines count for nothing while the line of those that stand aside grows', () => {
+    expect(over(0.12, 200, 200, 100)).toBe(true);
+  });
 });
 
 test('an overdrawn hour still plans for a fifth', () => {

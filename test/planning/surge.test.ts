@@ -51,7 +51,14 @@ describe('where allowed violations are spent on purpose', () => {
       latency,
       grant: granted(1),
     });
-    const outlook = { leads: [], dispersion: 1, ended: 10_000, missed, asideBefore, pardoned: 0 };
+    const outlook = {
+      leads: [],
+      dispersion: 1,
+      ended: 10_000,
+      missed,
+      asideBefore,
+      pardoned: 0,
+    };
     return decide({
       observation: o,
       policy: spends,

@@ -71,7 +71,7 @@ export class HpaBehavior {
     forget(this.#added, nowMs - periodSeconds * 1000);
     const lately = this.#recommended.map(({ replicas }) => replicas);
     this.#recommended.push({ atMs: nowMs, replicas: recommendation });
-    if (recommendation < current) return Math.max(recommendation, ...lately);
+    if (recommendation < current) return Math.min(current, Math.max(recommendation, ...lately));
     const start = current - this.#added.reduce((sum, { replicas }) => sum + replicas, 0);
     const limit = Math.max(start + upPods, Math.ceil(start * (1 + upPercent / 100)), current);
     const replicas = Math.min(recommendation, limit, Math.max(current, most));

@@ -60,6 +60,14 @@ describe("the HPA's behavior", () => {
     expect(at(behavior, 300, 2, 8)).toBe(5);
     expect(at(behavior, 315, 2, 5)).toBe(2);
   });
+
+  it('never adds on a recommendation to take away, whatever was recommended before', () => {
+    const behavior = new HpaBehavior(constants);
+    // 20 are wanted of 1, 5 allowed; then 3 are, fewer than there are.
+    expect(at(behavior, 0, 20, 1)).toBe(5);
+    expect(at(behavior, 15, 3, 5)).toBe(5);
+    expect(at(behavior, 30, 3, 5)).toBe(5);
+  });
 });
 
 describe('the HPA on a pool', () => {
