@@ -62,13 +62,15 @@ function prefillSuspects({ prefill }: MeasuredTable): Map<number, string> {
 
 function decodeSuspects(table: MeasuredTable, maxSequences: number): Map<number, string> {
   const found = new Map<number, string>();
-  const points = table.decode.kvUsage.map((_, i) => ({
-    index: i,
-    context: table.decode.contextLength[i] ?? 0,
-    ...decodePoint(table, i),
-  }));
-  for (const context of new Set(points.map((point) => point.context))) {
-    const line = points.filter((point) => point.context === context).sort((a, b) => a.batch - b.batch);
+  const lines = new Map<number, { index: number; batch: number; itlMs: number }[]>();
+  for (const index of table.decode.kvUsage.keys()) {
+    const context = table.decode.contextLength[index] ?? 0;
+    const line = lines.get(context) ?? [];
+    lines.set(context, line);
+    line.push({ index, ...decodePoint(table, index) });
+  }
+  for (const [context, line] of lines) {
+    line.sort((one, other) => one.batch - other.batch);
     const kept = new Set(longestRising(line.map(({ itlMs }) => itlMs)));
     line.forEach(({ index, batch, itlMs }, i) => {
       if (batch > maxSequences) {
