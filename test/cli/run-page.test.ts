@@ -18,7 +18,12 @@ afterEach(() => vi.restoreAllMocks());
 /** Three minutes: a lull, then a burst that needs a second worker, then silence. */
 function writeScenario(): string {
   const rows = Array.from({ length: 600 }, (_, k) =>
-    JSON.stringify({ at_seconds: k < 60 ? k : 60 + (k - 60) / 9, isl: 900, osl: 60, slo_level: 'high' }),
+    JSON.stringify({
+      at_seconds: k < 60 ? k : 60 + (k - 60) / 9,
+      isl: k < 60 ? 900 : 6000,
+      osl: 60,
+      slo_level: 'high',
+    }),
   );
   writeFileSync(join(folder, 'burst.jsonl'), rows.join('\n'));
   const scenario = join(folder, 'burst.yaml');
