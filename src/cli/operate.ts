@@ -36,7 +36,7 @@ export function configCommand(): Command {
     .command('check')
     .description('say whether a file is valid, and everything that is wrong in it')
     .argument('<file>', 'YAML file')
-    .option('--json', 'print {valid, notes, errors}')
+    .option('--json', 'print {valid, notes, errors}, and the feasibility of a valid file')
     .addHelpText('after', '\nExit codes: 0 valid, 2 not.')
     .action((file: string, flags: { json?: boolean }) => {
       process.exitCode = configCheck(file, { json: flags.json === true });

@@ -15,7 +15,7 @@ export function roleCommands(): Command[] {
         return () => ingress.stop();
       }),
     ),
-    role('gateway', "serve OpenAI's API over HTTP")
+    role('gateway', "serve OpenAI's API over HTTP, and metrics at /metrics", { ownMetrics: true })
       .option('--port <port>', 'port to listen on, in place of the configured one; 0: a free one')
       .option('--host <address>', 'address to listen on, in place of the configured one')
       .option('--auth <mode>', 'none or keys, in place of the configured one')
@@ -39,23 +39,27 @@ export function roleCommands(): Command[] {
     new Command('worker')
       .description('run one worker, as the allocator starts it')
       .requiredOption('--role <role>', 'vllm or prefill')
-      .requiredOption('--spec <json>', 'the lease and the GPUs (docs/architecture.md)')
+      .requiredOption(
+        '--spec <json>',
+        'the lease and the GPUs, as the allocator writes them (src/contract/spec.ts)',
+      )
       .action((flags: { role: string; spec: string }) =>
         workerMain(flags.role === 'prefill' ? 'prefill' : 'vllm', ['', '', '--spec', flags.spec]),
       ),
   ];
 }
 
-function role(name: string, description: string): Command {
-  return new Command(name)
+function role(name: string, description: string, { ownMetrics = false } = {}): Command {
+  const command = new Command(name)
     .description(`${description} (role; Redis from REDIS_URL)`)
     .option('-c, --config <file>', 'configuration file; without one the presets')
     .option('--data <dir>', 'folder of logs')
-    .option(
-      '--metrics <host:port>',
-      'where to show metrics (default SLUICE_METRICS, else a free port of this machine); off',
-    )
     .option('--owner <pid>', 'end when this process is gone');
+  if (ownMetrics) return command;
+  return command.option(
+    '--metrics <host:port>',
+    'where to show metrics (default SLUICE_METRICS, else a free port of this machine); off',
+  );
 }
 
 /** The role's arguments, as its own entry under workers/ would get them. */

@@ -30,7 +30,7 @@ export function upCommand(): Command {
     .option('--port <port>', 'port of the HTTP gateway, in place of the configured one; 0: a free one')
     .option(
       '--inspect [port or url]',
-      "show the planners to Stately's inspector: a relay on this port of loopback (default: one that is free), or one that runs (ws://127.0.0.1:8080)",
+      "show the planners to Stately's inspector: a relay on this port of loopback (default: 8081, or one that is free), or one that runs (ws://127.0.0.1:8080)",
     )
     .option('-q, --quiet', 'print only what happens to the system, not what the roles say')
     .addHelpText(
@@ -40,7 +40,8 @@ Examples:
   sluice up                                   the presets, sim engines
   sluice up -c examples/llm/configs/global_scheduler_demo.yaml
   REDIS_URL=redis://10.0.0.5:6379 sluice up   with a Redis of your own
-Ctrl-C drains and ends everything; a second Ctrl-C does not wait for running requests (they stay queued).`,
+Ctrl-C drains and ends everything; a second Ctrl-C does not wait for running requests: those of
+HTTP clients end, the others stay queued.`,
     )
     .action(async (flags: UpFlags) => {
       process.exitCode = await up(flags);
@@ -73,7 +74,9 @@ async function run(flags: UpFlags, inspectUrl: string | undefined): Promise<numb
   const interrupted = new Promise<void>((resolve) => {
     const interrupt = () => {
       if (!stopping)
-        say('stopping: requests that run are finished first (Ctrl-C again: they go back to the queue)');
+        say(
+          'stopping: requests that run are finished first (Ctrl-C again: HTTP clients are cut off, others queue)',
+        );
       else if (supervisor === undefined)
         process.exit(130); // what provides Redis can only be waited for
       else supervisor.hurry();

@@ -127,12 +127,12 @@ export const fileSchema = section({
     max_restarts: integer(
       { min: 0, max: 1000 },
       'crashes',
-      'A worker that crashed so many times in a row is given up.',
+      'After more crashes in a row no worker of that pool and role is started any more.',
     ),
     restart_backoff_seconds: number(
       { min: 0.05, max: 3600 },
       'seconds',
-      'First restart delay; doubles up to 32 times.',
+      'First restart delay; doubles with each crash, to 32 times it at most.',
     ),
   }),
   queues: section({
@@ -181,7 +181,7 @@ export const fileSchema = section({
       ),
       PORT,
       '',
-      'Port of the HTTP gateway. auto: 8080, or a free one where that is taken; 0: a free one.',
+      'Port of the HTTP gateway. auto: the one it had last, else 8080, else a free one; 0: a free one.',
     ),
     auth: choice(
       ['none', 'keys'],

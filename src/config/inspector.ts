@@ -1,7 +1,7 @@
 import { SluiceError } from '../contract/errors.js';
 import { isLoopback } from './loopback.js';
 
-/** Where `--inspect` of `sluice up` leads: a relay of its own on a port (null: one that is free), or one that runs. */
+/** Where `--inspect` of `sluice up` leads: a relay of its own on a port (null: 8081, or one that is free), or one that runs. */
 export type InspectTarget = { serve: number | null } | { url: string };
 
 /** Reads `--inspect [PORT or URL]`; true: it stands alone. Errors: `invalid_request`. */

@@ -105,7 +105,9 @@ export const poolSchema = section({
       'How far ahead the planner sizes for: by the forecast, by part of it, or for the load of now.',
     ),
   }),
-  burst_protection: flag('On a spike, surge to what the budget allows and take nothing away until calm.'),
+  burst_protection: flag(
+    'On a spike, surge at once to what it needs, within the budget, and take nothing away until calm.',
+  ),
   cost_optimization: flag('Drain what the load no longer needs as soon as it does not need it.'),
   advisory: flag('Plan and record, and order nothing: `sluice explain` tells what would have been done.'),
   performance_buffer: number(

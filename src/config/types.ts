@@ -198,7 +198,7 @@ export interface LimitsConfig {
 export interface GatewayConfig {
   /** Address to listen on. */
   host: string;
-  /** `auto`: 8080, or a free one where that is taken; 0: a free one. */
+  /** `auto`: the one it had last, else 8080, else a free one; 0: a free one. */
   port: number | 'auto';
   /** `keys`: only with an API key. */
   auth: 'none' | 'keys';

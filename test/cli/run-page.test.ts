@@ -20,7 +20,7 @@ function writeScenario(): string {
   const rows = Array.from({ length: 600 }, (_, k) =>
     JSON.stringify({
       at_seconds: k < 60 ? k : 60 + (k - 60) / 9,
-      isl: k < 60 ? 900 : 6000,
+      isl: k < 60 ? 900 : 7500,
       osl: 60,
       slo_level: 'high',
     }),

@@ -18,8 +18,8 @@ const jobSchema = z.object({
   looks: z.number().int(),
 });
 
-/** Deliveries are tried again after 2, 4, 8, ... s: nine attempts over 17 minutes. */
-const ATTEMPTS = 9;
+/** The first, and nine more after 2, 4, 8, ... s: over 17 minutes. */
+const ATTEMPTS = 10;
 const FIRST_RETRY_MS = 2_000;
 /** A request that has not ended is looked at again after 1, 2, 4, ... s; whoever accepted it tells sooner. */
 const LONGEST_LOOK_MS = 15_000;
