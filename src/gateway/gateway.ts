@@ -28,6 +28,8 @@ import { buildServer } from './server.js';
 import { Webhooks } from './webhooks/webhooks.js';
 
 const BEAT_MS = 1_000;
+/** A cancel is told at once; its end, at a worker that may be gone, is not worth a longer wait to a gateway that ends. */
+const LEAVING_MS = 2_000;
 /** Once its streams have ended, a gateway whose Redis is silent waits no longer than this to say goodbye. */
 const GOODBYE_MS = 10_000;
 
@@ -157,7 +159,7 @@ export class Gateway {
   async #goodbye(): Promise<void> {
     // Those that were cut off have seen it after this.
     await new Promise(setImmediate);
-    await Promise.allSettled(this.#leaving);
+    await within(Promise.allSettled(this.#leaving), LEAVING_MS);
     await this.#batches.close();
     await this.#webhooks.close();
     await this.client.close();

@@ -23,6 +23,7 @@ const profileSchema = z.object({
   gpuMemoryBytes: z.number().positive(),
   overheadBytesPerGpu: coefficient,
   transferBytesPerSecond: z.number().positive(),
+  notes: z.array(z.string()).exactOptional(),
   tp: z
     .record(
       z.string().regex(/^[1-9]\d*$/, 'expected a TP degree of 1 or more'),

@@ -1,14 +1,13 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { compareCommand } from '../../src/cli/compare/command.js';
+import { printed } from '../support/printed.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-compare-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-afterEach(() => {
-  vi.restoreAllMocks();
-});
+afterEach(() => {});
 
 const scenario = join(folder, 'small.yaml');
 writeFileSync(
@@ -27,17 +26,8 @@ arrivals:
 let notes = '';
 
 async function compare(...args: string[]): Promise<string> {
-  let out = '';
-  notes = '';
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    out += String(text);
-    return true;
-  });
-  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
-    notes += String(text);
-    return true;
-  });
-  await compareCommand().parseAsync(['node', 'compare', '--jobs', '1', ...args]);
+  const { out, notes: said } = await printed(compareCommand(), '--jobs', '1', ...args);
+  notes = said;
   return out;
 }
 

@@ -1,14 +1,14 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { doctorCommand } from '../../src/cli/doctor.js';
 import { upCommand } from '../../src/cli/up.js';
+import { printed } from '../support/printed.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-doctor-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 afterEach(() => {
-  vi.restoreAllMocks();
   process.exitCode = 0;
 });
 
@@ -20,15 +20,10 @@ function fileWith(text: string): string {
 
 /** What doctor found, by the name of the check, and its exit code. */
 async function doctor(file: string): Promise<{ found: Record<string, string>; code: unknown }> {
-  let out = '';
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    out += String(text);
-    return true;
-  });
-  await doctorCommand().parseAsync(['node', 'doctor', '-c', file, '--data', join(folder, 'data'), '--json']);
+  const { out, code } = await printed(doctorCommand(), '-c', file, '--data', join(folder, 'data'), '--json');
   const checks: { name: string; ok: boolean; found: string }[] = JSON.parse(out);
   const found = checks.map(({ name, ok, found }) => [name, `${ok ? 'ok' : 'WRONG'} ${found}`]);
-  return { found: Object.fromEntries(found), code: process.exitCode };
+  return { found: Object.fromEntries(found), code };
 }
 
 const MISSING =

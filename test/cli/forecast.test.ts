@@ -1,14 +1,14 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { svgChart } from '../../src/cli/chart/svg.js';
 import { sparkline } from '../../src/cli/forecast/report.js';
 import { forecastCommand } from '../../src/cli/forecast.js';
+import { printed } from '../support/printed.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-forecast-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-afterEach(() => vi.restoreAllMocks());
 
 const rates = join(folder, 'rates.csv');
 writeFileSync(rates, 't_seconds,rps\n0,5\n3600,20\n7200,5\n');
@@ -19,14 +19,7 @@ const rows = Array.from({ length: 3000 }, (_, k) =>
 writeFileSync(trace, rows.join('\n'));
 
 async function forecast(...args: string[]): Promise<string> {
-  let out = '';
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    out += String(text);
-    return true;
-  });
-  vi.spyOn(process.stderr, 'write').mockReturnValue(true);
-  await forecastCommand().parseAsync(['node', 'forecast', ...args]);
-  return out;
+  return (await printed(forecastCommand(), ...args)).out;
 }
 
 const withoutTimes = (text: string) => JSON.parse(text, (key, value) => (/^planMs/.test(key) ? 0 : value));

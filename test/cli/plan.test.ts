@@ -1,16 +1,16 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { planCommand } from '../../src/cli/plan/command.js';
 import { parseSlo, withSlos } from '../../src/cli/plan/slo.js';
 import { defaultConfig } from '../../src/config/load.js';
 import { busiest, cut, MinuteCounts } from '../../src/simulator/plan/busiest.js';
+import { printed } from '../support/printed.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-plan-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 afterEach(() => {
-  vi.restoreAllMocks();
   process.exitCode = undefined;
 });
 
@@ -26,14 +26,7 @@ arrivals:
 );
 
 async function plan(...args: string[]) {
-  let out = '';
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    out += String(text);
-    return true;
-  });
-  vi.spyOn(process.stderr, 'write').mockReturnValue(true);
-  await planCommand().parseAsync(['node', 'plan', ...args]);
-  return out;
+  return (await printed(planCommand(), ...args)).out;
 }
 
 describe('sluice plan', () => {

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { measureCommand } from '../../src/cli/profile/measure/command.js';
 import { Probe } from '../../src/cli/profile/measure/probe.js';
 import { steadyBatch } from '../../src/cli/profile/measure/steady.js';
@@ -12,6 +12,7 @@ import { itlSeconds, ttftSeconds } from '../../src/profile/law.js';
 import { measuredProfile } from '../../src/profile/measured.js';
 import { readTable } from '../../src/profile/tables/read.js';
 import { closeOpened, events, fakeServer, finish, opened, text, usage } from '../support/openai-engine.js';
+import { printed } from '../support/printed.js';
 import { roundProfile } from '../support/profiles.js';
 import { simServer } from '../support/sim-server.js';
 
@@ -97,7 +98,6 @@ describe('sluice profile measure', () => {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-measure-'));
   afterAll(() => rmSync(folder, { recursive: true }));
   afterEach(async () => {
-    vi.restoreAllMocks();
     await closeOpened();
   });
 
@@ -115,14 +115,7 @@ describe('sluice profile measure', () => {
   }
 
   async function measure(...args: string[]): Promise<string> {
-    let out = '';
-    vi.spyOn(process.stdout, 'write').mockImplementation((chunk) => {
-      out += String(chunk);
-      return true;
-    });
-    vi.spyOn(process.stderr, 'write').mockReturnValue(true);
-    await measureCommand().parseAsync(['node', 'measure', ...args]);
-    return out;
+    return (await printed(measureCommand(), ...args)).out;
   }
 
   it('takes prompts of any length', async () => {

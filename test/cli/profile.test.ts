@@ -1,15 +1,15 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { profileCommand } from '../../src/cli/profile.js';
 import { loadProfile } from '../../src/profile/load.js';
 import { sweptProfile } from '../profile/tables/support.js';
+import { printed } from '../support/printed.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-profile-cli-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 afterEach(() => {
-  vi.restoreAllMocks();
   process.exitCode = 0;
 });
 
@@ -17,14 +17,7 @@ const measured = join(folder, 'measured.json');
 writeFileSync(measured, JSON.stringify(sweptProfile({ computed: true })));
 
 async function profile(...args: string[]): Promise<{ out: string; code: unknown }> {
-  let out = '';
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    out += String(text);
-    return true;
-  });
-  vi.spyOn(process.stderr, 'write').mockReturnValue(true);
-  await profileCommand().parseAsync(['node', 'profile', ...args]);
-  return { out, code: process.exitCode };
+  return printed(profileCommand(), ...args);
 }
 
 describe('sluice profile', () => {

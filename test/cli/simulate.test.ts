@@ -1,13 +1,13 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { simulateCommand } from '../../src/cli/simulate.js';
+import { printed } from '../support/printed.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-simulate-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 afterEach(() => {
-  vi.restoreAllMocks();
   process.exitCode = 0;
 });
 
@@ -18,14 +18,7 @@ const rows = Array.from({ length: 120 }, (_, k) =>
 writeFileSync(trace, rows.join('\n'));
 
 async function simulate(...args: string[]): Promise<{ out: string; code: unknown }> {
-  let out = '';
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    out += String(text);
-    return true;
-  });
-  vi.spyOn(process.stderr, 'write').mockReturnValue(true);
-  await simulateCommand().parseAsync(['node', 'simulate', ...args]);
-  return { out, code: process.exitCode };
+  return printed(simulateCommand(), ...args);
 }
 
 describe('sluice simulate', () => {

@@ -8,6 +8,7 @@ import { afterEach, expect, it } from 'vitest';
 import { readLeases } from '../../src/gpu/state.js';
 import { connect } from '../../src/queues/connection.js';
 import { startRedis } from '../../src/queues/provision/server.js';
+import type { SluiceClient } from '../../src/scheduler/client.js';
 import { until } from '../support/pool.js';
 import { askMany, expectComplete } from '../support/requests.js';
 import { TestSystem } from '../support/system.js';
@@ -61,48 +62,42 @@ it('Ctrl-C while it starts: what has begun ends at once, and no process is left'
   }
 });
 
-it('Ctrl-C twice: no request is waited for, no process and no lease is left, and the requests complete in the next system', async () => {
+/** A system under load, some of which runs and some waits; workers may drain for so many seconds. */
+async function underLoad(drainSeconds: number): Promise<{ system: TestSystem; client: SluiceClient }> {
   const system = await TestSystem.start('system.yaml', (yaml) =>
-    yaml.replace('drain_seconds: 30', 'drain_seconds: 600'),
+    yaml.replace('drain_seconds: 30', `drain_seconds: ${drainSeconds}`),
   );
   started = system;
   await system.ready('high', 1);
-  const first = await system.client();
-  const open = await askMany(first, 'twice', 16, { max_tokens: 900 });
+  const client = await system.client();
+  const open = await askMany(client, 'open', 16, { max_tokens: 900 });
   await until(() => open.filter((one) => one.tokens.length > 5).length >= 4, 'some run, some wait');
-  process.kill(system.supervisorPid, 'SIGINT');
-  await until(() => system.said.includes('Ctrl-C again'), 'it stops');
-  process.kill(system.supervisorPid, 'SIGINT');
-  expect(await system.upEnded(60)).toBe(0);
-  expect(system.processList()).toEqual([]);
-  await first.close();
-  await expectNoLease(system);
+  return { system, client };
+}
 
-  await system.up();
-  const again = await askMany(await system.client(), 'twice', 16, { max_tokens: 900 });
-  await expectComplete(again);
-  await system.expectSound(again);
-});
-
-it('Ctrl-C under load: exit 0, no process, no lease; what was queued or cut completes in the next system', async () => {
-  const system = await TestSystem.start('system.yaml', (yaml) =>
-    yaml.replace('drain_seconds: 30', 'drain_seconds: 1'),
-  );
-  started = system;
-  await system.ready('high', 1);
-  const first = await system.client();
-  const open = await askMany(first, 'open', 16, { max_tokens: 900 });
-  await until(() => open.filter((one) => one.tokens.length > 5).length >= 4, 'some run, some wait');
-  process.kill(system.supervisorPid, 'SIGINT');
+/** It has ended and left nothing, and what it had in hand completes in the next one. */
+async function expectGoesOn(system: TestSystem, client: SluiceClient): Promise<void> {
   expect(await system.upEnded(60)).toBe(0);
   expect(system.processList()).toEqual([]);
   expect(system.said).toContain('no process and no leased GPU is left');
-  await first.close();
-
+  await client.close();
   await expectNoLease(system);
-
   await system.up();
   const again = await askMany(await system.client(), 'open', 16, { max_tokens: 900 });
   await expectComplete(again);
   await system.expectSound(again);
+}
+
+it('Ctrl-C twice: no request is waited for, no process and no lease is left, and the requests complete in the next system', async () => {
+  const { system, client } = await underLoad(600);
+  process.kill(system.supervisorPid, 'SIGINT');
+  await until(() => system.said.includes('Ctrl-C again'), 'it stops');
+  process.kill(system.supervisorPid, 'SIGINT');
+  await expectGoesOn(system, client);
+});
+
+it('Ctrl-C under load: exit 0, no process, no lease; what was queued or cut completes in the next system', async () => {
+  const { system, client } = await underLoad(1);
+  process.kill(system.supervisorPid, 'SIGINT');
+  await expectGoesOn(system, client);
 });

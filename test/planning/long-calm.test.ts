@@ -1,15 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { decide } from '../../src/planning/decide.js';
-import { facts, granted, memory, observation, policy, T } from './support.js';
-
-// One worker does 4 requests/s, each alone in a quarter of a second.
-const worker = {
-  rps: 4,
-  sequences: 8,
-  itlSeconds: 0.01,
-  classes: [{ share: 1, tokens: 100, workSeconds: 0.25, ownSeconds: 0.25 }],
-};
-const modelled = { ...facts, model: { prefill: worker, decode: worker } };
+import { granted, memory, modelled, observation, policy, T } from './support.js';
 
 describe('without cost optimisation, at its limit of two workers', () => {
   const plain = policy({ gpuCeiling: 2, maxWorkers: 2 });

@@ -49,6 +49,16 @@ export const facts: CapacityFacts = {
   model: null,
 };
 
+/** One worker does 4 requests/s, each alone in a quarter of a second. */
+const worker = {
+  rps: 4,
+  sequences: 8,
+  itlSeconds: 0.01,
+  classes: [{ share: 1, tokens: 100, workSeconds: 0.25, ownSeconds: 0.25 }],
+};
+/** The same with the capacity model. */
+export const modelled: CapacityFacts = { ...facts, model: { prefill: worker, decode: worker } };
+
 interface Seen {
   at?: number;
   ready?: number;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { decide } from '../../src/planning/decide.js';
-import { facts, fast, granted, memory, observation, plan, policy, T } from './support.js';
+import { fast, granted, memory, modelled, observation, plan, policy, T } from './support.js';
 
 // 2 requests/s, then 10: one worker carries 4 (0.5 x 4 below the threshold)
 const arrivals = [...Array(37).fill(2), 10, 10, 10];
@@ -30,14 +30,6 @@ test('a burst that the ready workers carry below the threshold is none', () => {
 });
 
 describe('where allowed violations are spent on purpose', () => {
-  // One worker does 4 requests/s, each alone in a quarter of a second.
-  const worker = {
-    rps: 4,
-    sequences: 8,
-    itlSeconds: 0.01,
-    classes: [{ share: 1, tokens: 100, workSeconds: 0.25, ownSeconds: 0.25 }],
-  };
-  const modelled = { ...facts, model: { prefill: worker, decode: worker } };
   const spends = policy({ ...rules, costOptimization: true });
   // Six seconds of 10 requests/s: what has lasted, over the newest seconds of a quarter cold start, is 10.
   const lasts = [...Array(34).fill(2), 10, 10, 10, 10, 10, 10];
