@@ -2,9 +2,10 @@ import { defineConfig } from 'vitest/config';
 
 const PROCESSES = ['test/system/**/*.test.ts', 'test/faults/**/*.test.ts'];
 
-/** Two projects: the rooms, two files at a time; then tests that start whole systems, one file at a time. */
+/** Two projects: the rooms, two files at a time; then tests that start whole systems. */
 export default defineConfig({
   test: {
+    reporters: ['default', './test/support/second-tries.ts'],
     projects: [
       {
         test: {

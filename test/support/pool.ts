@@ -157,13 +157,14 @@ export async function startPoolWorker(
   return { worker, recorder, stop };
 }
 
-/** What a worker of a pool would tell of itself. */
+/** What a worker of a pool would tell of itself. @param agoMs since it started */
 export async function beat(
   redis: Redis,
   keys: Keys,
   pool: string,
   state: Heartbeat['state'],
   role: WorkerRole = 'vllm',
+  agoMs = 0,
 ): Promise<void> {
   const at = Date.now();
   const worker: Heartbeat = {
@@ -178,8 +179,8 @@ export async function beat(
     tp: 1,
     load: null,
     activeRequests: 0,
-    startedAtMs: at,
-    readyAtMs: at,
+    startedAtMs: at - agoMs,
+    readyAtMs: at - agoMs,
     atMs: at,
   };
   await redis.hset(keys.heartbeats(pool), worker.workerId, JSON.stringify(worker));
