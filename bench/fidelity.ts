@@ -1,7 +1,10 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { DEMO_SECONDS, DEMO_SHAPES } from '../src/cli/demo/workload.js';
 import { alignedTable } from '../src/cli/report/table.js';
 import { defaultConfig } from '../src/config/load.js';
 import type { Config } from '../src/config/types.js';
+import type { TransitionRecord } from '../src/contract/transition.js';
 import type { Arrival } from '../src/simulator/workload/arrivals.js';
 import { PromptWriter } from '../src/simulator/workload/prompts.js';
 import { shapedArrivals } from '../src/simulator/workload/shape.js';
@@ -12,6 +15,8 @@ import { simulatedRun } from './fidelity/simulated.js';
 export interface FidelityOptions {
   minutes: number;
   seed: number;
+  /** Where to write what both sides' planners decided. */
+  keep?: string | undefined;
   note: (line: string) => void;
 }
 
@@ -40,7 +45,7 @@ const PROBES = 30;
  * before the load counts for what they decide in it, so those requests are simulated too, and reported on neither side.
  */
 export async function fidelity(options: FidelityOptions): Promise<{ report: FidelityReport; text: string }> {
-  const { minutes, seed, note } = options;
+  const { minutes, seed, keep, note } = options;
   const name = `fidelity-${process.pid}`;
   const base = defaultConfig();
   const config: Config = {
@@ -62,7 +67,11 @@ export async function fidelity(options: FidelityOptions): Promise<{ report: Fide
   const { probeSeconds } = live;
   const both = [...probe, ...load.map((one) => ({ ...one, atSeconds: one.atSeconds + probeSeconds }))];
   const measured = withColdStarts(config, live.coldStarts);
-  const { side: simulated } = simulatedRun(measured, both, dispatchSeconds, probeSeconds);
+  const { side: simulated, decisions } = simulatedRun(measured, both, dispatchSeconds, probeSeconds);
+  if (keep !== undefined) {
+    keepDecisions(keep, 'live', live.decisions);
+    keepDecisions(keep, 'simulated', decisions);
+  }
   const differences = {
     endToEndP99: relative(live.side.all.endToEndP99, simulated.all.endToEndP99),
     ttftMean: relative(live.side.all.ttftMean, simulated.all.ttftMean),
@@ -89,6 +98,19 @@ export async function fidelity(options: FidelityOptions): Promise<{ report: Fide
     reached,
   };
   return { report, text: print(report) };
+}
+
+/** A file of JSON lines for each pool, as `sluice explain --replay` reads them. */
+function keepDecisions(
+  directory: string,
+  side: string,
+  decisions: Readonly<Record<string, TransitionRecord[]>>,
+): void {
+  mkdirSync(directory, { recursive: true });
+  for (const [pool, records] of Object.entries(decisions)) {
+    const lines = records.map((record) => `${JSON.stringify(record)}\n`);
+    writeFileSync(join(directory, `${side}-${pool}.jsonl`), lines.join(''));
+  }
 }
 
 function withColdStarts(config: Config, coldStarts: Readonly<Record<string, number>>): Config {

@@ -157,11 +157,13 @@ program
   .option('--json', 'print JSON')
   .option('--minutes <n>', 'length of the load', '10')
   .option('--seed <n>', 'seed of the load', '1')
+  .option('--keep <directory>', "write both sides' decisions there, for sluice explain --replay")
   .addHelpText('after', '\nExit codes: 0 every figure reached, 1 one was missed.')
-  .action(async (flags: { json?: boolean; minutes: string; seed: string }) => {
+  .action(async (flags: { json?: boolean; minutes: string; seed: string; keep?: string }) => {
     const { report, text } = await fidelity({
       minutes: Number(flags.minutes),
       seed: Number(flags.seed),
+      keep: flags.keep,
       note: (line) => process.stderr.write(`${line}\n`),
     });
     process.stdout.write(`${flags.json === true ? JSON.stringify(report, null, 2) : text}\n`);

@@ -21,6 +21,8 @@ export interface LiveRun {
   coldStarts: Record<string, number>;
   /** Most that the driver was late with a request, seconds. */
   lateSeconds: number;
+  /** What the planners decided, by pool. */
+  decisions: Record<string, TransitionRecord[]>;
 }
 
 /** Between the probe and the load, so that neither meets the other, seconds. */
@@ -43,9 +45,11 @@ export async function liveRun(
     const { load: run } = await measure(load);
     const orders: Record<string, { atSeconds: number; workers: number }[]> = {};
     const coldStarts: Record<string, number> = {};
+    const decisions: LiveRun['decisions'] = {};
     for (const pool of Object.keys(config.pools)) {
       const which = { count: Number.POSITIVE_INFINITY, untilMs: Number.POSITIVE_INFINITY };
       const records = await recordsOf(config, system.redisUrl, pool, which);
+      decisions[pool] = records;
       orders[pool] = records.flatMap((record) => orderOf(record, run.startedAtMs));
       const measured = records.findLast(({ observation }) => observation?.coldStartSeconds != null);
       const coldStart = measured?.observation?.coldStartSeconds;
@@ -57,6 +61,7 @@ export async function liveRun(
       probeSeconds: (run.startedAtMs - probed.load.startedAtMs) / 1000,
       coldStarts,
       lateSeconds: run.lateSeconds,
+      decisions,
     };
   } finally {
     await system.stop();

@@ -1,4 +1,5 @@
 import type { Config } from '../../src/config/types.js';
+import type { TransitionRecord } from '../../src/contract/transition.js';
 import { openEngines } from '../../src/simulator/open/engines.js';
 import { simulate } from '../../src/simulator/run/simulate.js';
 import { floorsReadyMs, ORIGIN_MS } from '../../src/simulator/run/system.js';
@@ -14,14 +15,18 @@ export function simulatedRun(
   requests: readonly TimedRequest[],
   dispatchSeconds: number,
   warmUpSeconds = 0,
-): { side: Side; ttfts: number[] } {
+): { side: Side; ttfts: number[]; decisions: Record<string, TransitionRecord[]> } {
   const ended: Ended[] = [];
+  const decisions = Object.fromEntries(
+    Object.keys(config.pools).map((pool): [string, TransitionRecord[]] => [pool, []]),
+  );
   const { pools } = simulate({
     config,
     engines: openEngines(config),
     requests,
     dispatchSeconds,
     warmUpSeconds,
+    onDecision: (record) => decisions[record.pool]?.push(record),
     onEnd: ({ kind, attained, osl, ttftSeconds, itlSeconds }, pool) => {
       const done = kind === 'completed';
       const itl = osl > 1 ? itlSeconds : 0;
@@ -45,5 +50,9 @@ export function simulatedRun(
       ],
     ]),
   );
-  return { side: sideOf(ended, orders), ttfts: ended.flatMap(({ ttftSeconds }) => ttftSeconds ?? []) };
+  return {
+    side: sideOf(ended, orders),
+    ttfts: ended.flatMap(({ ttftSeconds }) => ttftSeconds ?? []),
+    decisions,
+  };
 }
