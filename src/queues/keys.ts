@@ -31,6 +31,10 @@ export class Keys {
   end(pool: string, id: string): string {
     return `${this.poolPrefix(pool)}:end:${id}`;
   }
+  /** Whether a request that is being added is one job or a flow. */
+  form(pool: string, id: string): string {
+    return `${this.poolPrefix(pool)}:form:${id}`;
+  }
   /** Pool that a client-chosen request id belongs to. */
   claim(id: string): string {
     return `${this.namespace}:claim:${id}`;

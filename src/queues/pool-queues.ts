@@ -6,6 +6,9 @@ import type { RoutedRequest } from '../contract/request.js';
 import { bullTelemetry } from '../tracing/tracing.js';
 import { LATE_SCORE } from './aside.js';
 import type { Keys } from './keys.js';
+import { luaScript } from './script.js';
+
+const formScript = luaScript(new URL('./lua/choose-form.lua', import.meta.url));
 
 /** Job name on the pools' queues; shown on queue boards. */
 const REQUEST_JOB = 'request';
@@ -16,6 +19,12 @@ const PAGE = 500;
 /** Runs of a request that may end in an engine failure before the request fails. */
 const ATTEMPTS = 3;
 
+/** Adding a request in a form that was chosen takes less. */
+const FORM_MS = 60_000;
+
+/** `whole`: one job. `flow`: a prefill job, then a decode job. */
+type Form = 'whole' | 'flow';
+
 /** The BullMQ queues of one pool, for adding and looking up; workers have their own. */
 export class PoolQueues {
   readonly decode: Queue;
@@ -24,7 +33,7 @@ export class PoolQueues {
 
   constructor(
     readonly pool: string,
-    keys: Keys,
+    private readonly keys: Keys,
     private readonly connection: Redis,
   ) {
     const options = {
@@ -42,7 +51,19 @@ export class PoolQueues {
     this.#flows.on('error', () => {});
   }
 
-  /** Adds a request for an aggregated worker. An id that is there already is left as it is. */
+  /**
+   * Adds a request that may be added in either form, in the one that is asked for unless another was chosen a moment ago. An id
+   * that is there already, in whatever form, is left as it is.
+   */
+  async add(request: RoutedRequest, priority: number, asked: Form): Promise<void> {
+    const { id } = request;
+    const keys = [this.decode.toKey(id), this.keys.form(this.pool, id)];
+    const form = await formScript(this.connection, keys, [asked, FORM_MS]);
+    if (form === 'flow') await this.#addFlow(request, priority);
+    else if (form === 'whole') await this.addWhole(request, priority);
+  }
+
+  /** Adds a request that is only ever added whole. An id that is there already is left as it is. */
   async addWhole(request: RoutedRequest, priority: number): Promise<void> {
     await this.decode.add(REQUEST_JOB, request, jobOptions(request.id, priority));
   }
@@ -50,8 +71,9 @@ export class PoolQueues {
   /**
    * Adds a request as a flow: the prefill child runs first, the decode parent after it. A failed child does
    * not fail the parent: the decode worker then decides (serves it whole, or passes on an expiry or a cancel).
+   * To a parent that is there BullMQ would add the child all the same, and have the parent wait for it, even one that runs.
    */
-  async addFlow(request: RoutedRequest, priority: number): Promise<void> {
+  async #addFlow(request: RoutedRequest, priority: number): Promise<void> {
     const options = jobOptions(request.id, priority);
     await this.#flows.add({
       name: REQUEST_JOB,

@@ -75,8 +75,9 @@ export class PoolRouter {
   /** Adds a routed request in deadline order. Adding an id again changes nothing. */
   async dispatch(request: RoutedRequest, nowMs: number, standing: Standing = 'onTime'): Promise<void> {
     const priority = priorityOf(orderOf(request), await this.#currentScale(nowMs), standing);
-    if (await this.#disaggregates(request, nowMs)) await this.queues.addFlow(request, priority);
-    else await this.queues.addWhole(request, priority);
+    const { enabled, minPromptTokens } = this.pool.disaggregation;
+    if (enabled === false || request.isl < minPromptTokens) await this.queues.addWhole(request, priority);
+    else await this.queues.add(request, priority, (await this.#hasPrefill(nowMs)) ? 'flow' : 'whole');
     if (goesAhead(request)) this.control({ type: 'within' }).catch(() => {});
   }
 
@@ -247,9 +248,7 @@ export class PoolRouter {
   }
 
   /** Conditional disaggregation: long prompts, while the pool has a prefill worker that is ready. */
-  async #disaggregates(request: RoutedRequest, nowMs: number): Promise<boolean> {
-    const { enabled, minPromptTokens } = this.pool.disaggregation;
-    if (enabled === false || request.isl < minPromptTokens) return false;
+  async #hasPrefill(nowMs: number): Promise<boolean> {
     if (nowMs - this.#prefillReadAtMs > PREFILL_MAX_AGE_MS) {
       this.#prefillReadAtMs = nowMs;
       this.#prefillReady = this.#readPrefillReady(nowMs);

@@ -239,6 +239,28 @@ describe('requests through the queues', () => {
     expect(long.indices).toEqual([0, 1, 2, 3]);
   });
 
+  it('completes what was sent whole and is sent again once a prefill worker is ready', async () => {
+    const disaggregated = testConfig((changed) => {
+      const high = changed.pools.high;
+      if (high) high.disaggregation = { enabled: true, minPromptTokens: 5, prefillWorkers: 1 };
+    });
+    const engine = new HandEngine(5);
+    await worker(engine);
+    const long = { id: 'again', prompt: 'one two three four five six', max_tokens: 4 };
+    const [before, after] = await Promise.all([0, 1].map(() => SluiceClient.open(disaggregated, redis.url)));
+    for (const opened of [before, after]) open.push({ stop: async () => opened?.close() });
+    const first = await ask(long, before);
+    engine.allow('again', 2);
+    await until(() => first.tokens.length === 2, 'it runs');
+    const plain = connect(redis.url, 'plain');
+    await beat(plain, new Keys(config.namespace), 'high', 'ready', 'prefill');
+    plain.disconnect();
+    const second = await ask(long, after);
+    engine.allow('again', 4);
+    for (const { done } of [first, second]) expect(await done).toMatchObject({ kind: 'completed' });
+    expect(engine.seen).toHaveLength(1);
+  });
+
   it('fails a malformed job on a pool queue with a reason, and goes on', async () => {
     const engine = new HandEngine(5, true);
     await worker(engine);

@@ -137,7 +137,7 @@ test('a silent worker ages the telemetry, and what rests on its load is unknown'
 
 test('a request in a prefill -> decode flow waits for prefill, then for decode', async () => {
   const split = { ...pool, disaggregation: { enabled: true, minPromptTokens: 500, prefillWorkers: 1 } };
-  await queues.addFlow(request('flow', 1000), 5);
+  await queues.add(request('flow', 1000), 5, 'flow');
   await queues.addWhole(request('short', 100), 5);
   expect((await observe(T, split)).queue).toMatchObject({
     prefillWaiting: 2,
