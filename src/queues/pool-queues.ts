@@ -1,5 +1,6 @@
 import { FlowProducer, type Job, type JobsOptions, Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { z } from 'zod';
 import type { Config } from '../config/types.js';
 import { parseJson } from '../contract/reply.js';
 import type { RoutedRequest } from '../contract/request.js';
@@ -9,6 +10,7 @@ import type { Keys } from './keys.js';
 import { luaScript } from './script.js';
 
 const formScript = luaScript(new URL('./lua/choose-form.lua', import.meta.url));
+const idsReply = z.array(z.string());
 
 /** Job name on the pools' queues; shown on queue boards. */
 const REQUEST_JOB = 'request';
@@ -127,6 +129,21 @@ export class PoolQueues {
     const ids = await this.connection.zrangebyscore(key, LATE_SCORE, '+inf', 'LIMIT', 0, sample);
     const texts = await Promise.all(ids.map((id) => this.connection.hget(queue.toKey(id), 'data')));
     return { count, jobs: texts.map((text) => (text === null ? null : parseJson(text))) };
+  }
+
+  /** Ids of one queue's jobs that have not ended, at one moment; those that wait in their order. */
+  async open(role: 'decode' | 'prefill'): Promise<string[]> {
+    const queue = this[role];
+    const states = await this.connection
+      .multi()
+      .zrangebyscore(queue.toKey('waiting-children'), '-inf', '+inf')
+      .zrangebyscore(queue.toKey('prioritized'), '-inf', '+inf')
+      .lrange(queue.toKey('active'), 0, -1)
+      .exec();
+    return (states ?? []).flatMap(([error, ids]) => {
+      if (error !== null) throw error;
+      return idsReply.parse(ids);
+    });
   }
 
   /** The request's job that carries its outcome; undefined: no such request here. */

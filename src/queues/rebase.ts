@@ -30,13 +30,13 @@ export async function readScale(
  */
 export async function rebase(queues: PoolQueues, scale: DeadlineScale): Promise<number> {
   let moved = 0;
-  for (const queue of [queues.decode, queues.prefill]) {
-    for (const state of ['prioritized', 'waiting-children'] as const) {
-      for (let from = 0; ; from += PAGE) {
-        const page = await queue.getJobs([state], from, from + PAGE - 1, true);
-        for (const job of page) moved += await move(job, scale);
-        if (page.length < PAGE) break;
-      }
+  for (const role of ['decode', 'prefill'] as const) {
+    // Read at once: workers take from the head meanwhile, and ranks change.
+    const ids = await queues.open(role);
+    for (let from = 0; from < ids.length; from += PAGE) {
+      const page = ids.slice(from, from + PAGE);
+      const jobs: (Job | undefined)[] = await Promise.all(page.map((id) => queues[role].getJob(id)));
+      for (const job of jobs) moved += await move(job, scale);
     }
   }
   return moved;
@@ -51,6 +51,6 @@ async function move(job: Job | undefined, scale: DeadlineScale): Promise<number>
     await job.changePriority({ priority });
     return 1;
   } catch {
-    return 0; // taken by a worker meanwhile
+    return 0; // it has ended meanwhile
   }
 }

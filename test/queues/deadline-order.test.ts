@@ -1,3 +1,4 @@
+import { type Job, Worker } from 'bullmq';
 import fc from 'fast-check';
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -78,5 +79,35 @@ describe('order of a pool queue', () => {
       }),
       { numRuns: 40 },
     );
+  });
+
+  it('comes to a new epoch whole: while workers take from its head, and with what they put back later', async () => {
+    const keys = new Keys('taken');
+    const queues = new PoolQueues('high', keys, redis);
+    const scale = (nowMs: number): DeadlineScale => ({
+      epochMs: freshEpoch(RESOLUTION, nowMs),
+      resolutionMs: RESOLUTION,
+    });
+    const [before, after] = [scale(NOW), scale(NOW + HOUR / 2)];
+    const ids = Array.from({ length: 1500 }, (_, k) => `r${k}`);
+    await Promise.all(ids.map((id) => queues.addWhole(request(id, NOW), priorityOf(NOW, before))));
+    const connection = connect(server.url, 'worker');
+    const worker = new Worker(keys.decodeQueue('high'), null, {
+      ...{ connection, prefix: keys.poolPrefix('high'), autorun: false, skipVersionCheck: true },
+    });
+    const take = async (): Promise<Job> => (await worker.getNextJob('t', { block: false }))!;
+    const held = await take();
+    let [sweeping, taken] = [true, 0];
+    const sweep = rebase(queues, after).finally(() => {
+      sweeping = false;
+    });
+    for (; sweeping && taken < 1000; taken++) await (await take()).moveToCompleted({}, 't', false);
+    await sweep;
+    await held.moveToWait('t');
+    const waiting = await queues.decode.getJobs(['prioritized'], 0, -1, true);
+    expect(waiting).toHaveLength(ids.length - taken);
+    expect(new Set(waiting.map(({ priority }) => priority))).toEqual(new Set([priorityOf(NOW, after)]));
+    await Promise.all([worker.close(), queues.close()]);
+    connection.disconnect();
   });
 });
