@@ -6,6 +6,10 @@ import { luaScript } from './script.js';
 
 const claimScript = luaScript(new URL('./lua/claim.lua', import.meta.url));
 const emitScript = luaScript(new URL('./lua/emit.lua', import.meta.url));
+const retireScript = luaScript(new URL('./lua/retire.lua', import.meta.url));
+
+/** Fence of a journal whose request has ended. */
+const ENDED = 'ended';
 
 /** A journal outlives the longest request, then goes; it is shortened when the request ends. */
 const JOURNAL_TTL_MS = 24 * 3600_000;
@@ -97,13 +101,18 @@ export async function emit(
   });
 }
 
-/** Lets a journal go some time after its request ended. */
-export function retireJournal(
+/** Ends a request's journal: what a run still sends is refused, and the journal goes after `keepMs`. */
+export async function retireJournal(
   redis: Redis,
   keys: Keys,
   pool: string,
   id: string,
   keepMs: number,
-): Promise<number> {
-  return redis.pexpire(keys.journal(pool, id), Math.max(1, Math.round(keepMs)));
+): Promise<void> {
+  await retireScript(redis, [keys.journal(pool, id)], [ENDED, Math.max(1, Math.round(keepMs))]);
+}
+
+/** Whether a request has ended, as its journal says; it outlives the request's job where more ended than are kept. */
+export async function isRetired(redis: Redis, keys: Keys, pool: string, id: string): Promise<boolean> {
+  return (await redis.lindex(keys.journal(pool, id), 0)) === ENDED;
 }

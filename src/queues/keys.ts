@@ -23,7 +23,7 @@ export class Keys {
   }
 
   // Requests.
-  /** Tokens emitted so far: list of fence, then one element a token. */
+  /** Tokens emitted so far: list of fence, time of the first token, then one element a token. Outlives the request's job. */
   journal(pool: string, id: string): string {
     return `${this.poolPrefix(pool)}:journal:${id}`;
   }

@@ -153,35 +153,43 @@ export class SluiceClient {
     if (!again && this.config.gateway.auth === 'keys' && routed.owner === undefined) {
       await this.takeTurn(routed, DIRECT);
     }
-    const handle = await this.send(routed, handlers);
-    if (!again) return handle;
+    if (!again) return this.send(routed, handlers);
+    const handle = await this.#send(routed, handlers, () => this.#dispatchMissing(routed));
     const pending = this.#following.get(routed.id);
     if (pending !== undefined) void this.#following.lookUp(pending).catch(() => {});
     return Object.assign(handle, { again });
   }
 
   /** Sends a routed request with a fresh id. Resolves when it is accepted. Errors: `redis_full`, `no_redis`. */
-  async send(routed: RoutedRequest, handlers?: TokenHandlers): Promise<RequestHandle> {
+  send(routed: RoutedRequest, handlers?: TokenHandlers): Promise<RequestHandle> {
+    return this.#send(routed, handlers, () => this.#dispatch(routed));
+  }
+
+  /** @param accept makes it durable, and tells whether it was not before */
+  async #send(
+    routed: RoutedRequest,
+    handlers: TokenHandlers | undefined,
+    accept: () => Promise<boolean>,
+  ): Promise<RequestHandle> {
     if (this.#closed) throw closedError();
     const known = this.#following.get(routed.id);
     if (known !== undefined) {
       known.listen(handlers);
       return handleOf(known);
     }
-    const router = this.#router(routed.pool);
     const pending = this.#following.begin(routed);
     pending.listen(handlers);
     try {
-      await pending.accepting(router.dispatch(routed, routed.acceptedAtMs));
+      const fresh = await pending.accepting(accept());
+      // Counted by the pool that it asked for, wherever it goes from there.
+      if (fresh) this.#recorder.arrival(routed.pool, routed.acceptedAtMs, routed.isl);
     } catch (error) {
       this.#following.forget(routed.id);
       const refused = redisError(error);
       pending.fail(refused); // for who submitted the same id meanwhile
       throw refused;
     }
-    // Counted by the pool that it asked for, wherever it goes from there.
     this.scheduler.routed(routed.pool);
-    this.#recorder.arrival(routed.pool, routed.acceptedAtMs, routed.isl);
     const settle = (completed: boolean) => {
       this.#following.forget(routed.id);
       this.scheduler.ended(routed.pool, completed);
@@ -191,6 +199,17 @@ export class SluiceClient {
       () => settle(false),
     );
     return handleOf(pending);
+  }
+
+  async #dispatch(routed: RoutedRequest): Promise<true> {
+    await this.#router(routed.pool).dispatch(routed, routed.acceptedAtMs);
+    return true;
+  }
+
+  /** An id that was sent before: its request is there, or has ended, unless whoever sent it died on the way. */
+  async #dispatchMissing(routed: RoutedRequest): Promise<boolean> {
+    const { state } = await this.#router(routed.pool).lookup(routed.id);
+    return state === 'missing' && this.#dispatch(routed);
   }
 
   /** A request of any client, and where it stands; undefined: there is none, or what is kept of it is gone. */

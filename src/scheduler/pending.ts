@@ -87,12 +87,12 @@ export class PendingRequest {
   }
 
   /** Resolves with the work that makes the request durable; rejects with its error or with that of `fail`. */
-  accepting(work: Promise<void>): Promise<void> {
+  accepting<T>(work: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       this.#refuse = reject;
-      work.then(() => {
+      work.then((accepted) => {
         this.#refuse = undefined;
-        resolve();
+        resolve(accepted);
       }, reject);
     });
   }

@@ -26,6 +26,7 @@ import {
 import { heartbeatSchema } from '../contract/worker.js';
 import { scoreAfter } from '../queues/aside.js';
 import { EndPublisher } from '../queues/emitter.js';
+import { isRetired } from '../queues/journal.js';
 import type { Keys } from '../queues/keys.js';
 import { PoolQueues } from '../queues/pool-queues.js';
 import { readScale, rebase } from '../queues/rebase.js';
@@ -94,7 +95,10 @@ export class PoolRouter {
     }
     const end = await this.#readEnd(id);
     if (end?.movedTo !== undefined) return { state: 'moved', pool: end.movedTo };
-    return end === undefined ? { state: 'missing' } : endedWaiting(end);
+    if (end !== undefined) return endedWaiting(end);
+    return (await isRetired(this.redis, this.keys, this.pool.name, id))
+      ? noLongerKept(id)
+      : { state: 'missing' };
   }
 
   /** Records that a request goes on in another pool, from now on. */
@@ -280,6 +284,12 @@ function lookupOf(job: Job): Found['lookup'] {
 
 function endedWaiting({ message }: EndRecord): Found['lookup'] {
   return { state: 'ended', outcome: { kind: 'cancelled', code: 'cancelled', message } };
+}
+
+/** It must not run again for want of its end. */
+function noLongerKept(id: string): Lookup {
+  const message = `request ${id} has ended; how is no longer kept (queues.keep_jobs)`;
+  return { state: 'ended', outcome: { kind: 'failed', code: 'not_found', message } };
 }
 
 /** How a job ended; undefined while it has not. */

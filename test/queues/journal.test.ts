@@ -1,7 +1,14 @@
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { connect } from '../../src/queues/connection.js';
-import { claimJournal, type Emission, emit, readJournal } from '../../src/queues/journal.js';
+import {
+  claimJournal,
+  type Emission,
+  emit,
+  isRetired,
+  readJournal,
+  retireJournal,
+} from '../../src/queues/journal.js';
 import { Keys } from '../../src/queues/keys.js';
 import { startTestRedis, type TestRedis } from '../support/redis.js';
 
@@ -86,6 +93,19 @@ describe('the token journal', () => {
     expect(await emit(redis, keys, [part('a', 'f1', 3, ['w'])])).toEqual([{ kind: 'gap', length: 1 }]);
     expect(await readJournal(redis, keys, 'high', 'a', 0)).toEqual(['x']);
   });
+
+  it.each([[], ['x']])(
+    'of a request that has ended takes nothing more, and goes: %j',
+    async (...tokens: string[]) => {
+      if (tokens.length > 0) await emit(redis, keys, [part('a', 'f1', 0, tokens)]);
+      expect(await isRetired(redis, keys, 'high', 'a')).toBe(false);
+      await retireJournal(redis, keys, 'high', 'a', 5_000);
+      expect(await isRetired(redis, keys, 'high', 'a')).toBe(true);
+      expect(await emit(redis, keys, [part('a', 'f1', 0, ['late'])])).toEqual([{ kind: 'fenced' }]);
+      expect(await readJournal(redis, keys, 'high', 'a', 0)).toEqual(tokens);
+      expect(await redis.pttl(keys.journal('high', 'a'))).toBeLessThanOrEqual(5_000);
+    },
+  );
 
   it('takes more tokens at once than Lua can unpack', async () => {
     const tokens = Array.from({ length: 9000 }, (_, i) => `t${i}`);

@@ -41,9 +41,7 @@ export class EndReport {
       osl,
       atMs: finishedAtMs,
     });
-    if (run.journaled === 0) return;
-    const { redis, keys, config } = this.options;
-    retireJournal(redis, keys, run.pool, run.id, config.queues.keepSeconds * 1000).catch(() => {});
+    this.#retire(run);
   }
 
   /** @param outcome how it ended, as its last job says */
@@ -55,6 +53,7 @@ export class EndReport {
       gpuSeconds: run.gpuSeconds,
     });
     this.#ends.publish(run.channels, run.id, outcome);
+    this.#retire(run);
     if (outcome.kind === 'completed') return;
     const atMs = this.options.now();
     const sample = {
@@ -66,6 +65,12 @@ export class EndReport {
       atMs,
     };
     this.options.recorder.ended(run.pool, { kind: outcome.kind, ...sample });
+  }
+
+  /** Told to Redis beside the end; a journal that hears nothing of it goes by itself, later. */
+  #retire({ pool, id }: Run): void {
+    const { redis, keys, config } = this.options;
+    retireJournal(redis, keys, pool, id, config.queues.keepSeconds * 1000).catch(() => {});
   }
 
   /** Told to Redis beside the end; a request without an owner has no account. */

@@ -226,7 +226,8 @@ export class PoolWorker {
       id: request.id,
       pool: request.pool,
       request,
-      fence: `${this.options.workerId}#${this.options.role}#${job.attemptsStarted}`,
+      // A job that was lost and added again begins anew with its attempts.
+      fence: [this.options.workerId, this.options.role, job.timestamp, job.attemptsStarted].join('#'),
       workerId: this.options.workerId,
       channels: new Set(request.replyTo === undefined ? [] : [request.replyTo]),
       tokens: [],
