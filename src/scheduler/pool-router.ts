@@ -295,9 +295,10 @@ function noLongerKept(id: string): Lookup {
 /** How a job ended; undefined while it has not. */
 function outcomeOf(job: Job): Outcome | undefined {
   if (job.finishedOn === undefined) return undefined;
-  if (job.failedReason !== undefined && job.failedReason !== '') return failureOf(job.failedReason);
+  // BullMQ keeps the reason of an attempt that failed before the one that completed.
   const result = resultSchema.safeParse(job.returnvalue);
   if (result.success) return { kind: 'completed', result: result.data };
+  if (job.failedReason !== undefined && job.failedReason !== '') return failureOf(job.failedReason);
   return {
     kind: 'failed',
     code: 'internal',

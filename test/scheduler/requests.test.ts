@@ -1,6 +1,8 @@
 import { Queue } from 'bullmq';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { SluiceError } from '../../src/contract/errors.js';
 import type { Submission } from '../../src/contract/request.js';
+import type { EngineRequest, TokenBatch } from '../../src/engines/engine.js';
 import { connect } from '../../src/queues/connection.js';
 import { Keys } from '../../src/queues/keys.js';
 import { SluiceClient } from '../../src/scheduler/client.js';
@@ -259,6 +261,21 @@ describe('requests through the queues', () => {
     engine.allow('again', 4);
     for (const { done } of [first, second]) expect(await done).toMatchObject({ kind: 'completed' });
     expect(engine.seen).toHaveLength(1);
+  });
+
+  it('is found completed when an earlier attempt had failed', async () => {
+    class OnceBroken extends HandEngine {
+      override async *generate(request: EngineRequest, signal: AbortSignal): AsyncIterable<TokenBatch> {
+        if (this.seen.length > 0) return yield* super.generate(request, signal);
+        this.seen.push(request);
+        throw new SluiceError('engine_failed', 'broken');
+      }
+    }
+    await worker(new OnceBroken(5, true));
+    expect(await (await ask({ id: 'retried' })).done).toMatchObject({ kind: 'completed' });
+    expect(await client.find('retried')).toMatchObject({
+      lookup: { state: 'ended', outcome: { kind: 'completed' } },
+    });
   });
 
   it('fails a malformed job on a pool queue with a reason, and goes on', async () => {
