@@ -154,4 +154,26 @@ describe('the webhook of a request', () => {
       expect(await refused.json()).toMatchObject({ error: { code: 'conflict' } });
     }
   });
+
+  it('comes for a request that is sent again with its key because its webhook could not be kept', async () => {
+    const { port } = receiver.address() as AddressInfo;
+    const webhook = { url: `http://127.0.0.1:${port}/again` };
+    const body = { prompt: 'hello', max_tokens: 3, service_tier: 'flex', webhook };
+    const ask = () => post(`${gateway.url}/v1/requests`, body, { 'idempotency-key': 'again' });
+    const keys = new Keys(config.namespace);
+    const plain = connect(redis.url, 'plain');
+    const counter = `${keys.tenants()}:${keys.webhooksQueue}:id`;
+    await plain.set(counter, 'not a number');
+    expect((await ask()).status).toBe(500);
+    await plain.del(counter);
+    plain.disconnect();
+    const again = await ask();
+    expect(again.status).toBe(202);
+    const { id } = (await again.json()) as { id: string };
+    const low = await startPoolWorker(redis.url, config, 'low', new HandEngine(10, true), 'low');
+    const told = () => received.map(({ body }) => JSON.parse(body)).find(({ data }) => data.id === id);
+    await until(() => told() !== undefined, 'its webhook');
+    expect(told()).toMatchObject({ type: 'request.completed' });
+    await low.stop();
+  });
 });

@@ -1,5 +1,4 @@
 import type { FastifyInstance } from 'fastify';
-import type { RequestHandle } from '../../scheduler/client.js';
 import { callerOf } from '../caller.js';
 import { readEither } from '../openai/endpoints.js';
 import { parseBody } from '../openai/schemas.js';
@@ -7,7 +6,7 @@ import { ownRequest } from '../requests/own.js';
 import { asyncBodySchema } from '../requests/schemas.js';
 import { lookAt } from '../requests/view.js';
 import { logPrompt } from '../serve/serve.js';
-import { submit } from '../serve/submit.js';
+import { type Submitted, submit } from '../serve/submit.js';
 import type { GatewayServices } from '../services.js';
 import { assertWebhook } from '../webhooks/target.js';
 
@@ -20,28 +19,32 @@ export function requestsCreate(app: FastifyInstance, services: GatewayServices):
     const asked = readEither(body);
     const caller = callerOf(request);
     const how = { patient: true, webhook: webhook?.url };
-    const { handle } = await submit(services, caller, request.headers, asked, 'req', {}, how);
+    const submitted = await submit(services, caller, request.headers, asked, 'req', {}, how);
+    const { handle } = submitted;
     const { id, level, done } = handle;
     const { release } = revocations.hold(caller);
     done.then(release, release);
     if (config.gateway.logPrompts) logPrompt(services, handle, asked.prompt);
-    if (webhook !== undefined) await watch(services, handle, caller.tenant, webhook.url);
+    if (webhook !== undefined) await watch(services, submitted, caller.tenant, webhook.url);
     reply.code(202).header('x-request-id', id).header('x-slo-level', level);
     return lookAt(services, await ownRequest(services, caller, id));
   });
 }
 
-/** A request whose webhook cannot be kept is not accepted. */
+/**
+ * A request whose webhook cannot be kept is not accepted, and cancelled; one with an Idempotency-Key goes on, since its client
+ * comes by the key to it and its webhook.
+ */
 async function watch(
   { webhooks, client }: GatewayServices,
-  handle: RequestHandle,
+  { handle, idempotent }: Submitted,
   tenant: string,
   url: string,
 ): Promise<void> {
   try {
     await webhooks.watch(handle, tenant, url);
   } catch (error) {
-    client.cancel(handle.id).catch(() => {});
+    if (!idempotent) client.cancel(handle.id).catch(() => {});
     throw error;
   }
 }
