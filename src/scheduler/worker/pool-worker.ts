@@ -129,13 +129,14 @@ export class PoolWorker {
     return this.#draining;
   }
 
-  /** Begins to take requests; the engine must be ready. */
-  async start(): Promise<void> {
+  /** Begins to take requests, unless it was stopped while Redis was asked; the engine must be ready. */
+  async start(signal: AbortSignal): Promise<void> {
     this.#control.on('message', (_channel: string, message: string) => this.#hear(message));
     await this.#control.subscribe(this.options.keys.control(this.options.pool.name));
     this.#adjustRoom();
     this.#started = true;
     if (this.#engineDown) await this.#bull.pause(true);
+    if (signal.aborted) return;
     this.#bull.run().catch((error: unknown) => this.options.log(`queue loop ended: ${String(error)}`));
   }
 
