@@ -74,15 +74,17 @@ export class PoolRouter {
 
   /** Adds a routed request in deadline order. Adding an id again changes nothing. */
   async dispatch(request: RoutedRequest, nowMs: number, standing: Standing = 'onTime'): Promise<void> {
-    const priority = priorityOf(orderOf(request), await this.#currentScale(nowMs), standing);
+    const scale = await this.#currentScale(nowMs);
+    const priority = priorityOf(orderOf(request, scale.resolutionMs), scale, standing);
     if (await this.#disaggregates(request, nowMs)) await this.queues.addFlow(request, priority);
     else await this.queues.addWhole(request, priority);
     if (goesAhead(request)) this.control({ type: 'within' }).catch(() => {});
   }
 
   /** The turn of a request in the pool's fair order; it is charged to its owner. */
-  async takeTurn(request: SharedRequest, nowMs: number): Promise<Share> {
-    return takeTurn(this.redis, this.keys, this.pool, request, await this.#currentScale(nowMs));
+  takeTurn(request: SharedRequest): Promise<Share> {
+    const { deadlineResolutionMs } = this.config.queues;
+    return takeTurn(this.redis, this.keys, this.pool, request, deadlineResolutionMs);
   }
 
   async lookup(id: string): Promise<Lookup> {
