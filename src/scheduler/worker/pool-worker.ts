@@ -48,8 +48,10 @@ export interface PoolWorkerOptions {
   gpus?: number;
   now: () => number;
   log: (message: string) => void;
-  /** An operator asks this worker to end. @param now requests go back to the queue at once */
+  /** This worker is asked to end, over its pool's channel. @param now requests go back to the queue at once */
   onDrain?: (now: boolean) => void;
+  /** That is taken back. */
+  onKeep?: () => void;
 }
 
 /** Pulls a pool's requests while its engine has room, runs them, and ends each exactly once. */
@@ -335,6 +337,9 @@ export class PoolWorker {
         break;
       case 'drain':
         if (message.workerId === this.options.workerId) this.options.onDrain?.(message.now);
+        break;
+      case 'keep':
+        if (message.workerId === this.options.workerId) this.options.onKeep?.();
     }
   }
 

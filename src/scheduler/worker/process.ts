@@ -94,10 +94,11 @@ export class WorkerProcess {
       now: Date.now,
       log: (message) => this.#log.warn({ worker: spec.workerId }, message),
       onDrain: (now) => {
-        this.drain('an operator asked for it');
+        this.drain('asked over the control channel');
         // Asked again, a drain lets nothing run on.
-        if (now) this.drain('an operator asked for it');
+        if (now) this.drain('asked over the control channel');
       },
+      onKeep: () => this.takeDrainBack(),
     });
   }
 
