@@ -8,6 +8,7 @@ import type { Redis } from 'ioredis';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.js';
 import type { Lease } from '../../src/contract/lease.js';
+import type { ControlMessage } from '../../src/contract/reply.js';
 import { heartbeatSchema } from '../../src/contract/worker.js';
 import { connect } from '../../src/queues/connection.js';
 import { Keys } from '../../src/queues/keys.js';
@@ -122,6 +123,19 @@ it('a drain taken back while Redis is full leaves the worker its requests', asyn
   await redis.config('SET', 'maxmemory', '0');
   await until(async () => (await state()) === 'ready' || worker.exitCode !== null, 'it beats again');
   expect(worker.exitCode).toBeNull();
+  expect(await holds()).toBe(1);
+});
+
+it('a drain over the control channel is taken back there', async () => {
+  await startWorker(ENGINE);
+  await until(async () => (await state()) === 'ready', 'it is ready');
+  await client.submit({ id: 'r', prompt: 'why', max_tokens: 8000, slo_level: 'high' });
+  await until(async () => (await holds()) > 0, 'it runs');
+  const tell = (message: ControlMessage) => redis.publish(keys.control('high'), JSON.stringify(message));
+  await tell({ type: 'drain', workerId: LEASE.workerId, now: false });
+  await until(async () => (await state()) === 'draining', 'it drains');
+  await tell({ type: 'keep', workerId: LEASE.workerId });
+  await until(async () => (await state()) === 'ready', 'it serves on');
   expect(await holds()).toBe(1);
 });
 
