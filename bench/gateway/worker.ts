@@ -30,7 +30,7 @@ const worker = new PoolWorker({
   now: Date.now,
   log,
 });
-await worker.start();
+await worker.start(new AbortController().signal);
 process.send?.('ready');
 process.on('SIGTERM', () => process.exit(0));
 process.on('disconnect', () => process.exit(0));

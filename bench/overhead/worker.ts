@@ -41,7 +41,7 @@ if (kind === 'bare') {
     now: Date.now,
     log: (message) => process.stderr.write(`${message}\n`),
   });
-  await worker.start();
+  await worker.start(new AbortController().signal);
 }
 process.send?.('ready');
 // The parent ends this process; when the parent is gone, so is the channel.

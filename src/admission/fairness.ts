@@ -1,4 +1,5 @@
 import type { RoutedRequest } from '../contract/request.js';
+import { TICKS } from './deadline.js';
 
 /** Requests of the pool's expected lengths that a tenant, by all its keys, may run ahead of its own order. */
 export const BORROWED_REQUESTS = 8;
@@ -25,9 +26,19 @@ export function tokenCost(isl: number, osl: number): number {
   return isl + OUTPUT_WEIGHT * osl;
 }
 
-/** The key of a request in its pool's order, Unix ms: when its first token is due, counted from its turn if it has one. */
-export function orderOf({ acceptedAtMs, deadlineMs, share }: Ordered): number {
-  return share === undefined ? deadlineMs : share.startMs + (deadlineMs - acceptedAtMs);
+/**
+ * The longest time that counts between a turn and when the first token is due, ticks: well within the span, so that what
+ * two tenants want by tomorrow is not all in its last tick, in order of arrival.
+ */
+const LONGEST_TICKS = TICKS / 4;
+
+/**
+ * The key of a request in its pool's order, Unix ms: when its first token is due, counted from its turn if it has one.
+ * @param resolutionMs of the deadline order
+ */
+export function orderOf({ acceptedAtMs, deadlineMs, share }: Ordered, resolutionMs: number): number {
+  if (share === undefined) return deadlineMs;
+  return share.startMs + Math.min(deadlineMs - acceptedAtMs, LONGEST_TICKS * resolutionMs);
 }
 
 type Ordered = Pick<RoutedRequest, 'acceptedAtMs' | 'deadlineMs' | 'share'>;

@@ -69,6 +69,8 @@ const controlSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('cancel'), id: z.string() }),
   /** This worker drains; with `now` its requests go back to the queue at once. */
   z.object({ type: z.literal('drain'), workerId: z.string(), now: z.boolean() }),
+  /** This worker's drain is taken back. */
+  z.object({ type: z.literal('keep'), workerId: z.string() }),
   /** Send this request's tokens and end to one more reply channel. */
   z.object({ type: z.literal('attach'), id: z.string(), replyTo: z.string() }),
   /** A request within its tenant's share was queued while another tenant's work waits. */

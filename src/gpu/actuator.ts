@@ -19,7 +19,7 @@ export interface WorkerExit {
 export interface Actuator {
   /** Errors: `engine_failed` when the process cannot be started. */
   start(spec: WorkerSpec): Promise<StartedWorker>;
-  /** Takes over a worker that an earlier allocator started; one of another host is left alone. */
+  /** Takes over a worker that an earlier allocator started; one of another host cannot be seen. */
   adopt(workerId: string, started: StartedWorker): void;
   /**
    * `drain`: asks it to finish its requests and stop; else it is killed at once. With `hurry` it is asked once more: the

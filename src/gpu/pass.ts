@@ -85,7 +85,7 @@ export class ReconcilePass {
   }
 
   private async act(ledger: RedisLedger, fleet: Fleet, plan: PoolPlan, nowMs: number): Promise<boolean> {
-    const { actuator, log } = this.context;
+    const { log } = this.context;
     for (const workerId of [...plan.drain, ...plan.resume]) {
       const lease = fleet.leases.get(workerId);
       const drain = plan.drain.includes(workerId);
@@ -93,10 +93,8 @@ export class ReconcilePass {
       if (!lease || !(await ledger.mark(lease.leaseId, drain ? 'draining' : 'running'))) continue;
       this.watch.see({ ...lease, state: drain ? 'draining' : 'running' });
       log.info({ pool: lease.pool, workerId }, drain ? 'draining worker' : 'taking a drain back');
-      if (drain) {
-        this.watch.drainSent(workerId, nowMs);
-        await actuator.stop(workerId, { drain: true });
-      } else await actuator.resume(workerId);
+      if (drain) await this.watch.drain(lease, nowMs);
+      else await this.watch.keep(lease);
     }
     for (const request of plan.start) {
       if (!(await this.start(ledger, fleet, request, nowMs))) return false;

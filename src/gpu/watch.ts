@@ -1,4 +1,5 @@
 import type { Lease } from '../contract/lease.js';
+import type { ControlMessage } from '../contract/reply.js';
 import type { Heartbeat } from '../contract/worker.js';
 import type { AllocatorContext } from './context.js';
 import { STABLE_SECONDS } from './core/restarts.js';
@@ -10,7 +11,7 @@ import type { RedisLedger } from './ledger.js';
 const START_GRACE_MS = 60_000;
 /** A worker past its drain deadline, or without a lease, gets so long to end by itself. */
 const END_GRACE_MS = 5_000;
-/** A drain signal that shows no effect is sent again after so long. */
+/** A drain that shows no effect is asked for again after so long. */
 const SIGNAL_AGAIN_MS = 3_000;
 
 /** Looks after the workers that are there, between one plan and the next. */
@@ -40,7 +41,7 @@ export class FleetWatch {
         this.drop(lease.workerId);
       } else if (alive && lease.state === 'starting' && nowMs - lease.sinceMs < START_GRACE_MS) {
         await ledger.keep(lease);
-      } else if (alive && lease.state === 'draining') {
+      } else if (lease.state === 'draining') {
         await this.urge(fleet, lease, nowMs);
       }
     }
@@ -55,9 +56,27 @@ export class FleetWatch {
     return seen;
   }
 
-  /** A drain signal has just been sent. */
-  drainSent(workerId: string, nowMs: number): void {
+  /**
+   * Asks a worker to drain: by a signal, or over its pool's channel where its process cannot be seen (an allocator of
+   * another host started it). @param now there its requests go back to the queue at once
+   */
+  async drain({ workerId, pool }: Lease, nowMs: number, now = false): Promise<void> {
+    const { actuator } = this.context;
     this.drainSentAt.set(workerId, nowMs);
+    if (actuator.alive(workerId) === null) await this.tell(pool, { type: 'drain', workerId, now });
+    else await actuator.stop(workerId, { drain: true });
+  }
+
+  /** Takes a drain back, the way that it was asked for. */
+  async keep({ workerId, pool }: Lease): Promise<void> {
+    const { actuator } = this.context;
+    if (actuator.alive(workerId) === null) await this.tell(pool, { type: 'keep', workerId });
+    else await actuator.resume(workerId);
+  }
+
+  private async tell(pool: string, message: ControlMessage): Promise<void> {
+    const { redis, keys } = this.context;
+    await redis.publish(keys.control(pool), JSON.stringify(message));
   }
 
   /** Takes leases back that ran out. The process, if it is here, is killed before its GPUs are free. */
@@ -73,22 +92,22 @@ export class FleetWatch {
     }
   }
 
-  /** Repeats a drain signal that was lost, and kills at the drain deadline. */
+  /** Asks again where that was lost, and ends the worker at the drain deadline. */
   private async urge(fleet: Fleet, lease: Lease, nowMs: number): Promise<void> {
     const { actuator, config, log } = this.context;
     const { workerId, pool } = lease;
-    if (nowMs - lease.stateSinceMs > config.worker.drainSeconds * 1000 + END_GRACE_MS) {
+    const overdue = nowMs - lease.stateSinceMs > config.worker.drainSeconds * 1000 + END_GRACE_MS;
+    if (overdue && actuator.alive(workerId)) {
       log.warn({ pool, workerId }, 'worker did not stop by its drain deadline: killed');
       await actuator.stop(workerId, { drain: false });
       return;
     }
-    // Only on a worker's own word, given well after the signal: a second signal ends its requests early.
+    // Only on a worker's own word, given well after it was asked: asked twice, it ends its requests early.
     const heartbeat = fleet.heartbeats.get(workerId);
     const sentAtMs = this.drainSentAt.get(workerId) ?? lease.stateSinceMs;
-    const unheeded = heartbeat?.state === 'starting' || heartbeat?.state === 'ready';
-    if (!unheeded || heartbeat.atMs - sentAtMs < SIGNAL_AGAIN_MS) return;
-    this.drainSent(workerId, nowMs);
-    await actuator.stop(workerId, { drain: true });
+    if (heartbeat === undefined || heartbeat.atMs - sentAtMs < SIGNAL_AGAIN_MS) return;
+    const unheeded = heartbeat.state === 'starting' || heartbeat.state === 'ready';
+    if (unheeded || overdue) await this.drain(lease, nowMs, overdue);
   }
 
   /** Workers without a lease: those that gave it back and ended are booked, those that linger are killed. */
@@ -109,10 +128,13 @@ export class FleetWatch {
       const exit = actuator.exitOf(workerId);
       this.drop(workerId);
       if (seen) await settleEnded(this.context, ledger, fleet, seen, { kind: 'exit', exit }, nowMs);
-      else {
-        await ledger.put('processes', workerId, null);
-        actuator.forget(workerId);
-      }
+      else actuator.forget(workerId);
+    }
+    // One whose process cannot be seen and that gave its lease back has ended in order: a crash keeps it until it runs out.
+    for (const workerId of new Set([...this.lastSeen.keys(), ...fleet.processes.keys()])) {
+      if (fleet.leases.has(workerId) || actuator.alive(workerId) !== null) continue;
+      this.drop(workerId);
+      await ledger.put('processes', workerId, null);
     }
     for (const [workerId, { pool, atMs }] of fleet.heartbeats) {
       const old = nowMs - atMs > 3 * config.worker.leaseSeconds * 1000;

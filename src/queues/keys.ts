@@ -91,6 +91,10 @@ export class Keys {
   plannerLock(pool: string): string {
     return `${this.poolPrefix(pool)}:planner:lock`;
   }
+  /** Id of the planner that had that right last, also after its time to live. */
+  plannerLast(pool: string): string {
+    return `${this.poolPrefix(pool)}:planner:last`;
+  }
   transitions(pool: string): string {
     return `${this.poolPrefix(pool)}:planner:transitions`;
   }

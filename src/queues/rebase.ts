@@ -45,7 +45,7 @@ export async function rebase(queues: PoolQueues, scale: DeadlineScale): Promise<
 async function move(job: Job | undefined, scale: DeadlineScale): Promise<number> {
   const request = routedRequestSchema.safeParse(job?.data);
   if (job === undefined || !request.success) return 0;
-  const priority = priorityOf(orderOf(request.data), scale, standingOf(job.priority));
+  const priority = priorityOf(orderOf(request.data, scale.resolutionMs), scale, standingOf(job.priority));
   if (priority === job.priority) return 0;
   try {
     await job.changePriority({ priority });

@@ -122,7 +122,7 @@ export class SluiceClient {
     routed.owner = owner;
     const { isl, maxTokens, acceptedAtMs } = routed;
     const request = { isl, maxTokens, acceptedAtMs, owner };
-    routed.share = await this.#router(routed.pool).takeTurn(request, Date.now());
+    routed.share = await this.#router(routed.pool).takeTurn(request);
   }
 
   /** Gives back the turn of a request that is not sent to its pool after all; its place is kept. */

@@ -75,7 +75,8 @@ export class PoolRouter {
 
   /** Adds a routed request in deadline order. Adding an id again changes nothing. */
   async dispatch(request: RoutedRequest, nowMs: number, standing: Standing = 'onTime'): Promise<void> {
-    const priority = priorityOf(orderOf(request), await this.#currentScale(nowMs), standing);
+    const scale = await this.#currentScale(nowMs);
+    const priority = priorityOf(orderOf(request, scale.resolutionMs), scale, standing);
     const { enabled, minPromptTokens } = this.pool.disaggregation;
     if (enabled === false || request.isl < minPromptTokens) await this.queues.addWhole(request, priority);
     else await this.queues.add(request, priority, (await this.#hasPrefill(nowMs)) ? 'flow' : 'whole');
@@ -83,8 +84,9 @@ export class PoolRouter {
   }
 
   /** The turn of a request in the pool's fair order; it is charged to its owner. */
-  async takeTurn(request: SharedRequest, nowMs: number): Promise<Share> {
-    return takeTurn(this.redis, this.keys, this.pool, request, await this.#currentScale(nowMs));
+  takeTurn(request: SharedRequest): Promise<Share> {
+    const { deadlineResolutionMs } = this.config.queues;
+    return takeTurn(this.redis, this.keys, this.pool, request, deadlineResolutionMs);
   }
 
   async lookup(id: string): Promise<Lookup> {

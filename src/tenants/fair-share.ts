@@ -1,6 +1,5 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
-import { type DeadlineScale, TICKS } from '../admission/deadline.js';
 import { BORROWED_REQUESTS, KEPT_REQUESTS, tokenCost } from '../admission/fairness.js';
 import { LATELY_MS } from '../admission/reserve.js';
 import type { PoolConfig } from '../config/types.js';
@@ -22,33 +21,33 @@ const replySchema = z.tuple([
 /** A request whose turn is to be found. */
 export type SharedRequest = Pick<RoutedRequest, 'isl' | 'maxTokens' | 'acceptedAtMs'> & { owner: Owner };
 
-/** Finds and charges a request's turn in its pool's fair order, atomically over all gateways. */
+/**
+ * Finds and charges a request's turn in its pool's fair order, atomically over all gateways.
+ * @param resolutionMs of the deadline order
+ */
 export async function takeTurn(
   redis: Redis,
   keys: Keys,
   pool: PoolConfig,
   request: SharedRequest,
-  scale: DeadlineScale,
+  resolutionMs: number,
 ): Promise<Share> {
   const { owner, isl, maxTokens, acceptedAtMs } = request;
   const cost = tokenCost(isl, Math.min(maxTokens, pool.expected.osl));
   const targetMs = pool.targets.ttftSeconds * 1000;
-  const queues = [keys.decodeQueue(pool.name), keys.prefillQueue(pool.name)];
+  const jobs = [keys.decodeQueue(pool.name), keys.prefillQueue(pool.name)].map(
+    (queue) => `${keys.poolPrefix(pool.name)}:${queue}:`,
+  );
   const reply = await shareScript(
     redis,
-    [
-      ...shareKeys(keys, pool.name, owner),
-      ...queues.map((name) => `${keys.poolPrefix(pool.name)}:${name}:prioritized`),
-    ],
+    [...shareKeys(keys, pool.name, owner), ...jobs.map((prefix) => `${prefix}prioritized`)],
     [
       owner.tenant,
       owner.key,
       cost,
       acceptedAtMs,
-      scale.epochMs,
-      scale.resolutionMs,
-      TICKS,
-      targetMs,
+      ...jobs,
+      resolutionMs,
       targetMs * BORROWED_REQUESTS,
       msPerToken(pool),
       targetMs * KEPT_REQUESTS,

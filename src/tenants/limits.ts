@@ -14,7 +14,8 @@ export type Taken = { kind: 'taken'; key: ApiKey } | { kind: 'refused'; error: S
 
 /**
  * Checks a key and takes one request of `tokens` tokens from its limits, in one atomic step over all gateways.
- * A refusal is `unauthorized`, `rate_limited` or `budget_spent`, with the wait where it is known.
+ * A refusal is `unauthorized`, `rate_limited` or `budget_spent`, with the wait where it is known. A request that is open
+ * already takes nothing more; each that took it is to settle it, or to send it.
  */
 export async function take(
   redis: Redis,
@@ -35,7 +36,8 @@ export async function take(
 
 /**
  * Gives back what a request held of its key's limits, and charges what it used; the second time does nothing.
- * @param unusedTokens tokens taken and not used; @param gpuSeconds used; @param unsent it counts as no request either
+ * @param unusedTokens tokens taken and not used; @param gpuSeconds used; @param unsent it counts as no request either, and
+ * stays open while others that took it may send it. @returns whether this call ended it
  */
 export async function settle(
   redis: Redis,
@@ -56,6 +58,7 @@ function limitKeys(keys: Keys, id: string): string[] {
     keys.tenants('open', id),
     keys.tenants('rates', id),
     keys.tenants('spent', id),
+    keys.tenants('senders', id),
   ];
 }
 

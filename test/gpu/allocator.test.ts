@@ -27,6 +27,7 @@ describe('GPU allocator with real worker processes', () => {
   afterEach(async () => {
     await stop?.({ stopWorkers: true });
     stop = null;
+    delete process.env.SLUICE_TEST_HOST;
     await outside?.close();
     rmSync(dataDir, { recursive: true, force: true });
   }, 60_000);
@@ -156,6 +157,40 @@ describe('GPU allocator with real worker processes', () => {
     await give(order('a', 2, 0));
     await eventually(async () => (await outside.leases()).length === 0);
     await outside.redis.del('fake:busy:a');
+  }, 90_000);
+
+  it('drains workers that an allocator of another host started, takes that back, and ends them at the deadline', async () => {
+    process.env.SLUICE_TEST_HOST = 'elsewhere';
+    const { config, options } = await start({ a: {} }, (changed) => {
+      changed.worker.drainSeconds = 600;
+    });
+    const { redis, keys } = outside;
+    await give(order('a', 1, 2));
+    await running(2);
+    const states = async () =>
+      (await redis.hvals(keys.heartbeats('a'))).map((text) => JSON.parse(text).state).toSorted();
+    await eventually(async () => (await states()).length === 2);
+    await stop!({ stopWorkers: false });
+    for (const [id, text] of Object.entries(await redis.hgetall(keys.gpu('processes'))))
+      await redis.hset(keys.gpu('processes'), id, JSON.stringify({ ...JSON.parse(text), host: 'elsewhere' }));
+    stop = (await startAllocator(options)).stop;
+
+    await redis.set('fake:busy:a', 1);
+    await give(order('a', 2, 1));
+    await eventually(async () => (await states()).includes('draining'));
+    expect(await give(order('a', 3, 2))).toMatchObject({ status: 'applied', granted: { decode: 2 } });
+    await eventually(async () => (await states()).join() === 'ready,ready');
+    await stop({ stopWorkers: false });
+    const worker = { ...config.worker, drainSeconds: 1 };
+    stop = (await startAllocator({ ...options, config: { ...config, worker } })).stop;
+    // Busy for longer than the deadline: told to put its requests back, since nobody here can kill it.
+    await give(order('a', 4, 1));
+    expect(await running(1)).toHaveLength(1);
+    await redis.del('fake:busy:a');
+    await give(order('a', 5, 0));
+    await eventually(async () => (await outside.leases()).length === 0);
+    await eventually(async () => (await redis.hlen(keys.gpu('processes'))) === 0);
+    expect(await readWorkerFailures(redis, keys)).toEqual([]);
   }, 90_000);
 
   it('restarts a crashed worker with growing delays, gives up with its reason and log, and begins anew on a newer order', async () => {

@@ -28,6 +28,7 @@ export async function openaiEngine(
   servers: OpenaiEngineOptions['servers'],
   config: Partial<OpenaiEngineConfig> = {},
   options: Partial<OpenaiEngineOptions> = {},
+  signal = new AbortController().signal,
 ): Promise<OpenaiEngine> {
   const engine = new OpenaiEngine({
     config: { ...CONFIG, ...config } as OpenaiEngineConfig,
@@ -39,7 +40,7 @@ export async function openaiEngine(
     servers,
     ...options,
   });
-  await engine.start(new AbortController().signal);
+  await engine.start(signal);
   return engine;
 }
 

@@ -148,7 +148,7 @@ export async function startPoolWorker(
     now: Date.now,
     log: () => {},
   });
-  await worker.start();
+  await worker.start(new AbortController().signal);
   const stop = async () => {
     worker.requeueAll();
     await worker.close();

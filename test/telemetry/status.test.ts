@@ -142,8 +142,12 @@ test('outcomes, attainment and percentiles are told for a minute, ten minutes an
 });
 
 test('the error budget of an hour and a day counts from the mark before them', async () => {
-  const totals = (completed: number, attained: number) =>
-    redis.hset(keys.telemetry('high', 'totals'), { startedMs: T, completed, attained });
+  /** As many of each kind of end. */
+  const totals = (ended: number, attained: number) => {
+    const kinds = ['completed', 'failed', 'expired', 'cancelled', 'relegated'];
+    const counts = Object.fromEntries(kinds.map((kind) => [kind, ended / kinds.length]));
+    return redis.hset(keys.telemetry('high', 'totals'), { startedMs: T, ...counts, attained });
+  };
   const queues = new PoolQueues('high', keys, redis);
   const look = (nowMs: number) => collectObservation(redis, keys, pool, config, nowMs, queues);
   const H = 3_600_000;

@@ -17,7 +17,8 @@ const scale = { epochMs: freshEpoch(1, NOW), resolutionMs: 1 };
 const KEPT = KEPT_REQUESTS * tokenCost(2000, 150);
 /** Ms of the order for one token of cost. */
 const PER_TOKEN = 1000 / tokenCost(2000, 150);
-const QUEUE = '{fair:medium}:medium.decode:prioritized';
+const JOBS = '{fair:medium}:medium.decode:';
+const QUEUE = `${JOBS}prioritized`;
 
 let server: TestRedis;
 let redis: Redis;
@@ -33,12 +34,14 @@ beforeEach(() => redis.flushall());
 
 let counter = 0;
 
-/** Queues a request as a gateway would, at the order's own clock. @returns its name. */
-async function add(tenant: string, key: string, isl: number, nowMs = NOW): Promise<string> {
+/** Queues a request as a gateway would, at the order's own clock, due within `windowMs`. @returns its name. */
+async function add(tenant: string, key: string, isl: number, nowMs = NOW, windowMs = 1000): Promise<string> {
   const request = { isl, maxTokens: 1, acceptedAtMs: nowMs, owner: { tenant, key } };
-  const share = await takeTurn(redis, keys, pool, request, scale);
-  const order = orderOf({ acceptedAtMs: nowMs, deadlineMs: nowMs + 1000, share });
+  const share = await takeTurn(redis, keys, pool, request, scale.resolutionMs);
+  const queued = { acceptedAtMs: nowMs, deadlineMs: nowMs + windowMs, share };
+  const order = orderOf(queued, scale.resolutionMs);
   const name = `${tenant}/${key}/${isl}/${counter++}`;
+  await redis.hset(JOBS + name, 'data', JSON.stringify(queued));
   await redis.zadd(QUEUE, priorityOf(order, scale) * 2 ** 32 + counter, name);
   return name;
 }
@@ -47,6 +50,7 @@ async function add(tenant: string, key: string, isl: number, nowMs = NOW): Promi
 async function serve(): Promise<{ tenant: string; key: string; cost: number } | undefined> {
   const [name] = await redis.zpopmin(QUEUE);
   if (name === undefined) return undefined;
+  await redis.del(JOBS + name);
   const [tenant = '', key = '', isl = ''] = name.split('/');
   return { tenant, key, cost: tokenCost(Number(isl), 1) };
 }
@@ -55,7 +59,7 @@ describe('the fair order of a pool', () => {
   it('is the order of arrival while nothing waits', async () => {
     for (let k = 0; k < 5; k++) {
       const request = { isl: 5000, maxTokens: 500, acceptedAtMs: NOW + k, owner: { tenant: 'a', key: 'k' } };
-      expect((await takeTurn(redis, keys, pool, request, scale)).startMs).toBe(NOW + k);
+      expect((await takeTurn(redis, keys, pool, request, scale.resolutionMs)).startMs).toBe(NOW + k);
     }
   });
 
@@ -69,6 +73,31 @@ describe('the fair order of a pool', () => {
       const served = [await serve(), await serve()].map((one) => one!.tenant);
       expect(served, `${sharers} keys`).toContain('calm');
     }
+  });
+
+  it.each([60_000, 4 * 3_600_000, 24 * 3_600_000])(
+    'puts who comes now and then before a backlog that is due in %i ms, however long that goes on',
+    async (windowMs) => {
+      for (let k = 0; k < 64; k++) await add('batch', 'k', 2000, NOW, windowMs);
+      for (let k = 1; k <= 40; k++) {
+        const name = await add('calm', 'k', 2000, NOW + 5000 * k);
+        expect(await redis.zrank(QUEUE, name), `the ${k}th`).toBe(0);
+        for (let served = 0; served < 5; served++) {
+          if ((await serve())!.tenant === 'batch') await add('batch', 'k', 2000, NOW + 5000 * k, windowMs);
+        }
+      }
+    },
+  );
+
+  it('shares evenly between tenants that both want their work by tomorrow', async () => {
+    const dayMs = 24 * 3_600_000;
+    for (let k = 0; k < 60; k++) await add('first', 'k', 1000, NOW, dayMs);
+    for (let k = 0; k < 60; k++) await add('second', 'k', 1000, NOW, dayMs);
+    const got: Record<string, number> = { first: 0, second: 0 };
+    for (let k = 0; k < 40; k++) got[(await serve())!.tenant]!++;
+    expect(Math.abs(got.first! - got.second!) * tokenCost(1000, 1)).toBeLessThanOrEqual(
+      2 * tokenCost(1000, 1) + KEPT,
+    );
   });
 
   it('shares evenly by cost between tenants that both have work, whatever the size of their requests', async () => {
@@ -99,12 +128,12 @@ describe('the fair order of a pool', () => {
   it('gives back what a request was charged and did not cost', async () => {
     await add('b', 'k', 100); // something waits, so that turns are counted
     const request = { isl: 1000, maxTokens: 150, acceptedAtMs: NOW, owner: { tenant: 'a', key: 'k' } };
-    for (let k = 0; k < 10; k++) await takeTurn(redis, keys, pool, request, scale); // nothing kept is left
-    const first = await takeTurn(redis, keys, pool, request, scale);
+    for (let k = 0; k < 10; k++) await takeTurn(redis, keys, pool, request, scale.resolutionMs); // nothing kept is left
+    const first = await takeTurn(redis, keys, pool, request, scale.resolutionMs);
     await correctTurn(redis, keys, pool.name, request.owner, first, { isl: 0, osl: 0 });
-    const second = await takeTurn(redis, keys, pool, request, scale);
+    const second = await takeTurn(redis, keys, pool, request, scale.resolutionMs);
     expect(second.startMs).toBe(first.startMs);
-    const third = await takeTurn(redis, keys, pool, request, scale);
+    const third = await takeTurn(redis, keys, pool, request, scale.resolutionMs);
     expect(third.startMs - second.startMs).toBeCloseTo(tokenCost(1000, 150) * PER_TOKEN, -1);
   });
 

@@ -16,7 +16,8 @@ import { startTestRedis, type TestRedis } from '../support/redis.js';
 
 const keys = new Keys('flood');
 const pool = defaultConfig().pools.medium!;
-const QUEUE = '{flood:medium}:medium.decode:prioritized';
+const JOBS = '{flood:medium}:medium.decode:';
+const QUEUE = `${JOBS}prioritized`;
 const NOW = 1_700_000_000_000;
 const SCALE = { epochMs: freshEpoch(20, NOW), resolutionMs: 20 };
 
@@ -119,8 +120,9 @@ async function run(
       const { tenant, key, atMs, osl } = arrivals[next]!;
       const acceptedAtMs = NOW + Math.floor(atMs);
       const request = { isl, maxTokens: osl, acceptedAtMs, owner: { tenant, key } };
-      const share = await takeTurn(redis, keys, pool, request, SCALE);
-      const order = orderOf({ acceptedAtMs, deadlineMs: acceptedAtMs + 1000, share });
+      const share = await takeTurn(redis, keys, pool, request, SCALE.resolutionMs);
+      const queued = { acceptedAtMs, deadlineMs: acceptedAtMs + 1000, share };
+      const order = orderOf(queued, SCALE.resolutionMs);
       const id = String(next);
       if (goesAhead({ share })) reserve.heardWithin(now);
       waiting.set(id, {
@@ -133,6 +135,7 @@ async function run(
         atMs,
         share,
       });
+      await redis.hset(JOBS + id, 'data', JSON.stringify(queued));
       await redis.zadd(QUEUE, priorityOf(order, SCALE) * 2 ** 32 + next, id);
     }
   }

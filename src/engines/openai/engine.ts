@@ -77,6 +77,7 @@ export class OpenaiEngine implements Engine {
       signal.throwIfAborted();
       if (ended !== undefined) throw this.#notStarted(`it ended with ${ended}`);
       await Promise.all(this.#endpoints.map((endpoint) => endpoint.look()));
+      signal.throwIfAborted();
       if (this.#endpoints.some(({ trouble }) => trouble === null)) break;
       if (this.#now() > giveUpMs || this.#endpoints.every(({ refuses }) => refuses))
         throw this.#notStarted(this.#trouble());

@@ -87,7 +87,7 @@ export class Admission {
     const [reading, slow] = await Promise.all([this.#readings.of(pool), this.#readings.slow(pool)]);
     this.#inHand.get(pool.name)?.forget(reading.atMs);
     const capacity = this.#capacity(pool, routed, slow);
-    const order = orderOf(routed);
+    const order = orderOf(routed, this.config.queues.deadlineResolutionMs);
     const usual = routed.acceptedAtMs + pool.targets.ttftSeconds * 1000;
     const ahead =
       reading.waiting > 0 && Math.abs(order - usual) > USUAL_MS

@@ -156,7 +156,7 @@ export class PlannerLoop {
     const records = [...this.#unpublished];
     const decisions = [...this.#decisions];
     if (!(await parts.store.commit(snapshot, records, commandsTaken, decisions))) {
-      parts.log.warn({ pool: parts.policy.pool }, 'another planner acts now: giving way');
+      parts.log.warn({ pool: parts.policy.pool }, 'another planner has acted meanwhile: giving way');
       this.#snapshot = null;
       return;
     }

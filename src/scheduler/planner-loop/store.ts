@@ -39,12 +39,14 @@ export class PlannerStore {
       names.transitions(pool),
       names.operator(pool),
       names.decisions(pool),
+      names.plannerLast(pool),
     ];
   }
 
   /** Whether this planner may act now. */
   async hold(): Promise<boolean> {
-    return (await holdScript(this.redis, this.#keys.slice(0, 1), [this.owner, this.lockMs])) === 1;
+    const keys = [this.names.plannerLock(this.pool), this.names.plannerLast(this.pool)];
+    return (await holdScript(this.redis, keys, [this.owner, this.lockMs])) === 1;
   }
 
   async release(): Promise<void> {
@@ -99,7 +101,7 @@ export class PlannerStore {
     return texts.map((text) => operatorCommandSchema.safeParse(parseJson(text)).data ?? null);
   }
 
-  /** Persists snapshot and records and takes `commandsTaken`, as one. False: another planner acts now. */
+  /** Persists snapshot and records and takes `commandsTaken`, as one. False: another planner has acted since `hold`. */
   async commit(
     snapshot: PlannerSnapshot,
     records: readonly TransitionRecord[],

@@ -48,8 +48,10 @@ export interface PoolWorkerOptions {
   gpus?: number;
   now: () => number;
   log: (message: string) => void;
-  /** An operator asks this worker to end. @param now requests go back to the queue at once */
+  /** This worker is asked to end, over its pool's channel. @param now requests go back to the queue at once */
   onDrain?: (now: boolean) => void;
+  /** That is taken back. */
+  onKeep?: () => void;
 }
 
 /** Pulls a pool's requests while its engine has room, runs them, and ends each exactly once. */
@@ -129,13 +131,14 @@ export class PoolWorker {
     return this.#draining;
   }
 
-  /** Begins to take requests; the engine must be ready. */
-  async start(): Promise<void> {
+  /** Begins to take requests, unless it was stopped while Redis was asked; the engine must be ready. */
+  async start(signal: AbortSignal): Promise<void> {
     this.#control.on('message', (_channel: string, message: string) => this.#hear(message));
     await this.#control.subscribe(this.options.keys.control(this.options.pool.name));
     this.#adjustRoom();
     this.#started = true;
     if (this.#engineDown) await this.#bull.pause(true);
+    if (signal.aborted) return;
     this.#bull.run().catch((error: unknown) => this.options.log(`queue loop ended: ${String(error)}`));
   }
 
@@ -335,6 +338,9 @@ export class PoolWorker {
         break;
       case 'drain':
         if (message.workerId === this.options.workerId) this.options.onDrain?.(message.now);
+        break;
+      case 'keep':
+        if (message.workerId === this.options.workerId) this.options.onKeep?.();
     }
   }
 

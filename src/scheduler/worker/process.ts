@@ -94,16 +94,18 @@ export class WorkerProcess {
       now: Date.now,
       log: (message) => this.#log.warn({ worker: spec.workerId }, message),
       onDrain: (now) => {
-        this.drain('an operator asked for it');
+        this.drain('asked over the control channel');
         // Asked again, a drain lets nothing run on.
-        if (now) this.drain('an operator asked for it');
+        if (now) this.drain('asked over the control channel');
       },
+      onKeep: () => this.takeDrainBack(),
     });
   }
 
   /** Runs until the worker has ended; resolves with the exit code. */
   async run(): Promise<number> {
     const { spec, config } = this;
+    const { signal } = this.#stopping;
     this.#engine.onCondition?.((condition, why) => {
       if (condition === 'gone') this.#failing ??= this.#fail(why);
     });
@@ -112,12 +114,7 @@ export class WorkerProcess {
     process.on('SIGUSR2', () => this.takeDrainBack());
     if (spec.ownerPid !== null) watchOwner(spec.ownerPid, () => this.#orphaned());
     if (!(await this.#beat())) return this.#end('the lease was gone before the worker began');
-    this.#beatTimer = setInterval(() => {
-      this.#beat().then(
-        (alive) => alive || this.abandon(),
-        () => {}, // Redis is away: the lease may end meanwhile, which the next beat will tell
-      );
-    }, config.worker.heartbeatSeconds * 1000);
+    this.#beatTimer = setInterval(() => void this.#showBeat(), config.worker.heartbeatSeconds * 1000);
     this.#recorder.start();
     const { metrics } = readEnvironment();
     if (metrics !== null) {
@@ -134,25 +131,32 @@ export class WorkerProcess {
     }
     this.#log.info({ worker: spec.workerId, pool: spec.pool, gpus: spec.gpus, tp: spec.tp }, 'engine starts');
     try {
-      await this.#engine.start(this.#stopping.signal);
+      await this.#engine.start(signal);
     } catch (error) {
-      if (this.#stopping.signal.aborted) return this.#end('stopped while it started');
-      this.#log.error({ worker: spec.workerId, err: error }, 'engine failed to start');
-      this.#send({ type: 'FAIL', now: Date.now(), reason: SluiceError.from(error).message });
-      await this.#end('engine failed to start');
-      return 1;
+      if (!signal.aborted) {
+        this.#log.error({ worker: spec.workerId, err: error }, 'engine failed to start');
+        this.#send({ type: 'FAIL', now: Date.now(), reason: SluiceError.from(error).message });
+        await this.#end('engine failed to start');
+        return 1;
+      }
     }
-    if (this.#life.value === 'starting') {
-      await this.#worker.start();
-      this.#send({ type: 'READY', now: Date.now() });
-      await this.#beat();
-      const { startedAtMs, readyAtMs } = this.#life.context;
-      this.#log.info({ worker: spec.workerId, coldStartMs: (readyAtMs ?? 0) - startedAtMs }, 'ready');
-    }
-    await new Promise<void>((resolve) => this.#stopping.signal.addEventListener('abort', () => resolve()));
+    // It may be stopped during each step of its start.
+    if (this.#life.value === 'starting') await this.#worker.start(signal);
+    if (this.#life.value === 'starting') await this.#serve(signal);
     await this.#ending;
     await this.#failing;
+    if (this.#life.status !== 'done') return this.#end('stopped while it started');
     return this.#failing === undefined ? 0 : 1;
+  }
+
+  /** Says that the worker serves; resolves when it is to stop. */
+  async #serve(signal: AbortSignal): Promise<void> {
+    this.#send({ type: 'READY', now: Date.now() });
+    void this.#showBeat();
+    const { startedAtMs, readyAtMs } = this.#life.context;
+    const coldStartMs = (readyAtMs ?? 0) - startedAtMs;
+    this.#log.info({ worker: this.spec.workerId, coldStartMs }, 'ready');
+    await new Promise((resolve) => signal.addEventListener('abort', resolve));
   }
 
   /** The engine is gone: its requests have failed and go back to the queue; the allocator starts another worker. */
@@ -196,7 +200,7 @@ export class WorkerProcess {
     this.#log.info({ worker: this.spec.workerId }, 'drain taken back');
     this.#send({ type: 'KEEP', now: Date.now() });
     void this.#worker.resume();
-    void this.#beat();
+    void this.#showBeat();
   }
 
   /** The lease is gone: the GPUs may be another worker's, so nothing may run on. */
@@ -214,7 +218,7 @@ export class WorkerProcess {
   async #drainOut(): Promise<void> {
     const resumed = () => this.#life.value !== 'draining';
     await this.#worker.drain();
-    void this.#beat().catch(() => false);
+    void this.#showBeat();
     const ended = await this.#worker.emptied(this.#drainDeadlineMs, resumed);
     if (ended === 'resumed') {
       this.#ending = undefined;
@@ -245,6 +249,15 @@ export class WorkerProcess {
 
   #send(event: WorkerEvent): void {
     [this.#life] = transition(workerLifecycle, this.#life, event);
+  }
+
+  /** Beats, and ends the worker whose lease is gone. Never rejects. */
+  async #showBeat(): Promise<void> {
+    try {
+      if (!(await this.#beat())) this.abandon();
+    } catch {
+      // Redis is away or full: the lease may end meanwhile, which the next beat will tell.
+    }
   }
 
   /** @returns whether the lease still stands. */

@@ -39,7 +39,7 @@ export class Relegation {
     const lower = relegatedTo(request, to);
     const target = this.#router(to);
     if (lower.owner !== undefined && request.share !== undefined)
-      lower.share = await target.takeTurn({ ...lower, owner: lower.owner }, now());
+      lower.share = await target.takeTurn({ ...lower, owner: lower.owner });
     await this.#router(pool).recordMove(request, to.name);
     const frame: MovedFrame = { type: 'moved', id: request.id, pool: to.name };
     // Who does not hear of it looks it up.

@@ -20,11 +20,14 @@ if ms > 0 then
 end
 local minute = string.format('%d', math.floor(ARGV[1] / 60000))
 if redis.call('HGET', KEYS[1], 'markedMinute') ~= minute then
-  local ends = redis.call('HMGET', KEYS[1], 'completed', 'failed', 'expired', 'cancelled', 'attained')
+  local attained = redis.call('HGET', KEYS[1], 'attained')
   local ended = 0
-  for i = 1, 4 do ended = ended + tonumber(ends[i] or 0) end
+  -- The kinds of end that figures.ts counts.
+  for _, count in ipairs(redis.call('HMGET', KEYS[1], 'completed', 'failed', 'expired', 'cancelled', 'relegated')) do
+    ended = ended + tonumber(count or 0)
+  end
   redis.call('HSET', KEYS[1], 'markedMinute', minute)
-  redis.call('ZADD', KEYS[2], ARGV[1], string.format('%s:%d:%d', ARGV[1], ended, tonumber(ends[5] or 0)))
+  redis.call('ZADD', KEYS[2], ARGV[1], string.format('%s:%d:%d', ARGV[1], ended, tonumber(attained or 0)))
   redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[1] - ARGV[5])
 end
 return ms

@@ -1,15 +1,22 @@
 --[[
   Gives back what a request held of its key's limits and charges what it used. Once for each request: the second call
-  for the same one finds it gone.
+  for the same one finds it gone. Of several senders that hold its place, one that did not send it leaves it to the rest.
 
   KEYS[1]  hash: key id -> record (JSON)
   KEYS[2]  sorted set of the key's open requests
   KEYS[3]  hash of the key's rates
   KEYS[4]  hash of the key's budget
+  KEYS[5]  hash: open request id -> senders that hold its place besides the first
   ARGV[1]  key id   ARGV[2] request id
   ARGV[3]  tokens taken and not used   ARGV[4] GPU-seconds used   ARGV[5] 1: it was not sent, and counts as no request
-  Reply: 1 settled, 0 it was already
+  Reply: 1 settled, 0 it was already, or others hold its place
 ]]
+local others = tonumber(redis.call('HGET', KEYS[5], ARGV[2])) or 0
+if others > 0 and ARGV[5] == '1' then
+  redis.call('HINCRBY', KEYS[5], ARGV[2], -1)
+  return 0
+end
+redis.call('HDEL', KEYS[5], ARGV[2])
 if redis.call('ZREM', KEYS[2], ARGV[2]) == 0 then return 0 end
 local stored = redis.call('HGET', KEYS[1], ARGV[1])
 if not stored then return 1 end

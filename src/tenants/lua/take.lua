@@ -1,11 +1,14 @@
 --[[
   Checks a key and takes one request from its limits: all of them hold, or nothing is taken.
   Rates are token buckets of one minute's worth, kept as the time at which they are full again (GCRA).
+  One that is open already (sent twice at once under one id) is one request: it takes nothing more, and its place is
+  held by one sender more.
 
   KEYS[1]  hash: key id -> record (JSON)
   KEYS[2]  sorted set of the key's open requests: id, score = Unix ms when taken
   KEYS[3]  hash of the key's rates: requests, tokens = Unix ms when full again
   KEYS[4]  hash of the key's budget: period = number of the period, used = GPU-seconds
+  KEYS[5]  hash: open request id -> senders that hold its place besides the first
   ARGV[1]  key id   ARGV[2] SHA-256 of the secret   ARGV[3] request id   ARGV[4] tokens that it may use
   Reply: {'ok', record} or {why, ...}:
     {'unauthorized'}  {'revoked'}  {'budget', used, limit, ms until the next period or -1}
@@ -17,6 +20,10 @@ if not stored then return { 'unauthorized' } end
 local record = cjson.decode(stored)
 if record.hash ~= ARGV[2] then return { 'unauthorized' } end
 if record.revokedAtMs ~= cjson.null then return { 'revoked' } end
+if redis.call('ZSCORE', KEYS[2], ARGV[3]) then
+  redis.call('HINCRBY', KEYS[5], ARGV[3], 1)
+  return { 'ok', stored }
+end
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

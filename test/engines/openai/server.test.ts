@@ -57,6 +57,19 @@ describe('the openai engine and a server', () => {
     });
   });
 
+  it('does not start when it is stopped during the look that finds the server ready', async () => {
+    const stop = new AbortController();
+    const server = await fakeServer(good);
+    opened.push(server);
+    Object.defineProperty(server.gets, '/v1/models', {
+      get: () => {
+        stop.abort(new Error('not wanted any more'));
+        return 404;
+      },
+    });
+    await expect(openaiEngine([server.url], {}, {}, stop.signal)).rejects.toThrow('not wanted any more');
+  });
+
   it('sends its key, and says which field to set when it is refused', async () => {
     const server = await fakeServer((response, { headers }) =>
       headers.authorization === 'Bearer k'

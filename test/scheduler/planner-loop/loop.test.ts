@@ -217,14 +217,35 @@ test('one planner acts, the other waits and takes over when the first ends', asy
   expect(second.state).toBe('scaleUp');
 });
 
-test('a planner that was paused while another took over writes nothing and gives way', async () => {
+test.each([
+  ['acts', false],
+  ['has ended', true],
+])('a planner that was paused while another took over writes nothing: the other %s', async (_, ends) => {
   const first = planner(() => ({}));
+  const second = planner(() => ({}), 'b');
   await turns(first);
-  await redis.set(keys.plannerLock('p'), 'b');
+  await redis.del(keys.plannerLock('p')); // its time to live is over
+  await turns(second);
+  if (ends) await second.stop();
   const before = await redis.get(keys.plannerSnapshot('p'));
+  await redis.rpush(keys.operator('p'), '{"type":"pause"}');
   await turns(first);
   expect(first.state).toBeNull();
   expect(await redis.get(keys.plannerSnapshot('p'))).toBe(before);
+  expect(await redis.llen(keys.operator('p'))).toBe(1);
+  if (!ends) return;
+  await turns(first);
+  expect(first.state).toBe('paused');
+});
+
+test('a planner whose right ran out while nobody took it goes on', async () => {
+  const loop = planner(() => ({}));
+  await turns(loop);
+  await redis.del(keys.plannerLock('p'));
+  await turns(loop);
+  expect(loop.state).toBe('scaleUp');
+  expect(await redis.get(keys.plannerLock('p'))).toBe('a');
+  expect(logged.filter((line) => /planner acts/.test(line))).toHaveLength(1);
 });
 
 test('an order that fails for good degrades the planner, which orders again under a new generation', async () => {

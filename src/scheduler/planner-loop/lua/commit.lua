@@ -1,15 +1,15 @@
 --[[
 Writes what one tick of a planner came to, all of it or nothing, and keeps the planner's right to act. A planner that was
-paused and lost that right to another writes nothing.
+paused and lost that right to another writes nothing, also once the other has given it back.
 KEYS[1] lock   KEYS[2] snapshot   KEYS[3] transition stream   KEYS[4] list of operator commands
-KEYS[5] stream of decisions
+KEYS[5] stream of decisions   KEYS[6] who had that right last
 ARGV[1] owner   ARGV[2] lock time to live, ms   ARGV[3] snapshot JSON   ARGV[4] operator commands taken
 ARGV[5] transitions kept (about)   ARGV[6] decisions kept (about)   ARGV[7] ms that both are kept
 ARGV[8] transitions that follow   ARGV[9..] transition records, then decision records, JSON
-reply   1, or 0: another planner has the right
+reply   1, or 0: another planner has the right, or had it meanwhile
 ]]
-local holder = redis.call('GET', KEYS[1])
-if holder and holder ~= ARGV[1] then return 0 end
+local last = redis.call('GET', KEYS[6])
+if last and last ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 redis.call('SET', KEYS[2], ARGV[3])
 if tonumber(ARGV[4]) > 0 then redis.call('LTRIM', KEYS[4], ARGV[4], -1) end
