@@ -150,12 +150,14 @@ test('a Redis that hangs is told, not waited for', async () => {
   process.kill(server.pid, 'SIGSTOP');
   try {
     const paths = ['requests', 'requests/x', 'what-if', 'history'].map((name) => `/dashboard/${name}`);
+    const operated = post(`${gateway.url}/dashboard/operate`, { action: 'pause', pool: 'low' });
     const [boards, ...answers] = await Promise.all([
       fetch(`${gateway.url}/queues/api/queues`),
       ...paths.map(refusal),
     ]);
     for (const answer of answers)
       expect(answer).toMatchObject({ status: 503, code: 'no_redis', message: 'Redis does not answer' });
+    expect((await operated).status).toBe(503);
     // As the boards' own page reads it.
     expect(boards.status).toBe(503);
     expect(await boards.json()).toEqual({ error: 'Redis does not answer' });
@@ -163,4 +165,6 @@ test('a Redis that hangs is told, not waited for', async () => {
     process.kill(server.pid, 'SIGCONT');
   }
   await until(async () => (await fetch(`${gateway.url}/dashboard/requests`)).status === 200, 'it is back');
+  // What was refused is not done later.
+  expect(await redis.llen(keys.operator('low'))).toBe(0);
 }, 30_000);
