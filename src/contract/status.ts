@@ -108,7 +108,7 @@ export interface PoolStatus {
     transitionCounts: { from: PlannerState; to: PlannerState; count: number }[];
     /** null: its planner never told. */
     forecast: ForecastStatus | null;
-    /** What holds for it now, by configuration or by an operator; null: its planner never told. */
+    /** What holds for it now, by configuration or by an operator, within its limits; null: its planner never told. */
     holds: { floor: number; advisory: boolean } | null;
   };
   workers: {

@@ -5,6 +5,7 @@ import { SluiceError } from '../contract/errors.js';
 import type { SystemStatus } from '../contract/status.js';
 import type { Keys } from '../queues/keys.js';
 import { StatusCollector } from '../telemetry/status.js';
+import { answered } from './answered.js';
 import { readAudit } from './audit.js';
 import { built } from './built.js';
 import { Feed } from './feed.js';
@@ -19,8 +20,6 @@ import { WhatIf } from './what-if/what-if.js';
 
 /** A look at the system so often while a page is open; without one only for the time lines. */
 const TICK_MS = 1_000;
-/** A Redis that has not answered for so long is away. */
-const ANSWER_LIMIT_MS = 2_500;
 
 /** Looks at the whole system again and again, tells it to the pages that are open, and keeps the time lines. */
 export class Dashboard {
@@ -130,15 +129,4 @@ export class Dashboard {
 function withoutLog(status: SystemStatus): SystemStatus {
   const pools = status.pools.map((pool) => ({ ...pool, planner: { ...pool.planner, transitions: [] } }));
   return { ...status, pools };
-}
-
-async function answered<T>(promise: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<never>((_, reject) => {
-    const message = `Redis has not answered for ${ANSWER_LIMIT_MS / 1000} s`;
-    timer = setTimeout(() => reject(new SluiceError('no_redis', message)), ANSWER_LIMIT_MS);
-  });
-  // The slow one is waited for by the next look; its late failure is told there.
-  promise.catch(() => undefined);
-  return Promise.race([promise, limit]).finally(() => clearTimeout(timer));
 }

@@ -6,17 +6,29 @@ import { heartbeatSchema } from '../contract/worker.js';
 import { parseStored } from '../gpu/stored.js';
 import type { Keys } from '../queues/keys.js';
 import { tellPlanner } from '../scheduler/operator.js';
+import { roleBeatSchema } from '../telemetry/roles.js';
 import { writeAudit } from './audit.js';
+import { MOST_WORKERS } from './view.js';
 
 const TAKEN_LIMIT_MS = 5_000;
+/** A planner tells what holds for it each round, usually each second. */
+const TOLD_LIMIT_MS = 5_000;
+const POLL_MS = 50;
+const FLOOR = `a whole number of workers from 0 to ${MOST_WORKERS}`;
 
 /** Of a pool or worker; what is refused is written to the audit log too. */
 const name = z.string().max(200);
 
+const floor = z
+  .number({ error: FLOOR })
+  .int({ error: FLOOR })
+  .min(0, { error: FLOOR })
+  .max(MOST_WORKERS, { error: FLOOR });
+
 export const operationSchema = z.discriminatedUnion('action', [
   z.object({ action: z.literal('pause'), pool: name }),
   z.object({ action: z.literal('resume'), pool: name }),
-  z.object({ action: z.literal('floor'), pool: name, min: z.number().int().min(0).max(10_000) }),
+  z.object({ action: z.literal('floor'), pool: name, min: floor }),
   /** The planner plans and records, and orders nothing; or orders again. */
   z.object({ action: z.literal('advisory'), pool: name, on: z.boolean() }),
   z.object({ action: z.literal('drain'), pool: name, workerId: name }),
@@ -60,7 +72,7 @@ async function done(redis: Redis, keys: Keys, config: Config, operation: Operati
       return 'the planner has taken it';
     case 'floor':
       await tell(redis, keys, pool, { type: 'floor', min: operation.min });
-      return 'the planner has taken it';
+      return `the planner has taken it${await lessHolds(redis, keys, pool, operation.min)}`;
     case 'advisory':
       await tell(redis, keys, pool, { type: 'advisory', on: operation.on });
       return 'the planner has taken it';
@@ -90,6 +102,23 @@ async function tell(
     'not_running',
     `the planner of ${pool} has not taken it in ${TAKEN_LIMIT_MS / 1000} s; it stays queued until the planner is back`,
   );
+}
+
+/** Told where the floor that holds is below the one that was asked for; empty: it is not, or the planner is not heard. */
+async function lessHolds(redis: Redis, keys: Keys, pool: string, asked: number): Promise<string> {
+  const read = async () => parseStored(roleBeatSchema, await redis.hget(keys.roles(), `planner-${pool}`));
+  const taken = await read();
+  const deadline = Date.now() + TOLD_LIMIT_MS;
+  while (Date.now() < deadline) {
+    const told = await read();
+    // What it told before may be of before the command.
+    if (told !== null && told.atMs !== taken?.atMs) {
+      const holds = told.holds?.floor ?? asked;
+      return holds < asked ? `; a floor of ${holds} holds, more does not fit its limits` : '';
+    }
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+  return '';
 }
 
 function sentence(operation: Operation): string {

@@ -1,3 +1,6 @@
+/** What may be told of a request's state. */
+export const REQUEST_STATES = ['waiting', 'running', 'completed', 'failed', 'expired', 'cancelled'] as const;
+
 /** A request as the page lists it. Times are Unix ms; null: not (yet). */
 export interface RequestRow {
   id: string;
@@ -7,7 +10,7 @@ export interface RequestRow {
   relegatedFrom: string | null;
   /** null: it came over Redis, not with a key. */
   tenant: string | null;
-  state: 'waiting' | 'running' | 'completed' | 'failed' | 'expired' | 'cancelled';
+  state: (typeof REQUEST_STATES)[number];
   acceptedAtMs: number;
   finishedAtMs: number | null;
   /** Tokens. */
@@ -23,9 +26,11 @@ export interface RequestRow {
 
 /** One request in all its stages. */
 export interface RequestDetail extends RequestRow {
+  /** When this was so. */
+  atMs: number;
   model: string;
   deadlineMs: number;
-  /** Seconds between its first token (or now, while it waits) and its deadline: negative is late. */
+  /** Seconds between its first token (or now, while it has none) and its deadline: negative is late. */
   slackSeconds: number;
   stages: Stage[];
   /** Runs in engines that began; more than one: a worker died, failed or gave it back. */

@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import type { Config } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
 import {
+  type KvHandle,
   kvHandleSchema,
   movedSchema,
   type RequestResult,
@@ -10,6 +11,7 @@ import {
   resultSchema,
   routedRequestSchema,
 } from '../contract/request.js';
+import { readFirstTokenAt } from '../queues/journal.js';
 import type { Keys } from '../queues/keys.js';
 import { PoolQueues } from '../queues/pool-queues.js';
 import type { RequestDetail, RequestRow, Stage } from './request-view.js';
@@ -31,8 +33,8 @@ export class RequestFinder {
   readonly #queues: PoolQueues[];
 
   constructor(
-    redis: Redis,
-    keys: Keys,
+    private readonly redis: Redis,
+    private readonly keys: Keys,
     private readonly config: Config,
     private readonly now: () => number,
   ) {
@@ -69,7 +71,7 @@ export class RequestFinder {
       .slice(0, LISTED);
   }
 
-  /** One request with its stages. Errors: `not_found`. */
+  /** One request with its stages. Errors: `not_found`. Rejects when Redis does. */
   async detail(id: string): Promise<RequestDetail> {
     const found = await this.#job(id);
     const row = rowOf(found?.job)[0];
@@ -82,14 +84,20 @@ export class RequestFinder {
     const { job, queues } = found;
     const result = resultSchema.safeParse(job.returnvalue).data;
     const prefill = request.disaggregated === true ? await queues.prefill.getJob(id) : undefined;
-    const first = result?.firstTokenAtMs ?? null;
+    const handle = kvHandleSchema.safeParse(prefill?.returnvalue).data;
+    const told = result?.firstTokenAtMs ?? handle?.firstTokenAtMs;
+    // Until a request ends, only its journal tells.
+    const first = told ?? (await readFirstTokenAt(this.redis, this.keys, row.pool, id));
+    const atMs = this.now();
     const gpuSeconds = result?.gpuSeconds ?? null;
     return {
       ...row,
+      atMs,
+      ttftSeconds: first === null ? null : Math.max(0, first - row.acceptedAtMs) / 1000,
       model: request.model,
       deadlineMs: request.deadlineMs,
-      slackSeconds: (request.deadlineMs - (first ?? row.finishedAtMs ?? this.now())) / 1000,
-      stages: stagesOf(request, job, prefill, result),
+      slackSeconds: (request.deadlineMs - (first ?? row.finishedAtMs ?? atMs)) / 1000,
+      stages: stagesOf(request, { job, prefill, handle, result, first }),
       runs: job.attemptsStarted,
       // BullMQ counts the attempt that succeeded, too.
       failures: Math.max(0, job.attemptsMade - (row.state === 'completed' ? 1 : 0)),
@@ -145,17 +153,22 @@ function stateOf(job: Job, result: RequestResult | undefined): RequestRow['state
   return code === 'expired' || code === 'cancelled' ? code : 'failed';
 }
 
+interface OnRecord {
+  job: Job;
+  prefill: Job | undefined;
+  /** What its prefill worker handed on. */
+  handle: KvHandle | undefined;
+  result: RequestResult | undefined;
+  /** Unix ms of its first token; null: it has none yet. */
+  first: number | null;
+}
+
 /** What is on record of the way of a request; a stage that was not reached is left out. */
-function stagesOf(
-  request: RoutedRequest,
-  job: Job,
-  prefill: Job | undefined,
-  result: RequestResult | undefined,
-): Stage[] {
-  const handle = kvHandleSchema.safeParse(prefill?.returnvalue).data;
+function stagesOf(request: RoutedRequest, { job, prefill, handle, result, first }: OnRecord): Stage[] {
   const finished = job.finishedOn ?? null;
-  const began = handle?.startedAtMs ?? result?.startedAtMs ?? prefill?.processedOn ?? job.processedOn ?? null;
-  const first = result?.firstTokenAtMs ?? handle?.firstTokenAtMs ?? null;
+  const ran = handle?.startedAtMs ?? result?.startedAtMs ?? prefill?.processedOn ?? job.processedOn ?? null;
+  // A later run begins after the first token of an earlier one.
+  const began = ran === null ? null : Math.min(ran, first ?? ran);
   const stages: Stage[] = [
     { name: 'routed', fromMs: request.acceptedAtMs, toMs: Math.max(request.acceptedAtMs, job.timestamp) },
     { name: 'queued', fromMs: job.timestamp, toMs: began ?? finished },

@@ -41,6 +41,9 @@ export interface LogEntry {
   order: { generation: number; prefill: number; decode: number } | null;
 }
 
+/** Highest floor that an operator may set, workers. */
+export const MOST_WORKERS = 10_000;
+
 export interface AuditEntry {
   atMs: number;
   /** Whose key it was; `local` where no keys are asked for. */

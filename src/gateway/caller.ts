@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { GatewayConfig } from '../config/types.js';
 import type { ApiKey } from '../contract/api-key.js';
 import { SluiceError } from '../contract/errors.js';
+import { answered } from '../dashboard/answered.js';
 import { keyRevoked, unauthorized } from '../tenants/limits.js';
 import { type KeyParts, readKey } from '../tenants/secret.js';
 import type { KeyCache } from './key-cache.js';
@@ -39,6 +40,9 @@ const OPEN = /^\/((health\/(live|ready)|openapi\.json|assets\/[\w.-]+)?(\?|$))/;
 /** Paths that guard themselves, since a browser is to ask for the key. */
 const BROWSED = /^\/queues([/?]|$)/;
 
+/** Paths that a page asks: it is told of a Redis that hangs, where other clients wait until it is back. */
+const PAGED = /^\/dashboard\//;
+
 /** The key that came with a request: as bearer, or as the password of Basic authentication, which browsers ask for. */
 function givenKey({ headers }: FastifyRequest): KeyParts | undefined {
   const [, scheme = '', text = ''] = /^(Bearer|Basic) (\S+)$/i.exec(headers.authorization ?? '') ?? [];
@@ -61,14 +65,16 @@ export async function operatorGiven(
   return key.operator ? 'operator' : 'other';
 }
 
-/** Puts its caller on each request. Errors: `unauthorized`, where keys are asked for and none that works is given. */
+/** Puts its caller on each request. Errors: `unauthorized`, where keys are asked for and none that works is given; `no_redis` to a page. */
 export function knowCallers(app: FastifyInstance, { auth }: GatewayConfig, known: KeyCache): void {
   if (auth === 'none') return;
   app.addHook('onRequest', async (request) => {
     if (OPEN.test(request.url) || BROWSED.test(request.url)) return;
     const parts = givenKey(request);
-    const key = parts === undefined ? undefined : await known.find(parts);
-    if (parts === undefined || key === undefined) throw unauthorized();
+    if (parts === undefined) throw unauthorized();
+    const found = known.find(parts);
+    const key = await (PAGED.test(request.url) ? answered(found) : found);
+    if (key === undefined) throw unauthorized();
     if (key.revokedAtMs !== null) throw keyRevoked();
     callers.set(request, { tenant: key.tenant, key: { ...key, parts } });
   });

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createServer, type ServerOptions } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
-import { type FastifyInstance, fastify } from 'fastify';
+import { type FastifyError, type FastifyInstance, fastify } from 'fastify';
 import type { GatewayConfig } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
 import { readJsonBodies } from './body.js';
@@ -17,6 +17,8 @@ import type { GatewayServices } from './services.js';
 
 /** Node's own limit; a flood beyond it ends in 431. */
 const MAX_HEADER_BYTES = 16 * 1024;
+/** Longest part of a path, such as an id, characters. */
+const MAX_PARAM_LENGTH = 256;
 /** An idle connection is kept for the client's next request so long. */
 const KEEP_ALIVE_MS = 65_000;
 
@@ -35,11 +37,10 @@ export function buildServer(services: GatewayServices): FastifyInstance {
     return503OnClosing: false,
     exposeHeadRoutes: false,
     routerOptions: {
-      maxParamLength: 256,
-      onBadUrl: (path, _request, response) => {
-        const error = new SluiceError('invalid_request', `path: expected a well-formed path, got ${path}`);
-        response.writeHead(400, { 'content-type': 'application/json' }).end(JSON.stringify(errorBody(error)));
-      },
+      maxParamLength: MAX_PARAM_LENGTH,
+    },
+    frameworkErrors: (error, _request, reply) => {
+      void sendError(reply, pathError(error));
     },
     clientErrorHandler: answerBrokenRequest,
     serverFactory: (handler) =>
@@ -66,6 +67,15 @@ export function buildServer(services: GatewayServices): FastifyInstance {
   knowCallers(app, gateway, services.known);
   routes(app, services);
   return app;
+}
+
+/** What Fastify says of a path before any route has it; it names the path, however long. */
+function pathError({ code }: FastifyError): SluiceError {
+  const expected =
+    code === 'FST_ERR_MAX_PARAM_LENGTH'
+      ? `ids of at most ${MAX_PARAM_LENGTH} characters`
+      : 'a well-formed path';
+  return new SluiceError('invalid_request', `path: expected ${expected}`);
 }
 
 function serverOptions(gateway: GatewayConfig): ServerOptions {

@@ -54,6 +54,17 @@ export async function journalLength(redis: Redis, keys: Keys, pool: string, id: 
   return Math.max(0, (await redis.llen(keys.journal(pool, id))) - 2);
 }
 
+/** Unix ms of a request's first token; null: none was emitted. */
+export async function readFirstTokenAt(
+  redis: Redis,
+  keys: Keys,
+  pool: string,
+  id: string,
+): Promise<number | null> {
+  const stored = await redis.lindex(keys.journal(pool, id), 1);
+  return stored === null || stored === '' ? null : Number(stored);
+}
+
 /** One request's part of an emission. */
 export interface Emission {
   pool: string;

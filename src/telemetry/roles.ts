@@ -16,7 +16,7 @@ const planSchema = z.object({
 const holdsSchema = z.object({ floor: z.number().int().min(0), advisory: z.boolean() });
 
 /** What each role writes of itself; a supervisor also tells of the processes it keeps. */
-const roleBeatSchema = z.object({
+export const roleBeatSchema = z.object({
   role: z.string(),
   pid: z.number().int(),
   atMs: z.number(),

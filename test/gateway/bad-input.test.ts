@@ -78,6 +78,22 @@ describe('bad input', () => {
     expect((await fetch(`${gateway.url}/%zz`)).status).toBe(400);
   });
 
+  it.each(['/v1/requests/', '/v1/batches/', '/dashboard/requests/'])(
+    'an id too long for %s is 400',
+    async (path) => {
+      const answer = await fetch(`${gateway.url}${path}${'x'.repeat(300)}`);
+      expect(answer.status).toBe(400);
+      expect(await answer.json()).toEqual({
+        error: {
+          message: 'path: expected ids of at most 256 characters',
+          type: 'invalid_request_error',
+          param: 'path',
+          code: 'invalid_request',
+        },
+      });
+    },
+  );
+
   it('what is not HTTP is 400, a flood of headers 431, both as JSON', async () => {
     const nonsense = await raw('nonsense\r\n\r\n');
     expect(nonsense).toMatch(/^HTTP\/1\.1 400 /);

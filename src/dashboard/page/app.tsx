@@ -35,9 +35,9 @@ export function App() {
   const { Body } = open;
   return (
     <>
-      <a class="skip" href="#content">
+      <button type="button" class="skip" onClick={skipToView}>
         Skip to the view
-      </a>
+      </button>
       <header class="top">
         <div class="brand">
           <Mark />
@@ -70,6 +70,11 @@ export function App() {
       </main>
     </>
   );
+}
+
+/** Not a link: the hash names the view. */
+function skipToView(): void {
+  document.getElementById('content')?.focus();
 }
 
 function ThemeButton() {

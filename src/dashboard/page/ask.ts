@@ -1,7 +1,7 @@
-import { authorization } from './store.js';
-import { messageOf } from './stream.js';
+import { authorization, store } from './store.js';
+import { isRefused, messageOf } from './stream.js';
 
-/** Asks the gateway. @throws Error with the gateway's own words. */
+/** Asks the gateway; a key that it refuses is asked for anew. @throws Error with the gateway's own words. */
 export async function ask<T>(path: string, body?: object): Promise<T> {
   const response = await fetch(path, {
     method: body === undefined ? 'GET' : 'POST',
@@ -9,6 +9,10 @@ export async function ask<T>(path: string, body?: object): Promise<T> {
     cache: 'no-store',
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
-  if (!response.ok) throw new Error(await messageOf(response));
+  if (!response.ok) {
+    const message = await messageOf(response);
+    if (isRefused(response)) store.refuse(message);
+    throw new Error(message);
+  }
   return (await response.json()) as T;
 }

@@ -7,7 +7,7 @@ export function StatusLine({ known, age, stale }: { known: Known; age: number | 
   const why = view?.problem ?? message;
   const away = state === 'away';
   const bad = stale || away || view?.problem != null;
-  if (view === null || age === null) {
+  if (state === 'refused' || view === null || age === null) {
     return (
       <div class="live" role="status">
         <span class="dot wait" aria-hidden="true" />

@@ -54,6 +54,12 @@ class Store {
     });
   }
 
+  /** The gateway, or what is known of its keys, does not let the page in: it asks for another key. */
+  refuse(message: string): void {
+    this.#stream?.stop();
+    this.#set({ state: 'refused', message });
+  }
+
   #pause(): void {
     this.#stream?.stop();
     this.#stream = undefined;
@@ -113,8 +119,12 @@ export function authorization(): Record<string, string> {
   return key === null ? {} : { authorization: `Bearer ${key}` };
 }
 
-/** Kept until the tab is closed. */
+/** Kept until the tab is closed; one that no header can carry, so no gateway has made, is asked for again. */
 export function giveKey(key: string): void {
+  if (!/^[\x21-\x7e]+$/.test(key)) {
+    store.refuse('expected a key of Latin letters, digits and signs, without spaces');
+    return;
+  }
   sessionStorage.setItem(KEY, key);
   store.start();
 }

@@ -64,7 +64,7 @@ export class Stream<T> {
         signal: attempt.signal,
         cache: 'no-store',
       });
-      if (response.status === 401 || response.status === 403) {
+      if (isRefused(response)) {
         this.handlers.onState('refused', await messageOf(response));
         return 'refused';
       }
@@ -102,6 +102,11 @@ export class Stream<T> {
     this.#lastId = fields.get('id') ?? '';
     this.handlers.onValue(this.#value);
   }
+}
+
+/** Whether the key, or its lack, is why the gateway answers nothing else. */
+export function isRefused({ status }: Response): boolean {
+  return status === 401 || status === 403;
 }
 
 /** The message of an error answer. */

@@ -4,6 +4,7 @@ import { SluiceError } from '../../contract/errors.js';
 import type { RecordedMinute } from '../../contract/recorded.js';
 import type { Keys } from '../../queues/keys.js';
 import { readRecorded } from '../../telemetry/recorded.js';
+import { answered } from '../answered.js';
 import type { Ask } from './ask.js';
 import { changed, changeList, simulatable } from './change.js';
 import { Run, type RunLimits } from './run.js';
@@ -35,7 +36,7 @@ export class WhatIf {
     private readonly limits: RunLimits = LIMITS,
   ) {}
 
-  /** What there is to choose from. Errors: `not_found` for a trace folder that cannot be read; those of Redis. */
+  /** What there is to choose from. Errors: `not_found` for a trace folder that cannot be read; `no_redis`. */
   async offer(): Promise<Offer> {
     const { config } = this.parts;
     const [traces, recorded] = await Promise.all([
@@ -63,7 +64,7 @@ export class WhatIf {
 
   /**
    * Starts a run. Errors: `conflict` while another one runs; `invalid_request` for changes that do not fit;
-   * `not_found` for a trace that is not there.
+   * `not_found` for a trace that is not there; `no_redis`.
    */
   async start(ask: Ask): Promise<RunView> {
     if (this.#starting || this.view?.state === 'running')
@@ -123,7 +124,7 @@ export class WhatIf {
     const nowMs = now();
     const pools = await Promise.all(
       Object.keys(config.pools).map(async (pool) => {
-        return [pool, await readRecorded(redis, keys, pool, nowMs, minutes)] as const;
+        return [pool, await answered(readRecorded(redis, keys, pool, nowMs, minutes))] as const;
       }),
     );
     return Object.fromEntries(pools);

@@ -5,8 +5,10 @@ import { FastifyAdapter } from '@bull-board/fastify';
 import type { FastifyInstance } from 'fastify';
 import { SluiceError } from '../../contract/errors.js';
 import { redacted } from '../../contract/redact.js';
+import { answered } from '../../dashboard/answered.js';
 import { operatorGiven } from '../caller.js';
 import { errorBody, knownError } from '../errors.js';
+import { assertLoopbackName } from '../routes/dashboard/guard.js';
 import type { GatewayServices } from '../services.js';
 import { submissionShown } from './submission-shown.js';
 
@@ -21,7 +23,8 @@ const FONTS = /<link href="https:\/\/fonts\.googleapis\.com[^>]*>/;
 
 /**
  * Bull-board at `/queues` with every queue of the installation. It reads only, unless an operator's key came with the
- * request; where the gateway asks for keys, an operator's is needed to see it at all, since it shows every tenant's.
+ * request; where the gateway asks for keys, an operator's is needed to see it at all, since it shows every tenant's, and
+ * where it asks for none, a loopback address. A Redis that does not answer is told as `no_redis`.
  * Prompts and answers are redacted by the rule of the logs, for operators too.
  */
 export function queueBoards(app: FastifyInstance, services: GatewayServices): void {
@@ -48,8 +51,15 @@ export function queueBoards(app: FastifyInstance, services: GatewayServices): vo
     return { status: statusOf(known), body: { ...errorBody(known), error: known.message } };
   });
   app.register(async (scope) => {
+    scope.addHook('onRoute', (route) => {
+      const { handler } = route;
+      route.handler = async function (request, reply) {
+        return answered(Promise.resolve(handler.call(this, request, reply)));
+      };
+    });
     scope.addHook('onRequest', async (request, reply) => {
-      const given = await operatorGiven(request, services.known);
+      if (config.gateway.auth === 'none') assertLoopbackName(request);
+      const given = await answered(operatorGiven(request, services.known));
       const { method } = request;
       if (config.gateway.auth === 'keys' && given === 'none') {
         reply.header('www-authenticate', 'Basic realm="sluice operator key as password", charset="UTF-8"');

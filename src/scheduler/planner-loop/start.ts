@@ -4,6 +4,7 @@ import { SluiceError } from '../../contract/errors.js';
 import { workerSizes } from '../../gpu/worker-size.js';
 import { explainFeasibility, poolQuestion } from '../../planning/feasibility/pool.js';
 import { policyOf } from '../../planning/policy.js';
+import { floorOf } from '../../planning/replicas.js';
 import { loadProfile } from '../../profile/load.js';
 import { connect } from '../../queues/connection.js';
 import { Keys } from '../../queues/keys.js';
@@ -93,7 +94,7 @@ export function startPlanner(
     beat: async ({ state, memory }, atMs, { rps, capacityRps, forecastRps, forecastSd, horizonSeconds }) => {
       const plan = { rps, capacityRps, forecastRps, forecastSd, horizonSeconds };
       const holds = {
-        floor: memory.floor ?? policy.minWorkers,
+        floor: floorOf(memory.floor ?? policy.minWorkers, policy).decode,
         advisory: memory.advisory ?? policy.advisory,
       };
       const who = { role: 'planner', id, pool: pool.name, pid: process.pid, host: hostname() };

@@ -130,10 +130,15 @@ test('what does not fit is told in words; a long run is cancelled', async () => 
   await page.getByRole('button', { name: 'Simulate both' }).click();
   await page
     .getByRole('alert')
-    .getByText('pools.low.min_workers: expected at most max_workers of 1, got 7')
+    .getByText('low, Floor of workers: expected at most max_workers of 1, got 7')
     .waitFor();
   // The browser notes a refusal, too.
   expect(wrong.splice(0).every((text) => text.includes('400'))).toBe(true);
+  const high = page.getByRole('article', { name: 'high' });
+  await high.getByLabel('TTFT target, ms').fill('70000');
+  expect(await page.getByText('Not simulated').count()).toBe(0);
+  await page.getByText('high, TTFT target, ms: expected a number above 0 and at most 60000').waitFor();
+  expect(await page.getByRole('button', { name: 'Simulate both' }).isDisabled()).toBe(true);
   await page.getByRole('button', { name: 'As configured' }).click();
   await page.getByLabel('Minutes').fill('300');
   await page.getByRole('button', { name: 'Simulate both' }).click();

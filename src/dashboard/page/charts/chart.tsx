@@ -3,7 +3,7 @@ import uPlot from 'uplot';
 import type { LogEntry } from '../../view.js';
 import { clock } from '../format.js';
 import { colour, onTheme } from '../theme.js';
-import type { ChartShape } from './shapes.js';
+import type { ChartShape, Column } from './shapes.js';
 
 export type { ChartShape } from './shapes.js';
 
@@ -115,7 +115,6 @@ function options(now: { current: ChartProps }, width: number): uPlot.Options {
           stroke: colour(line.colour),
           width: line.width ?? 1.5,
           points: { show: false },
-          spanGaps: line.colour === 'forecast' || line.colour === 'band',
           ...(line.dash === undefined ? {} : { dash: line.dash }),
           ...(line.fill === true ? { fill: `${colour(line.colour)}26` } : {}),
           ...(line.stepped === true && steps !== undefined ? { paths: steps } : {}),
@@ -174,15 +173,14 @@ function drawActions(plot: uPlot, { actions, hover }: ChartProps): void {
 }
 
 /** The value at a time, or the newest. */
-function valueAt(
-  { times, format, over }: ChartShape,
-  values: readonly (number | null)[],
-  time: number | null,
-): string {
+function valueAt({ times, format, over }: ChartShape, values: Column, time: number | null): string {
   if (time === null && over === true) return '';
   let at = values.length - 1;
-  if (time === null) while (at > 0 && values[at] === null) at--;
-  else at = nearest(times, time);
+  if (time === null) while (at > 0 && values[at] == null) at--;
+  else {
+    at = nearest(times, time);
+    while (at > 0 && values[at] === undefined) at--;
+  }
   const value = values[at] ?? null;
   return value === null ? '' : format(value);
 }

@@ -2,7 +2,11 @@ import type { PoolStatus } from '../../../contract/status.js';
 import type { Forecast, PoolSample, Sample } from '../../view.js';
 import { rate, seconds } from '../format.js';
 
-export type Column = (number | null)[];
+/** One value for each time: null breaks the line, undefined is a time of other lines of the chart. */
+export type Column = (number | null | undefined)[];
+
+/** Samples come each two seconds; without one for so long nobody looked. */
+const HOLE_SECONDS = 10;
 
 export interface Line {
   name: string;
@@ -40,28 +44,17 @@ export function loadShape(
   pool: PoolStatus,
   forecast: Forecast | null,
 ): ChartShape {
-  const at = new Map<number, { in: number | null; f: [number, number, number] | null }>();
-  for (const sample of samples) {
-    const one = sample.p[pool.name];
-    if (one === undefined) continue;
-    const time = Math.round(sample.t / 1000);
-    at.set(time, { in: one.in, f: at.get(time)?.f ?? null });
-  }
+  const arriving = track(samples, pool.name, (one, time) => [time, one.in]);
   const first = samples[0] === undefined ? 0 : samples[0].t / 1000;
-  for (const sample of samples) {
-    const foreseen = sample.p[pool.name]?.f ?? null;
-    if (foreseen === null) continue;
-    const [ahead, low, middle, high] = foreseen;
-    const time = Math.round(sample.t / 1000 + ahead);
-    if (time < first) continue;
-    at.set(time, { in: at.get(time)?.in ?? null, f: [low, middle, high] });
-  }
-  for (const lead of forecast?.leads ?? []) {
-    const time = Math.round((forecast?.atMs ?? 0) / 1000 + lead.seconds);
-    at.set(time, { in: at.get(time)?.in ?? null, f: [lead.low, lead.middle, lead.high] });
-  }
-  const times = [...at.keys()].sort((a, b) => a - b);
-  const points = times.map((time) => at.get(time));
+  const foreseen = track<Foreseen>(samples, pool.name, ({ f }, time) => {
+    if (f === null || time + f[0] < first) return null;
+    const [ahead, low, middle, high] = f;
+    return [time + ahead, { low, middle, high }];
+  });
+  for (const lead of forecast?.leads ?? [])
+    foreseen.set(Math.round((forecast?.atMs ?? 0) / 1000 + lead.seconds), lead);
+  const times = [...new Set([...arriving.keys(), ...foreseen.keys()])].sort((a, b) => a - b);
+  const forecasts = (of: (one: Foreseen) => number) => columnOver(times, foreseen, of);
   const now = pool.arrivalsPerSecond;
   const ahead = forecast?.leads.at(-1);
   return {
@@ -71,22 +64,22 @@ export function loadShape(
       {
         name: 'foreseen, high',
         colour: 'band',
-        values: points.map((point) => point?.f?.[2] ?? null),
+        values: forecasts(({ high }) => high),
         width: 0,
       },
       {
         name: 'foreseen, low',
         colour: 'band',
-        values: points.map((point) => point?.f?.[0] ?? null),
+        values: forecasts(({ low }) => low),
         width: 0,
       },
       {
         name: 'foreseen',
         colour: 'forecast',
-        values: points.map((point) => point?.f?.[1] ?? null),
+        values: forecasts(({ middle }) => middle),
         dash: [5, 4],
       },
-      { name: 'arriving', colour: 'load', values: points.map((point) => point?.in ?? null), width: 2 },
+      { name: 'arriving', colour: 'load', values: columnOver(times, arriving, (value) => value), width: 2 },
     ],
     band: [1, 2],
     format: rate,
@@ -99,7 +92,8 @@ export function loadShape(
 }
 
 /** Workers ordered and ready. */
-export function replicaShape(samples: readonly Sample[], pool: PoolStatus): ChartShape {
+export function replicaShape(known: readonly Sample[], pool: PoolStatus): ChartShape {
+  const samples = withHoles(known);
   const column = columnOf(samples, pool.name);
   const last = samples.at(-1)?.p[pool.name];
   return {
@@ -123,11 +117,8 @@ export function replicaShape(samples: readonly Sample[], pool: PoolStatus): Char
 }
 
 /** TTFT or ITL at the watched percentile against its target. */
-export function latencyShape(
-  samples: readonly Sample[],
-  pool: PoolStatus,
-  which: 'ttft' | 'itl',
-): ChartShape {
+export function latencyShape(known: readonly Sample[], pool: PoolStatus, which: 'ttft' | 'itl'): ChartShape {
+  const samples = withHoles(known);
   const column = columnOf(samples, pool.name);
   const target = which === 'ttft' ? pool.targets.ttftSeconds : pool.targets.itlSeconds;
   const values = column((one) => one[which]);
@@ -141,6 +132,57 @@ export function latencyShape(
     format: seconds,
     summary: `${which.toUpperCase()} of ${pool.name} at its percentile: ${seconds(values.at(-1))} now, target ${seconds(target)}`,
   };
+}
+
+interface Foreseen {
+  low: number;
+  middle: number;
+  high: number;
+}
+
+/** Values by time in whole seconds; null where a line breaks. */
+type Track<T> = Map<number, T | null>;
+
+/** What samples tell of a pool, at the times that they tell it of, broken where none came for long. */
+function track<T>(
+  samples: readonly Sample[],
+  pool: string,
+  of: (one: PoolSample, time: number) => [time: number, value: T | null] | null,
+): Track<T> {
+  const found: Track<T> = new Map();
+  let before: number | null = null;
+  for (const sample of samples) {
+    const one = sample.p[pool];
+    const point = one === undefined ? null : of(one, sample.t / 1000);
+    if (point === null) continue;
+    const time = Math.round(point[0]);
+    if (before !== null && time - before > HOLE_SECONDS) found.set(before + 1, null);
+    found.set(time, point[1]);
+    before = time;
+  }
+  return found;
+}
+
+/** A track at the times of the chart: what lies between two of its values is on their line, what lies in a break is in the break. */
+function columnOver<T>(times: readonly number[], values: Track<T>, of: (value: T) => number): Column {
+  const last = times.findLast((time) => values.has(time)) ?? 0;
+  let broken = true;
+  return times.map((time) => {
+    if (time > last) return null;
+    const value = values.get(time);
+    if (value === undefined) return broken ? null : undefined;
+    broken = value === null;
+    return value === null ? null : of(value);
+  });
+}
+
+/** The samples with an empty one where none came for long, so that no line is drawn over what nobody saw. */
+function withHoles(samples: readonly Sample[]): Sample[] {
+  return samples.flatMap((sample, at) => {
+    const before = samples[at - 1];
+    const hole = before !== undefined && sample.t - before.t > HOLE_SECONDS * 1000;
+    return hole ? [{ t: before.t + 1000, p: {} }, sample] : [sample];
+  });
 }
 
 function columnOf(

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { PoolStatus, SystemStatus } from '../../../contract/status.js';
-import type { AuditEntry } from '../../view.js';
+import { type AuditEntry, MOST_WORKERS } from '../../view.js';
 import { ask } from '../ask.js';
 import { clock } from '../format.js';
 import { hueOf, PlannerPill } from '../parts.js';
@@ -11,7 +11,12 @@ interface Intent {
   question: string;
   effect: string;
   operation: object;
+  /** Called once it is done. */
+  onDone?: () => void;
 }
+
+/** What the dialog returns when it is to be done. */
+const YES = 'yes';
 
 /** The operator's hand on planners and workers; each act is confirmed, and written down. */
 export function Operate({ known: { view } }: { known: Known }) {
@@ -19,11 +24,11 @@ export function Operate({ known: { view } }: { known: Known }) {
   const [outcome, tell] = useState<{ text: string; bad: boolean } | null>(null);
   if (view === null) return null;
   const { status, audit } = view;
-  const act = async ({ operation }: Intent) => {
-    intend(null);
+  const act = async ({ operation, onDone }: Intent) => {
     try {
       const answer = await ask<{ outcome: string }>('/dashboard/operate', operation);
       tell({ text: `Done: ${answer.outcome}.`, bad: false });
+      onDone?.();
     } catch (error) {
       tell({ text: `Not done: ${error instanceof Error ? error.message : String(error)}`, bad: true });
     }
@@ -41,7 +46,13 @@ export function Operate({ known: { view } }: { known: Known }) {
       </section>
       <Audit entries={audit} />
       {intent !== null && (
-        <Confirm intent={intent} onYes={() => void act(intent)} onNo={() => intend(null)} />
+        <Confirm
+          intent={intent}
+          onClose={(yes) => {
+            intend(null);
+            if (yes) void act(intent);
+          }}
+        />
       )}
     </>
   );
@@ -63,7 +74,7 @@ function PoolControls({
   const advisory = holds?.advisory === true;
   const paused = pool.planner.state === 'paused';
   const min = Number(floor);
-  const valid = floor.trim() !== '' && Number.isInteger(min) && min >= 0;
+  const valid = floor.trim() !== '' && Number.isInteger(min) && min >= 0 && min <= MOST_WORKERS;
   return (
     <article class={`card ${hueOf(status, pool.name)}`} aria-labelledby={`operate-${pool.name}`}>
       <header>
@@ -121,6 +132,7 @@ function PoolControls({
               question: `Keep at least ${min} workers in ${pool.name}?`,
               effect: 'As far as its budget allows; it holds until another floor is set.',
               operation: { action: 'floor', pool: pool.name, min },
+              onDone: () => setFloor(null),
             });
           }}
         >
@@ -129,6 +141,7 @@ function PoolControls({
             <input
               type="number"
               min="0"
+              max={MOST_WORKERS}
               step="1"
               value={floor}
               onInput={(event) => setFloor(event.currentTarget.value)}
@@ -204,18 +217,24 @@ function PoolControls({
   );
 }
 
-function Confirm({ intent, onYes, onNo }: { intent: Intent; onYes: () => void; onNo: () => void }) {
+/** Closed by the dialog's own means, which give the focus back to where it was. */
+function Confirm({ intent, onClose }: { intent: Intent; onClose: (yes: boolean) => void }) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => dialog.current?.showModal(), []);
   return (
-    <dialog ref={dialog} class="panel" aria-labelledby="confirm-question" onClose={onNo}>
+    <dialog
+      ref={dialog}
+      class="panel"
+      aria-labelledby="confirm-question"
+      onClose={(event) => onClose(event.currentTarget.returnValue === YES)}
+    >
       <h2 id="confirm-question">{intent.question}</h2>
       <p>{intent.effect}</p>
       <div class="controls">
-        <button type="button" class="primary" onClick={onYes}>
+        <button type="button" class="primary" onClick={() => dialog.current?.close(YES)}>
           Yes, do it
         </button>
-        <button type="button" class="quiet" onClick={onNo}>
+        <button type="button" class="quiet" onClick={() => dialog.current?.close()}>
           No
         </button>
       </div>

@@ -1,55 +1,19 @@
-import { useEffect, useState } from 'preact/hooks';
-import type { RequestDetail, RequestRow } from '../../request-view.js';
-import { ask } from '../ask.js';
+import { useState } from 'preact/hooks';
+import { REQUEST_STATES, type RequestDetail, type RequestRow } from '../../request-view.js';
 import { clock, count, seconds, usd } from '../format.js';
 import { hueOf } from '../parts.js';
 import type { Known } from '../store.js';
+import { usePolled } from './polled.js';
 import { Waterfall } from './waterfall.js';
-
-const STATES = ['waiting', 'running', 'completed', 'failed', 'expired', 'cancelled'];
-const TAIL_MS = 1_500;
 
 /** The newest requests, found by what they are; one of them as a waterfall. */
 export function Requests({ known: { view } }: { known: Known }) {
   const [filter, setFilter] = useState({ id: '', level: '', tenant: '', state: '' });
-  const [rows, setRows] = useState<RequestRow[]>([]);
-  const [chosen, choose] = useState<RequestDetail | null>(null);
+  const [chosen, choose] = useState<string | null>(null);
   const [live, setLive] = useState(true);
-  const [problem, setProblem] = useState<string | null>(null);
   const query = new URLSearchParams(filter).toString();
-
-  useEffect(() => {
-    let gone = false;
-    const look = async () => {
-      try {
-        const { requests } = await ask<{ requests: RequestRow[] }>(`/dashboard/requests?${query}`);
-        if (gone) return;
-        setRows(requests);
-        setProblem(null);
-      } catch (error) {
-        if (!gone) setProblem(error instanceof Error ? error.message : String(error));
-      }
-    };
-    void look();
-    if (!live)
-      return () => {
-        gone = true;
-      };
-    const timer = setInterval(() => void look(), TAIL_MS);
-    return () => {
-      gone = true;
-      clearInterval(timer);
-    };
-  }, [query, live]);
-
-  const show = async (id: string) => {
-    try {
-      choose(await ask<RequestDetail>(`/dashboard/requests/${encodeURIComponent(id)}`));
-      setProblem(null);
-    } catch (error) {
-      setProblem(error instanceof Error ? error.message : String(error));
-    }
-  };
+  const { value, problem } = usePolled<{ requests: RequestRow[] }>(`/dashboard/requests?${query}`, live);
+  const rows = value?.requests ?? [];
   if (view === null) return null;
   const field = (name: keyof typeof filter) => (event: { currentTarget: { value: string } }) =>
     setFilter({ ...filter, [name]: event.currentTarget.value });
@@ -77,7 +41,7 @@ export function Requests({ known: { view } }: { known: Known }) {
             <span>State</span>
             <select value={filter.state} onChange={field('state')}>
               <option value="">all</option>
-              {STATES.map((state) => (
+              {REQUEST_STATES.map((state) => (
                 <option key={state}>{state}</option>
               ))}
             </select>
@@ -95,7 +59,7 @@ export function Requests({ known: { view } }: { known: Known }) {
             {problem}
           </p>
         )}
-        {chosen !== null && <Waterfall request={chosen} onClose={() => choose(null)} />}
+        {chosen !== null && <Chosen key={chosen} id={chosen} live={live} onClose={() => choose(null)} />}
         <section class="scroll" tabIndex={0} aria-label="Requests, scrolls">
           <table class="plain requests">
             <caption class="hidden">The newest requests that fit</caption>
@@ -117,7 +81,7 @@ export function Requests({ known: { view } }: { known: Known }) {
                 <tr key={row.id} class={hueOf(view.status, row.pool)}>
                   <td>{clock(row.acceptedAtMs)}</td>
                   <td>
-                    <button type="button" class="when" onClick={() => void show(row.id)}>
+                    <button type="button" class="when" onClick={() => choose(row.id)}>
                       {row.id}
                     </button>
                   </td>
@@ -150,6 +114,21 @@ export function Requests({ known: { view } }: { known: Known }) {
           GPU time costs {usd(pricePerHour(view.status.total))} an hour a GPU; a request pays its share of it.
         </p>
       </section>
+    </>
+  );
+}
+
+/** One request, as it is for as long as it is open. */
+function Chosen({ id, live, onClose }: { id: string; live: boolean; onClose: () => void }) {
+  const { value, problem } = usePolled<RequestDetail>(`/dashboard/requests/${encodeURIComponent(id)}`, live);
+  return (
+    <>
+      {problem !== null && (
+        <p role="alert" class="bad">
+          {problem}
+        </p>
+      )}
+      {value !== null && <Waterfall request={value} onClose={onClose} />}
     </>
   );
 }

@@ -3,8 +3,8 @@ import { clock, count, seconds, usd } from '../format.js';
 
 /** One request from its acceptance to its end, stage by stage. */
 export function Waterfall({ request, onClose }: { request: RequestDetail; onClose: () => void }) {
-  const { stages, acceptedAtMs, deadlineMs } = request;
-  const ends = stages.map(({ fromMs, toMs }) => toMs ?? fromMs);
+  const { stages, acceptedAtMs, deadlineMs, atMs } = request;
+  const ends = stages.map(({ toMs }) => toMs ?? atMs);
   const end = Math.max(acceptedAtMs + 1, ...ends);
   // The deadline is drawn where it lies within twice the request's own time.
   const scale =

@@ -7,9 +7,22 @@ interface FieldBase {
   /** Path in the configuration file. */
   path: readonly string[];
 }
+/** The lower bound is `min`, or anything above `above`. */
+interface Range {
+  whole: boolean;
+  min?: number;
+  above?: number;
+  max: number;
+}
 export type Field = FieldBase &
   (
-    | { kind: 'number' /** Shown as so many times the file's value. */; times: number; step: string }
+    | {
+        kind: 'number';
+        /** Shown as so many times the file's value. */
+        times: number;
+        /** What the file takes, in its units; test/dashboard/what-if/draft.test.ts holds it to the file's schema. */
+        range: Range;
+      }
     | { kind: 'choice'; options: readonly string[] }
     | { kind: 'flag' }
   );
@@ -24,7 +37,7 @@ export const FIELDS: readonly Field[] = [
     path: ['gpu_budget', 'ceiling'],
     kind: 'number',
     times: 1,
-    step: '1',
+    range: { whole: true, min: 1, max: 4096 },
   },
   {
     key: 'min_workers',
@@ -32,7 +45,7 @@ export const FIELDS: readonly Field[] = [
     path: ['min_workers'],
     kind: 'number',
     times: 1,
-    step: '1',
+    range: { whole: true, min: 0, max: 4096 },
   },
   {
     key: 'ttft_target',
@@ -40,7 +53,7 @@ export const FIELDS: readonly Field[] = [
     path: ['ttft_target'],
     kind: 'number',
     times: MS,
-    step: 'any',
+    range: { whole: false, above: 0, max: 60 },
   },
   {
     key: 'itl_target',
@@ -48,7 +61,7 @@ export const FIELDS: readonly Field[] = [
     path: ['itl_target'],
     kind: 'number',
     times: MS,
-    step: 'any',
+    range: { whole: false, above: 0, max: 5 },
   },
   {
     key: 'violations_allowed',
@@ -56,7 +69,7 @@ export const FIELDS: readonly Field[] = [
     path: ['violations_allowed'],
     kind: 'number',
     times: PERCENT,
-    step: 'any',
+    range: { whole: false, min: 0, max: 1 },
   },
   {
     key: 'look_ahead',
@@ -105,18 +118,46 @@ export function changedCount(draft: Draft): number {
   return Object.values(draft).reduce((sum, fields) => sum + Object.keys(fields).length, 0);
 }
 
-/** Whether each number that was typed is one. */
-export function isComplete(draft: Draft): boolean {
-  return Object.values(draft).every((fields) =>
-    FIELDS.every((field) => {
+/** Why what was typed cannot be simulated, in the first field that it is wrong in; null: it can. */
+export function draftTrouble(draft: Draft): string | null {
+  for (const [pool, fields] of Object.entries(draft)) {
+    for (const field of FIELDS) {
       const text = fields[field.key];
-      return field.kind !== 'number' || text === undefined || isNumber(text);
-    }),
-  );
+      const trouble = text === undefined ? null : troubleOf(field, text);
+      if (trouble !== null) return `${pool}, ${field.label}: ${trouble}`;
+    }
+  }
+  return null;
 }
 
-export function isNumber(text: string): boolean {
-  return text.trim() !== '' && Number.isFinite(Number(text));
+/** What the field expects, in the unit that it is shown in, where the text is not that; null: it is. */
+export function troubleOf(field: Field, text: string): string | null {
+  if (field.kind !== 'number') return null;
+  const { whole, min, above, max } = shownRange(field);
+  const value = text.trim() === '' ? Number.NaN : Number(text);
+  const inside = (min === undefined ? value > (above ?? 0) : value >= min) && value <= max;
+  if (inside && (!whole || Number.isInteger(value))) return null;
+  const low = min === undefined ? `above ${above} and at most` : `from ${min} to`;
+  return `expected a ${whole ? 'whole ' : ''}number ${low} ${max}`;
+}
+
+/** What a field takes, in the unit that it is shown in. */
+export function shownRange({ times, range }: Extract<Field, { kind: 'number' }>): Range {
+  const { whole, min, above, max } = range;
+  return {
+    whole,
+    ...(min === undefined ? {} : { min: min * times }),
+    ...(above === undefined ? {} : { above: above * times }),
+    max: max * times,
+  };
+}
+
+/** The gateway's words with the form's names in place of the file's. */
+export function inFormTerms(message: string): string {
+  return message.replace(/(?:changes|pools)\.([^.\s]+)\.([\w.]+): /g, (_all, pool: string, path: string) => {
+    const field = FIELDS.find((each) => each.path.join('.') === path);
+    return `${pool}, ${field?.label ?? path}: `;
+  });
 }
 
 /** The changes as the gateway reads them. */

@@ -1,5 +1,5 @@
 import type { OfferedPool } from '../../what-if/view.js';
-import { configuredText, type Draft, FIELDS, type Field, isNumber } from './draft.js';
+import { configuredText, type Draft, FIELDS, type Field, shownRange, troubleOf } from './draft.js';
 
 /** What may be changed of one pool; a changed field says what it was. */
 export function PoolFields({
@@ -22,7 +22,7 @@ export function PoolFields({
           const before = configuredText(pool, field);
           const text = fields[field.key] ?? before;
           const changed = fields[field.key] !== undefined;
-          const wrong = field.kind === 'number' && !isNumber(text);
+          const wrong = changed && troubleOf(field, text) !== null;
           const id = `what-if-${pool.name}-${field.key}`;
           return (
             <div key={field.key} class={`field ${changed ? 'changed' : ''}`}>
@@ -75,20 +75,23 @@ function Input({
   onType: (text: string) => void;
 }) {
   switch (field.kind) {
-    case 'number':
+    case 'number': {
+      const { whole, min, above, max } = shownRange(field);
       return (
         <input
           id={id}
           type="number"
           inputMode="decimal"
-          min="0"
-          step={field.step}
+          min={min ?? above}
+          max={max}
+          step={whole ? '1' : 'any'}
           value={text}
           aria-invalid={wrong}
           aria-describedby={about}
           onInput={(event) => onType(event.currentTarget.value)}
         />
       );
+    }
     case 'choice':
     case 'flag': {
       const options: readonly Option[] =

@@ -3,7 +3,7 @@ import type { Offer, RunView } from '../../what-if/view.js';
 import { ask } from '../ask.js';
 import { hueOf } from '../parts.js';
 import type { Known } from '../store.js';
-import { changedCount, changesOf, type Draft, isComplete, typed } from './draft.js';
+import { changedCount, changesOf, type Draft, draftTrouble, inFormTerms, typed } from './draft.js';
 import { PoolFields } from './pool-fields.js';
 import { Progress } from './progress.js';
 import { Result } from './result.js';
@@ -41,8 +41,11 @@ export function WhatIf({ known: { view } }: { known: Known }) {
       tell(wordsOf(error));
     }
   };
-  const trouble =
-    trafficTrouble(offer, traffic) ?? (isComplete(draft) ? null : 'A changed field is not a number.');
+  const trouble = trafficTrouble(offer, traffic) ?? draftTrouble(draft);
+  const edit = (change: Draft) => {
+    tell(null);
+    setDraft(change);
+  };
   const changes = changedCount(draft);
   return (
     <>
@@ -66,7 +69,10 @@ export function WhatIf({ known: { view } }: { known: Known }) {
           <TrafficFields
             offer={offer}
             traffic={traffic}
-            onChoose={(change) => setTraffic({ ...traffic, ...change })}
+            onChoose={(change) => {
+              tell(null);
+              setTraffic({ ...traffic, ...change });
+            }}
           />
         </section>
         <section class="cards" aria-label="What is changed, by level">
@@ -76,7 +82,7 @@ export function WhatIf({ known: { view } }: { known: Known }) {
               pool={pool}
               hue={hueOf(view.status, pool.name)}
               draft={draft}
-              onType={(field, text) => setDraft(typed(draft, pool, field, text))}
+              onType={(field, text) => edit(typed(draft, pool, field, text))}
             />
           ))}
         </section>
@@ -84,7 +90,7 @@ export function WhatIf({ known: { view } }: { known: Known }) {
           <button type="submit" class="primary" disabled={running || trouble !== null}>
             Simulate both
           </button>
-          <button type="button" class="quiet" disabled={changes === 0} onClick={() => setDraft({})}>
+          <button type="button" class="quiet" disabled={changes === 0} onClick={() => edit({})}>
             As configured
           </button>
           <span class={trouble === null ? 'muted' : 'bad'}>{trouble ?? changesInWords(changes)}</span>
@@ -116,7 +122,7 @@ function useFollowed(running: boolean, onRun: (run: RunView) => void): void {
 function Problem({ text }: { text: string }) {
   return (
     <p role="alert" class="bad">
-      Not simulated: {text}
+      Not simulated: {inFormTerms(text)}
     </p>
   );
 }

@@ -12,11 +12,21 @@ export function assertMayOperate(request: FastifyRequest, auth: 'none' | 'keys')
     assertOperator(request);
     return;
   }
-  const host = request.hostname.replace(/:\d+$/, '');
+  assertLoopbackName(request);
   const site = request.headers['sec-fetch-site'];
-  const foreign = site !== undefined && site !== 'same-origin' && site !== 'none';
-  if (isLoopback(host) && !foreign) return;
-  throw new SluiceError(
+  if (site !== undefined && site !== 'same-origin' && site !== 'none') throw notFromHere();
+}
+
+/**
+ * Errors: `forbidden` for a request under a name that is no loopback address: a page of another site may have had its own
+ * name resolved to this one, and would then read what no key protects.
+ */
+export function assertLoopbackName(request: FastifyRequest): void {
+  if (!isLoopback(request.hostname.replace(/:\d+$/, ''))) throw notFromHere();
+}
+
+function notFromHere(): SluiceError {
+  return new SluiceError(
     'forbidden',
     'expected a request from this machine to a loopback address; for others set gateway.auth: keys',
   );

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { answered } from '../../../dashboard/answered.js';
 import { operate, operationSchema } from '../../../dashboard/operate.js';
 import { callerOf } from '../../caller.js';
 import type { GatewayServices } from '../../services.js';
@@ -10,6 +11,8 @@ export function operateRoute(app: FastifyInstance, services: GatewayServices): v
   app.post('/dashboard/operate', async (request) => {
     assertMayOperate(request, services.config.gateway.auth);
     const operation = parseBody(operationSchema, request.body);
+    // Nothing is asked of a Redis that hangs: it would be done whenever that is back.
+    await answered(services.redis.ping());
     const { tenant, key } = callerOf(request);
     const who = key === null ? 'local' : `${tenant} (key ${key.id})`;
     return { outcome: await operate(services, operation, who) };

@@ -1,28 +1,36 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { SluiceError } from '../../../contract/errors.js';
+import { answered } from '../../../dashboard/answered.js';
+import { REQUEST_STATES } from '../../../dashboard/request-view.js';
 import type { GatewayServices } from '../../services.js';
+import { parseBody } from './body.js';
 import { assertMayOperate } from './guard.js';
 
 const LONGEST = 128;
-const text = z
-  .string()
-  .max(LONGEST)
-  .optional()
-  .transform((value) => (value === '' ? undefined : value));
-const filterSchema = z.object({ id: text, level: text, tenant: text, state: text });
+const TEXT = `a text of at most ${LONGEST} characters`;
+const text = z.string({ error: TEXT }).max(LONGEST, { error: TEXT }).optional();
+
+function oneOf(values: readonly string[]) {
+  return z.enum(values, { error: `one of ${values.join(', ')}` }).optional();
+}
 
 /** `GET /dashboard/requests` and `GET /dashboard/requests/ID`: whose requests ever, without what they say. */
 export function requestsRoutes(app: FastifyInstance, { dashboard, config }: GatewayServices): void {
-  app.get('/dashboard/requests', async (request) => {
+  const levels = [...new Set(Object.values(config.pools).map(({ level }) => level))];
+  const filterSchema = z.object({
+    id: text,
+    level: oneOf(levels),
+    tenant: text,
+    state: oneOf(REQUEST_STATES),
+  });
+  app.get<{ Querystring: Record<string, unknown> }>('/dashboard/requests', async (request) => {
     assertMayOperate(request, config.gateway.auth);
-    const filter = filterSchema.safeParse(request.query);
-    if (!filter.success)
-      throw new SluiceError('invalid_request', `query: expected texts of at most ${LONGEST} characters`);
-    return { requests: await dashboard.requests.list(filter.data) };
+    const given = Object.entries(request.query).filter(([, value]) => value !== '');
+    const filter = parseBody(filterSchema, Object.fromEntries(given));
+    return { requests: await answered(dashboard.requests.list(filter)) };
   });
   app.get<{ Params: { id: string } }>('/dashboard/requests/:id', async (request) => {
     assertMayOperate(request, config.gateway.auth);
-    return dashboard.requests.detail(request.params.id);
+    return answered(dashboard.requests.detail(request.params.id));
   });
 }
