@@ -9,6 +9,8 @@ import type { Config } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
 import { plainText } from '../contract/plain-text.js';
 import { assertRedis, connect, redactUrl } from '../queues/connection.js';
+import { formerPoolAdvice, formerPools } from '../queues/former-pools.js';
+import { Keys } from '../queues/keys.js';
 import { isExecutable } from '../queues/provision/binary.js';
 import { findRedis } from '../queues/provision/find.js';
 import { poolVerdicts } from './feasibility.js';
@@ -57,6 +59,7 @@ async function examine(flags: DoctorFlags): Promise<Check[]> {
     await attempt('redis', () => redisCheck(environment, dataDir)),
     await attempt('data folder', async () => folderCheck(dataDir)),
     await attempt('configuration', async () => configCheck(flags.config)),
+    ...(await formerPoolChecks(flags.config, environment, dataDir)),
     ...promiseChecks(flags.config),
     ...(await commandChecks(flags.config, environment)),
     machineCheck(),
@@ -122,6 +125,34 @@ function configCheck(file: string | undefined): string {
   assertProfiles(config);
   const gpus = config.inventory.hosts.flatMap((host) => host.islands.flat()).length;
   return `${file ?? 'presets'}: ${Object.keys(config.pools).length} pools on ${gpus} GPUs`;
+}
+
+/** Pools that left the configuration with requests still open; none where no Redis is known or it does not answer. */
+async function formerPoolChecks(
+  file: string | undefined,
+  environment: Environment,
+  dataDir: string,
+): Promise<Check[]> {
+  const run = readRunFile(dataDir);
+  const url = environment.redisUrl ?? run?.redisUrl;
+  const config = readable(file ?? run?.configFile ?? undefined);
+  if (url === undefined || config === undefined) return [];
+  try {
+    await assertRedis(url);
+  } catch {
+    return []; // the check of Redis tells
+  }
+  const redis = connect(url, 'plain');
+  try {
+    const pools = await formerPools(redis, new Keys(config.namespace), config);
+    return pools.map((pool) => ({
+      name: `pool ${pool.name}`,
+      ok: false,
+      found: formerPoolAdvice(pool),
+    }));
+  } finally {
+    redis.disconnect();
+  }
 }
 
 /** Of the pools whose profile has what they ask; of the others, and of a file that cannot be read, its own check tells. */

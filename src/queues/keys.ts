@@ -57,6 +57,11 @@ export class Keys {
     return `${this.poolPrefix(pool)}:operator`;
   }
 
+  /** Set of every pool that requests may have been sent to, of this configuration and of those before it. */
+  pools(): string {
+    return `${this.namespace}:pools`;
+  }
+
   // Workers and telemetry.
   /** Hash: worker id -> heartbeat JSON. */
   heartbeats(pool: string): string {

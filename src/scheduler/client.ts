@@ -4,6 +4,7 @@ import type { Config } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
 import type { Outcome, Owner, RoutedRequest, Submission } from '../contract/request.js';
 import { assertRedis, connect, redisError } from '../queues/connection.js';
+import { type FormerPool, formerPools, notePools, openIds } from '../queues/former-pools.js';
 import { journalLength } from '../queues/journal.js';
 import { Keys } from '../queues/keys.js';
 import { Recorder } from '../telemetry/recorder.js';
@@ -18,6 +19,8 @@ import { type Found, PoolRouter } from './pool-router.js';
 const SWEEP_MS = 500;
 const MAINTAIN_MS = 60_000;
 const CANCEL_LIMIT_MS = 15_000;
+/** Requests of a former pool that are cancelled in one go. */
+const CANCELS = 500;
 
 export interface RequestHandle {
   id: string;
@@ -80,6 +83,7 @@ export class SluiceClient {
       connect(redisUrl, 'producer'),
       connect(redisUrl, 'subscriber'),
     );
+    client.#addFormer(await notePools(client.redis, keys, config));
     await client.#listen();
     return client;
   }
@@ -238,10 +242,17 @@ export class SluiceClient {
   }
 
   /** Cancels a queued or running request, wherever it runs. `ended`: it had ended otherwise. */
-  async cancel(id: string): Promise<'cancelled' | 'ended' | 'not_found'> {
+  cancel(id: string): Promise<'cancelled' | 'ended' | 'not_found'> {
+    return this.#cancelAt(id, () => this.#find(id));
+  }
+
+  async #cancelAt(
+    id: string,
+    find: () => Promise<PoolRouter | undefined>,
+  ): Promise<'cancelled' | 'ended' | 'not_found'> {
     for (const giveUpAt = Date.now() + CANCEL_LIMIT_MS; Date.now() < giveUpAt; ) {
       // Asked anew each time: it may be on its way to another pool.
-      const router = await this.#find(id);
+      const router = await find();
       if (router === undefined) return 'not_found';
       const step = await router.cancel(id);
       if (step !== 'asked') return step;
@@ -251,6 +262,32 @@ export class SluiceClient {
       'internal',
       `request ${id} was told to stop but has not in ${CANCEL_LIMIT_MS / 1000} s`,
     );
+  }
+
+  /** Pools that are no longer configured but hold open requests; these can be found and cancelled here. */
+  formerPools(): Promise<FormerPool[]> {
+    return formerPools(this.redis, this.keys, this.config);
+  }
+
+  /**
+   * Cancels every open request of a pool that is no longer configured. Returns how many.
+   * Errors: `invalid_request` for a pool that is configured or never was.
+   */
+  async cancelFormer(pool: string): Promise<number> {
+    const router = Object.hasOwn(this.config.pools, pool) ? undefined : this.#routers.get(pool);
+    if (router === undefined) {
+      throw new SluiceError(
+        'invalid_request',
+        `pool: expected one that is no longer configured, got ${JSON.stringify(pool)}`,
+      );
+    }
+    let cancelled = 0;
+    for (let before = -1; before < cancelled; ) {
+      before = cancelled;
+      for (const id of await openIds(router.queues, CANCELS))
+        if ((await this.#cancelAt(id, async () => router)) === 'cancelled') cancelled++;
+    }
+    return cancelled;
   }
 
   /** Whether Redis answers within so many ms. */
@@ -317,10 +354,18 @@ export class SluiceClient {
     return { routed: { ...asked, pool: owner.name, level: owner.level, model: owner.model }, again: true };
   }
 
+  /** Requests of former pools are found and cancelled by the pool's name alone: the rest of a pool is of no use there. */
+  #addFormer(names: readonly string[]): void {
+    const [any] = Object.values(this.config.pools);
+    if (any === undefined) return;
+    for (const name of names)
+      this.#routers.set(name, new PoolRouter({ ...any, name }, this.config, this.redis, this.keys));
+  }
+
   async #find(id: string): Promise<PoolRouter | undefined> {
     const claimed = await this.redis.get(this.keys.claim(id));
     const first = this.#following.get(id)?.routed.pool ?? claimed;
-    if (first !== null && this.#routers.has(first)) return this.#whereNow(id, this.#router(first));
+    if (first !== null && Object.hasOwn(this.config.pools, first)) return this.#whereNow(id, this.#router(first));
     for (const router of this.#routers.values()) {
       if ((await router.lookup(id)).state !== 'missing') return this.#whereNow(id, router);
     }
