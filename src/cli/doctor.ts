@@ -8,11 +8,13 @@ import { defaultConfig, loadConfig } from '../config/load.js';
 import type { Config } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
 import { plainText } from '../contract/plain-text.js';
-import { assertRedis, connect, redactUrl } from '../queues/connection.js';
+import { connect } from '../queues/connection.js';
 import { formerPoolAdvice, formerPools } from '../queues/former-pools.js';
 import { Keys } from '../queues/keys.js';
 import { isExecutable } from '../queues/provision/binary.js';
 import { findRedis } from '../queues/provision/find.js';
+import { redactUrl } from '../queues/redis-url.js';
+import { assertRedis, serverDefects, serverFacts } from '../queues/server-check.js';
 import { poolVerdicts } from './feasibility.js';
 import { assertProfiles, profileProblems } from './profile-problems.js';
 import { dataDirOf } from './system.js';
@@ -86,21 +88,11 @@ async function redisCheck(environment: Environment, dataDir: string): Promise<st
   await assertRedis(url);
   const redis = connect(url, 'plain');
   try {
-    const [, policy = ''] = strings(await redis.config('GET', 'maxmemory-policy'));
-    const [, aof = ''] = strings(await redis.config('GET', 'appendonly'));
-    if (policy !== 'noeviction') {
-      throw new SluiceError(
-        'no_redis',
-        `${redactUrl(url)}: expected maxmemory-policy noeviction, got ${policy}; queued requests could be evicted: CONFIG SET maxmemory-policy noeviction`,
-      );
-    }
-    if (aof !== 'yes') {
-      throw new SluiceError(
-        'no_redis',
-        `${redactUrl(url)}: expected appendonly yes, got ${aof}; accepted requests would be lost with the server: CONFIG SET appendonly yes`,
-      );
-    }
-    return `${redactUrl(url)} answers; AOF on, noeviction`;
+    const facts = await serverFacts(redis);
+    const defects = serverDefects(facts);
+    if (defects.length > 0)
+      throw new SluiceError('no_redis', `${redactUrl(url)}: ${defects.join('. And: ')}`);
+    return `${redactUrl(url)} answers; Redis ${facts.version}, AOF on, noeviction`;
   } finally {
     redis.disconnect();
   }
@@ -221,10 +213,6 @@ async function attempt(name: string, check: () => Promise<string>): Promise<Chec
   } catch (error) {
     return { name, ok: false, found: SluiceError.from(error).message };
   }
-}
-
-function strings(reply: unknown): string[] {
-  return Array.isArray(reply) ? reply.map(String) : [];
 }
 
 function print(name: string, ok: boolean, found: string): void {

@@ -132,6 +132,11 @@ export class Keys {
     return [`{${this.namespace}:dashboard}`, ...parts].join(':');
   }
 
+  /** Written now and then to see whether Redis takes writes. */
+  probe(): string {
+    return `${this.namespace}:probe`;
+  }
+
   // Roles (ingress, planner, allocator, supervisor): hash role id -> heartbeat JSON.
   roles(): string {
     return `${this.namespace}:roles`;

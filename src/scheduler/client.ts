@@ -3,10 +3,11 @@ import type { Redis } from 'ioredis';
 import type { Config } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
 import type { Outcome, Owner, RoutedRequest, Submission } from '../contract/request.js';
-import { assertRedis, connect, redisError } from '../queues/connection.js';
+import { connect, redisError } from '../queues/connection.js';
 import { type FormerPool, formerPools, notePools, openIds } from '../queues/former-pools.js';
 import { journalLength } from '../queues/journal.js';
 import { Keys } from '../queues/keys.js';
+import { assertRedis, probeWrite } from '../queues/server-check.js';
 import { Recorder } from '../telemetry/recorder.js';
 import { correctTurn } from '../tenants/fair-share.js';
 import { settle } from '../tenants/limits.js';
@@ -290,17 +291,20 @@ export class SluiceClient {
     return cancelled;
   }
 
-  /** Whether Redis answers within so many ms. */
-  async answers(limitMs: number): Promise<boolean> {
+  /** Makes sure that Redis takes a write within so many ms. Errors: `redis_full`, `no_redis`. */
+  async assertWritable(limitMs: number): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
-    const limit = new Promise<false>((resolve) => {
-      timer = setTimeout(() => resolve(false), limitMs);
+    const limit = new Promise<never>((_, reject) => {
+      const late = new SluiceError('no_redis', `Redis has not answered in ${limitMs} ms`);
+      timer = setTimeout(() => reject(late), limitMs);
     });
-    const ping = this.redis.ping().then(
-      () => true,
-      () => false,
-    );
-    return Promise.race([ping, limit]).finally(() => clearTimeout(timer));
+    try {
+      await Promise.race([probeWrite(this.redis, this.keys.probe()), limit]);
+    } catch (error) {
+      throw redisError(error);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   counts(): { pools: Record<string, RouteCounts>; rejected: number } {
@@ -365,7 +369,8 @@ export class SluiceClient {
   async #find(id: string): Promise<PoolRouter | undefined> {
     const claimed = await this.redis.get(this.keys.claim(id));
     const first = this.#following.get(id)?.routed.pool ?? claimed;
-    if (first !== null && Object.hasOwn(this.config.pools, first)) return this.#whereNow(id, this.#router(first));
+    if (first !== null && Object.hasOwn(this.config.pools, first))
+      return this.#whereNow(id, this.#router(first));
     for (const router of this.#routers.values()) {
       if ((await router.lookup(id)).state !== 'missing') return this.#whereNow(id, router);
     }
