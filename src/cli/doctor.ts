@@ -8,9 +8,13 @@ import { defaultConfig, loadConfig } from '../config/load.js';
 import type { Config } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
 import { plainText } from '../contract/plain-text.js';
-import { assertRedis, connect, redactUrl } from '../queues/connection.js';
+import { connect } from '../queues/connection.js';
+import { formerPoolAdvice, formerPools } from '../queues/former-pools.js';
+import { Keys } from '../queues/keys.js';
 import { isExecutable } from '../queues/provision/binary.js';
 import { findRedis } from '../queues/provision/find.js';
+import { redactUrl } from '../queues/redis-url.js';
+import { assertRedis, serverDefects, serverFacts } from '../queues/server-check.js';
 import { poolVerdicts } from './feasibility.js';
 import { assertProfiles, profileProblems } from './profile-problems.js';
 import { dataDirOf } from './system.js';
@@ -57,6 +61,7 @@ async function examine(flags: DoctorFlags): Promise<Check[]> {
     await attempt('redis', () => redisCheck(environment, dataDir)),
     await attempt('data folder', async () => folderCheck(dataDir)),
     await attempt('configuration', async () => configCheck(flags.config)),
+    ...(await formerPoolChecks(flags.config, environment, dataDir)),
     ...promiseChecks(flags.config),
     ...(await commandChecks(flags.config, environment)),
     machineCheck(),
@@ -83,21 +88,11 @@ async function redisCheck(environment: Environment, dataDir: string): Promise<st
   await assertRedis(url);
   const redis = connect(url, 'plain');
   try {
-    const [, policy = ''] = strings(await redis.config('GET', 'maxmemory-policy'));
-    const [, aof = ''] = strings(await redis.config('GET', 'appendonly'));
-    if (policy !== 'noeviction') {
-      throw new SluiceError(
-        'no_redis',
-        `${redactUrl(url)}: expected maxmemory-policy noeviction, got ${policy}; queued requests could be evicted: CONFIG SET maxmemory-policy noeviction`,
-      );
-    }
-    if (aof !== 'yes') {
-      throw new SluiceError(
-        'no_redis',
-        `${redactUrl(url)}: expected appendonly yes, got ${aof}; accepted requests would be lost with the server: CONFIG SET appendonly yes`,
-      );
-    }
-    return `${redactUrl(url)} answers; AOF on, noeviction`;
+    const facts = await serverFacts(redis);
+    const defects = serverDefects(facts);
+    if (defects.length > 0)
+      throw new SluiceError('no_redis', `${redactUrl(url)}: ${defects.join('. And: ')}`);
+    return `${redactUrl(url)} answers; Redis ${facts.version}, AOF on, noeviction`;
   } finally {
     redis.disconnect();
   }
@@ -122,6 +117,34 @@ function configCheck(file: string | undefined): string {
   assertProfiles(config);
   const gpus = config.inventory.hosts.flatMap((host) => host.islands.flat()).length;
   return `${file ?? 'presets'}: ${Object.keys(config.pools).length} pools on ${gpus} GPUs`;
+}
+
+/** Pools that left the configuration with requests still open; none where no Redis is known or it does not answer. */
+async function formerPoolChecks(
+  file: string | undefined,
+  environment: Environment,
+  dataDir: string,
+): Promise<Check[]> {
+  const run = readRunFile(dataDir);
+  const url = environment.redisUrl ?? run?.redisUrl;
+  const config = readable(file ?? run?.configFile ?? undefined);
+  if (url === undefined || config === undefined) return [];
+  try {
+    await assertRedis(url);
+  } catch {
+    return []; // the check of Redis tells
+  }
+  const redis = connect(url, 'plain');
+  try {
+    const pools = await formerPools(redis, new Keys(config.namespace), config);
+    return pools.map((pool) => ({
+      name: `pool ${pool.name}`,
+      ok: false,
+      found: formerPoolAdvice(pool),
+    }));
+  } finally {
+    redis.disconnect();
+  }
 }
 
 /** Of the pools whose profile has what they ask; of the others, and of a file that cannot be read, its own check tells. */
@@ -190,10 +213,6 @@ async function attempt(name: string, check: () => Promise<string>): Promise<Chec
   } catch (error) {
     return { name, ok: false, found: SluiceError.from(error).message };
   }
-}
-
-function strings(reply: unknown): string[] {
-  return Array.isArray(reply) ? reply.map(String) : [];
 }
 
 function print(name: string, ok: boolean, found: string): void {

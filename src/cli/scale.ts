@@ -2,8 +2,9 @@ import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { SluiceError } from '../contract/errors.js';
 import type { OperatorCommand } from '../contract/transition.js';
-import { assertRedis, connect } from '../queues/connection.js';
+import { connect } from '../queues/connection.js';
 import { Keys } from '../queues/keys.js';
+import { assertRedis } from '../queues/server-check.js';
 import { tellPlanner } from '../scheduler/operator.js';
 
 export interface ScaleOptions {

@@ -1,7 +1,9 @@
 import type { Config } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
-import { assertRedis, connect, redactUrl } from '../queues/connection.js';
+import { connect } from '../queues/connection.js';
 import { Keys } from '../queues/keys.js';
+import { redactUrl } from '../queues/redis-url.js';
+import { assertRedis } from '../queues/server-check.js';
 import { StatusCollector } from '../telemetry/status.js';
 import { renderStatus } from './status/render.js';
 import { Trends } from './status/trends.js';

@@ -1,13 +1,16 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import type { Redis } from 'ioredis';
 import { readEnvironment } from '../config/environment.js';
 import { defaultConfig, loadConfig } from '../config/load.js';
 import { renderConfig } from '../config/show.js';
 import type { Config } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
-import { assertRedis, connect, redactUrl } from '../queues/connection.js';
+import { connect } from '../queues/connection.js';
 import { Keys } from '../queues/keys.js';
+import { redactUrl } from '../queues/redis-url.js';
+import { assertRedis, probeWrite } from '../queues/server-check.js';
 import { assertProfiles } from './profile-problems.js';
 import { readRunFile } from './up/run-file.js';
 import { Supervisor } from './up/supervisor.js';
@@ -103,18 +106,27 @@ async function lookForSystem(options: SystemOptions): Promise<SystemAddress | un
   return { config, redisUrl: run.redisUrl };
 }
 
-/** Whether an allocator beats there: without one, requests would wait for ever. */
+/**
+ * Whether an allocator beats there: without one, requests would wait for ever. Where Redis refuses writes none can beat, so
+ * that one that did is believed to be there still.
+ */
 async function isAtWork(redisUrl: string, config: Config): Promise<boolean> {
   const redis = connect(redisUrl, 'plain');
+  const keys = new Keys(config.namespace);
   try {
-    const beats = await redis.hvals(new Keys(config.namespace).roles());
-    return beats.some((text) => {
-      const atMs = /"role":"allocator"/.test(text) ? Number(/"atMs":(\d+)/.exec(text)?.[1]) : Number.NaN;
-      return Date.now() - atMs < BEAT_FRESH_MS;
-    });
+    const beats = (await redis.hvals(keys.roles())).filter((text) => /"role":"allocator"/.test(text));
+    const fresh = (text: string) => Date.now() - Number(/"atMs":(\d+)/.exec(text)?.[1]) < BEAT_FRESH_MS;
+    return beats.some(fresh) || (beats.length > 0 && !(await takesWrites(redis, keys)));
   } finally {
     redis.disconnect();
   }
+}
+
+async function takesWrites(redis: Redis, keys: Keys): Promise<boolean> {
+  return probeWrite(redis, keys.probe()).then(
+    () => true,
+    () => false,
+  );
 }
 
 function configOf(file: string | undefined): Config {

@@ -4,12 +4,13 @@ import { choice, described, flag, integer, number, section, text } from './field
 const DAY = 86_400;
 
 const URLS =
-  'a list of addresses such as [http://10.0.0.5:8000], with {host} and {gpu} for those of the lease';
+  'a list of addresses such as [http://10.0.0.5:8000], with {host} and {gpu} for those of the lease, without a user or a password (engine.api_key_env names the key)';
 
-/** The address with its placeholders filled in is one that can be asked. */
+/** The address with its placeholders filled in is one that can be asked; a password in it would be shown. */
 function isAddress(url: string): boolean {
   try {
-    return /^https?:$/.test(new URL(url.replaceAll('{host}', 'h').replaceAll('{gpu}', '0')).protocol);
+    const { protocol, username, password } = new URL(url.replaceAll('{host}', 'h').replaceAll('{gpu}', '0'));
+    return /^https?:$/.test(protocol) && username === '' && password === '';
   } catch {
     return false;
   }

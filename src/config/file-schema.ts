@@ -127,7 +127,7 @@ export const fileSchema = section({
     max_restarts: integer(
       { min: 0, max: 1000 },
       'crashes',
-      'After more crashes in a row no worker of that pool and role is started any more.',
+      'After more crashes in a row no worker of that pool and role is started, until its planner orders again: a minute later.',
     ),
     restart_backoff_seconds: number(
       { min: 0.05, max: 3600 },

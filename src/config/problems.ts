@@ -70,8 +70,11 @@ export function show(value: unknown): string {
   if (value === null) return 'an empty value';
   if (Array.isArray(value)) return `a list of ${value.length}`;
   if (typeof value === 'object') return 'a mapping';
-  if (typeof value === 'string')
-    return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value);
+  if (typeof value === 'string') {
+    // The user and the password of an address are not shown.
+    const safe = value.replace(/\/\/.*@/, '//***@');
+    return JSON.stringify(safe.length > 60 ? `${safe.slice(0, 57)}...` : safe);
+  }
   return String(value);
 }
 

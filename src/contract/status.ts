@@ -12,6 +12,8 @@ export interface SystemStatus {
   roles: RoleStatus[];
   /** In the order of priority. */
   pools: PoolStatus[];
+  /** Pools that are no longer configured, with the requests there that have not ended and that nobody serves. */
+  formerPools: { name: string; open: number }[];
   gpus: GpuStatus[];
   /** Use of held GPUs by SLO priority, most important first. */
   priorities: PriorityUse[];

@@ -20,7 +20,12 @@ const UNKNOWN_KV = 1e9;
  * @throws SluiceError invalid_config when the engine's profile cannot be read or does not fit the pool, or its key is
  * not in the environment.
  */
-export function createEngine(pool: PoolConfig, role: WorkerRole, gpus: readonly string[] = []): Engine {
+export function createEngine(
+  pool: PoolConfig,
+  role: WorkerRole,
+  gpus: readonly string[] = [],
+  log: (message: string) => void = () => {},
+): Engine {
   const { engine } = pool;
   switch (engine.kind) {
     case 'noop':
@@ -47,6 +52,7 @@ export function createEngine(pool: PoolConfig, role: WorkerRole, gpus: readonly 
         kvTokens,
         law: profile.tp[tp] ?? null,
         servers,
+        log,
       });
     }
     default:

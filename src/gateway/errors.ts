@@ -27,7 +27,7 @@ export function knownError(error: unknown): SluiceError {
   if (status >= 400 && status < 500)
     return new SluiceError('invalid_request', error.message, { cause: error });
   const refused = redisError(error);
-  if (refused.code === 'redis_full') return refused;
+  if (refused.code !== 'internal') return refused;
   return new SluiceError('internal', 'the gateway failed on this request; its log says why', {
     cause: error,
   });

@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import type { Config } from '../config/types.js';
 import { Dashboard } from '../dashboard/dashboard.js';
 import { connect } from '../queues/connection.js';
+import { formerPoolAdvice } from '../queues/former-pools.js';
 import { Keys } from '../queues/keys.js';
 import { within } from '../queues/within.js';
 import { SluiceClient } from '../scheduler/client.js';
@@ -118,6 +119,7 @@ export class Gateway {
     try {
       gateway.url = await listen(gateway.#app, config.gateway, dataDir);
       await gateway.#writeBeat();
+      for (const pool of await client.formerPools()) log.warn(pool, formerPoolAdvice(pool));
     } catch (error) {
       await gateway.close();
       throw error;

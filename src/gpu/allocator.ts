@@ -143,7 +143,10 @@ export class Allocator {
     const { term } = this;
     if (!term) return;
     this.term = null;
-    this.context.log.warn({ fence: term.ledger.fence }, 'another allocator acts: waiting');
+    this.context.log.warn(
+      { fence: term.ledger.fence },
+      'no longer the allocator that acts: waiting for the right to act',
+    );
     // Forced: an order in work goes back to the queue, or stalls and is run again by the successor.
     await within(term.worker.close(true), REACHABLE_MS);
     term.connection.disconnect();

@@ -11,6 +11,8 @@ import { gatherWrites } from './gather-writes.js';
  */
 export type ConnectionKind = 'plain' | 'reader' | 'producer' | 'worker' | 'subscriber';
 
+const LEAST_STAND_MS = 1000;
+
 /**
  * Opens a connection that reconnects for ever, at most a second apart. Never throws for an absent server: use
  * `assertRedis` first where a user should hear of it.
@@ -23,53 +25,52 @@ export function connect(url: string, kind: ConnectionKind): Redis {
     autoResubscribe: true,
     connectionName: `sluice-${kind}`,
     retryStrategy: (attempt) => Math.min(50 * 2 ** Math.min(attempt, 5), 1000),
-    // A restarted server that still reads its AOF answers LOADING; a replica that took over answers READONLY.
-    reconnectOnError: (error) => (/^(READONLY|LOADING)/.test(error.message) ? 2 : false),
   });
   // Outages show as waiting commands and stale heartbeats; without a listener each would end the process.
   redis.on('error', () => {});
-  return gatherWrites(redis);
+  return prepared(redis);
 }
 
-/** Errors: `no_redis`, naming the address, when no server answers a PING within the time-out. */
-export async function assertRedis(url: string, timeoutMs = 5000): Promise<void> {
-  const redis = new Redis(url, {
-    lazyConnect: true,
-    connectTimeout: timeoutMs,
-    maxRetriesPerRequest: 0,
-    retryStrategy: () => null,
+/** Also duplicates of it: BullMQ makes two for each worker. */
+function prepared(redis: Redis): Redis {
+  gatherWrites(redis);
+  moveOn(redis);
+  const duplicate = redis.duplicate.bind(redis);
+  redis.duplicate = (override) => prepared(duplicate(override));
+  return redis;
+}
+
+/**
+ * A restarted server that still reads its AOF answers LOADING, one that became a replica READONLY: the connection is made
+ * anew, since another server may have the address by now, and what was refused is sent again. A connection that stands for
+ * less than a second is left: there the command fails, so that a replica that stays one is not stormed.
+ */
+function moveOn(redis: Redis): void {
+  let readyAtMs = 0;
+  redis.on('ready', () => {
+    readyAtMs = performance.now();
   });
-  redis.on('error', () => {});
-  let timer: NodeJS.Timeout | undefined;
-  try {
-    await Promise.race([
-      redis.connect().then(() => redis.ping()),
-      new Promise((_, reject) => {
-        timer = setTimeout(() => reject(new Error(`no answer in ${timeoutMs} ms`)), timeoutMs);
-      }),
-    ]);
-  } catch (error) {
-    const cause = error instanceof Error ? error.message : String(error);
-    // A server that can write no more answers a PING like this; what writes hears of it by `redisError`.
-    if (cause.startsWith('MISCONF')) return;
-    throw new SluiceError(
-      'no_redis',
-      `expected a Redis server at ${redactUrl(url)}, got: ${cause}. Start one, or unset REDIS_URL and let \`sluice up\` start its own.`,
-      { cause: error },
-    );
-  } finally {
-    clearTimeout(timer);
-    redis.disconnect();
-  }
+  redis.options.reconnectOnError = (error) => {
+    if (!/^(READONLY|LOADING)/.test(error.message)) return false;
+    const young = redis.status === 'ready' && performance.now() - readyAtMs < LEAST_STAND_MS;
+    return young ? false : 2;
+  };
 }
 
-/** What a failed command means for a user: `redis_full` when the server refuses writes. */
+/** What a failed command means for a user: `redis_full` when the server has no room, `no_redis` when it is a replica. */
 export function redisError(error: unknown): SluiceError {
   const message = messagesOf(error);
   if (/MISCONF|OOM|No space left/.test(message)) {
     return new SluiceError(
       'redis_full',
       `Redis refuses writes, so the request was not accepted; free disk or memory there and send it again. Redis said: ${message}`,
+      { cause: error },
+    );
+  }
+  if (/READONLY/.test(message)) {
+    return new SluiceError(
+      'no_redis',
+      `Redis is a read-only replica, so the request was not accepted; send it again once its master is back. Redis said: ${message}`,
       { cause: error },
     );
   }
@@ -83,11 +84,6 @@ function messagesOf(error: unknown): string {
   return [error, ...(Array.isArray(before) ? before : [])]
     .map((one) => one.message ?? String(one))
     .join('; ');
-}
-
-/** The address without user and password. */
-export function redactUrl(url: string): string {
-  return url.replace(/\/\/[^@/]*@/, '//***@');
 }
 
 /**

@@ -1,14 +1,8 @@
 import type { Redis } from 'ioredis';
 
-/**
- * What is sent in one turn of the event loop goes in one write, by this connection and by duplicates of it (BullMQ makes two
- * for each worker): a system call costs more than the commands in it.
- */
-export function gatherWrites(redis: Redis): Redis {
+/** What is sent in one turn of the event loop goes in one write: a system call costs more than the commands in it. */
+export function gatherWrites(redis: Redis): void {
   redis.on('connect', () => gather(redis.stream));
-  const duplicate = redis.duplicate.bind(redis);
-  redis.duplicate = (override) => gatherWrites(duplicate(override));
-  return redis;
 }
 
 function gather(stream: Redis['stream']): void {

@@ -61,6 +61,11 @@ export class Keys {
     return `${this.poolPrefix(pool)}:operator`;
   }
 
+  /** Set of every pool that requests may have been sent to, of this configuration and of those before it. */
+  pools(): string {
+    return `${this.namespace}:pools`;
+  }
+
   // Workers and telemetry.
   /** Hash: worker id -> heartbeat JSON. */
   heartbeats(pool: string): string {
@@ -133,6 +138,11 @@ export class Keys {
   // The dashboard's own: time lines, audit log.
   dashboard(...parts: string[]): string {
     return [`{${this.namespace}:dashboard}`, ...parts].join(':');
+  }
+
+  /** Written now and then to see whether Redis takes writes. */
+  probe(): string {
+    return `${this.namespace}:probe`;
   }
 
   // Roles (ingress, planner, allocator, supervisor): hash role id -> heartbeat JSON.

@@ -3,9 +3,11 @@ import type { Redis } from 'ioredis';
 import type { Config } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
 import type { Outcome, Owner, RoutedRequest, Submission } from '../contract/request.js';
-import { assertRedis, connect, redisError } from '../queues/connection.js';
+import { connect, redisError } from '../queues/connection.js';
+import { type FormerPool, formerPools, notePools, openIds } from '../queues/former-pools.js';
 import { journalLength } from '../queues/journal.js';
 import { Keys } from '../queues/keys.js';
+import { assertRedis, probeWrite } from '../queues/server-check.js';
 import { Recorder } from '../telemetry/recorder.js';
 import { correctTurn } from '../tenants/fair-share.js';
 import { settle } from '../tenants/limits.js';
@@ -18,6 +20,8 @@ import { type Found, PoolRouter } from './pool-router.js';
 const SWEEP_MS = 500;
 const MAINTAIN_MS = 60_000;
 const CANCEL_LIMIT_MS = 15_000;
+/** Requests of a former pool that are cancelled in one go. */
+const CANCELS = 500;
 
 export interface RequestHandle {
   id: string;
@@ -80,6 +84,7 @@ export class SluiceClient {
       connect(redisUrl, 'producer'),
       connect(redisUrl, 'subscriber'),
     );
+    client.#addFormer(await notePools(client.redis, keys, config));
     await client.#listen();
     return client;
   }
@@ -257,10 +262,17 @@ export class SluiceClient {
   }
 
   /** Cancels a queued or running request, wherever it runs. `ended`: it had ended otherwise. */
-  async cancel(id: string): Promise<'cancelled' | 'ended' | 'not_found'> {
+  cancel(id: string): Promise<'cancelled' | 'ended' | 'not_found'> {
+    return this.#cancelAt(id, () => this.#find(id));
+  }
+
+  async #cancelAt(
+    id: string,
+    find: () => Promise<PoolRouter | undefined>,
+  ): Promise<'cancelled' | 'ended' | 'not_found'> {
     for (const giveUpAt = Date.now() + CANCEL_LIMIT_MS; Date.now() < giveUpAt; ) {
       // Asked anew each time: it may be on its way to another pool.
-      const router = await this.#find(id);
+      const router = await find();
       if (router === undefined) return 'not_found';
       const step = await router.cancel(id);
       if (step !== 'asked') return step;
@@ -272,17 +284,46 @@ export class SluiceClient {
     );
   }
 
-  /** Whether Redis answers within so many ms. */
-  async answers(limitMs: number): Promise<boolean> {
+  /** Pools that are no longer configured but hold open requests; these can be found and cancelled here. */
+  formerPools(): Promise<FormerPool[]> {
+    return formerPools(this.redis, this.keys, this.config);
+  }
+
+  /**
+   * Cancels every open request of a pool that is no longer configured. Returns how many.
+   * Errors: `invalid_request` for a pool that is configured or never was.
+   */
+  async cancelFormer(pool: string): Promise<number> {
+    const router = Object.hasOwn(this.config.pools, pool) ? undefined : this.#routers.get(pool);
+    if (router === undefined) {
+      throw new SluiceError(
+        'invalid_request',
+        `pool: expected one that is no longer configured, got ${JSON.stringify(pool)}`,
+      );
+    }
+    let cancelled = 0;
+    for (let before = -1; before < cancelled; ) {
+      before = cancelled;
+      for (const id of await openIds(router.queues, CANCELS))
+        if ((await this.#cancelAt(id, async () => router)) === 'cancelled') cancelled++;
+    }
+    return cancelled;
+  }
+
+  /** Makes sure that Redis takes a write within so many ms. Errors: `redis_full`, `no_redis`. */
+  async assertWritable(limitMs: number): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
-    const limit = new Promise<false>((resolve) => {
-      timer = setTimeout(() => resolve(false), limitMs);
+    const limit = new Promise<never>((_, reject) => {
+      const late = new SluiceError('no_redis', `Redis has not answered in ${limitMs} ms`);
+      timer = setTimeout(() => reject(late), limitMs);
     });
-    const ping = this.redis.ping().then(
-      () => true,
-      () => false,
-    );
-    return Promise.race([ping, limit]).finally(() => clearTimeout(timer));
+    try {
+      await Promise.race([probeWrite(this.redis, this.keys.probe()), limit]);
+    } catch (error) {
+      throw redisError(error);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   counts(): { pools: Record<string, RouteCounts>; rejected: number } {
@@ -336,10 +377,19 @@ export class SluiceClient {
     return { routed: { ...asked, pool: owner.name, level: owner.level, model: owner.model }, again: true };
   }
 
+  /** Requests of former pools are found and cancelled by the pool's name alone: the rest of a pool is of no use there. */
+  #addFormer(names: readonly string[]): void {
+    const [any] = Object.values(this.config.pools);
+    if (any === undefined) return;
+    for (const name of names)
+      this.#routers.set(name, new PoolRouter({ ...any, name }, this.config, this.redis, this.keys));
+  }
+
   async #find(id: string): Promise<PoolRouter | undefined> {
     const claimed = await this.redis.get(this.keys.claim(id));
     const first = this.#following.get(id)?.routed.pool ?? claimed;
-    if (first !== null && this.#routers.has(first)) return this.#whereNow(id, this.#router(first));
+    if (first !== null && Object.hasOwn(this.config.pools, first))
+      return this.#whereNow(id, this.#router(first));
     for (const router of this.#routers.values()) {
       if ((await router.lookup(id)).state !== 'missing') return this.#whereNow(id, router);
     }

@@ -6,6 +6,7 @@ import type { Config } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
 import type { RequestResult, Submission } from '../contract/request.js';
 import { connect, workerOptions } from '../queues/connection.js';
+import { formerPoolAdvice } from '../queues/former-pools.js';
 import { Keys } from '../queues/keys.js';
 import { retention } from '../queues/pool-queues.js';
 import { finalFailure, PullWorker, putBack } from '../queues/pull-worker.js';
@@ -54,6 +55,7 @@ export class Ingress {
     const ingress = new Ingress(config, await SluiceClient.open(config, redisUrl), redisUrl, log);
     ingress.#bull.run().catch((error: unknown) => log.error({ err: error }, 'requests queue ended'));
     await ingress.#writeBeat();
+    for (const pool of await ingress.client.formerPools()) log.warn(pool, formerPoolAdvice(pool));
     ingress.#beat = setInterval(() => void ingress.#writeBeat().catch(() => {}), BEAT_MS);
     log.info({ queue: ingress.#keys.requestsQueue, prefix: config.queues.requestsPrefix }, 'ingress ready');
     return ingress;

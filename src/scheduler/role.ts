@@ -7,8 +7,9 @@ import { defaultConfig, loadConfig } from '../config/load.js';
 import type { Config, GatewayConfig } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
 import { watchOwner } from '../gpu/process.js';
-import { assertRedis, connect } from '../queues/connection.js';
+import { connect } from '../queues/connection.js';
 import { Keys } from '../queues/keys.js';
+import { assertRedis, serverDefects, serverFacts } from '../queues/server-check.js';
 import { createLogger } from '../telemetry/log.js';
 import { exposeMetrics } from '../telemetry/metrics/expose.js';
 import { startTracing, stopTracing } from '../tracing/tracing.js';
@@ -63,7 +64,7 @@ export async function roleMain(
 ): Promise<void> {
   try {
     const context = contextOf(argv);
-    await assertRedis(context.redisUrl);
+    await checkRedis(context);
     await startTracing(name);
     const metrics = ownMetrics ? null : await showMetrics(name, context);
     if (metrics !== null) context.registry = metrics.registry;
@@ -94,6 +95,17 @@ export async function roleMain(
     const known = SluiceError.from(error);
     process.stderr.write(`sluice ${name}: ${known.message}\n`);
     process.exit(known.exitCode);
+  }
+}
+
+/** Logs what is wrong with the Redis though it can be used. Errors: `no_redis`, also for one that takes no writes of ours. */
+async function checkRedis({ config, redisUrl, log }: RoleContext): Promise<void> {
+  await assertRedis(redisUrl, { writeKey: new Keys(config.namespace).probe() });
+  const redis = connect(redisUrl, 'plain');
+  try {
+    for (const defect of serverDefects(await serverFacts(redis))) log.warn(`Redis: ${defect}`);
+  } finally {
+    redis.disconnect();
   }
 }
 

@@ -13,6 +13,7 @@ import {
 } from '../gpu/state.js';
 import { loadProfile } from '../profile/load.js';
 import type { Profile } from '../profile/types.js';
+import { formerPools } from '../queues/former-pools.js';
 import type { Keys } from '../queues/keys.js';
 import { PoolQueues } from '../queues/pool-queues.js';
 import { PlannerTally, reversalSeconds } from './activity.js';
@@ -68,12 +69,13 @@ export class StatusCollector {
   /** @param nowMs Unix ms. Rejects when Redis does. */
   async collect(nowMs: number): Promise<SystemStatus> {
     const { redis, keys, config } = this;
-    const [leases, gpuSeconds, failures, roles, refused] = await Promise.all([
+    const [leases, gpuSeconds, failures, roles, refused, former] = await Promise.all([
       readLeases(redis, keys),
       readGpuSeconds(redis, keys),
       readWorkerFailures(redis, keys),
       redis.hgetall(keys.roles()),
       redis.hget(totalsKey(keys, NO_POOL), 'rejected'),
+      formerPools(redis, keys, config),
     ]);
     const collected = await Promise.all(
       this.#sources.map((source) =>
@@ -93,6 +95,7 @@ export class StatusCollector {
         nowMs,
         startedAtMs: starts.length === 0 ? null : Math.min(...starts),
         roles: roleStatus(roles, nowMs, config.worker.leaseSeconds),
+        formerPools: former,
         leases,
         whyOrdered: (pool, generation) =>
           this.#sources.find((source) => source.pool.name === pool)?.log.whyOrdered(generation) ?? null,

@@ -8,6 +8,7 @@ export interface SystemReadings {
   nowMs: number;
   startedAtMs: number | null;
   roles: RoleStatus[];
+  formerPools: SystemStatus['formerPools'];
   leases: readonly Lease[];
   /** Why a pool's order of a generation was given; null: no longer on record. */
   whyOrdered: (pool: string, generation: number) => string | null;
@@ -31,6 +32,7 @@ export function systemStatus(config: Config, pools: PoolStatus[], read: SystemRe
     startedAtMs: read.startedAtMs,
     roles: read.roles,
     pools: pools.toSorted((a, b) => a.priority - b.priority),
+    formerPools: read.formerPools,
     gpus,
     priorities: priorityUse(pools),
     levels: levelCosts(pools, usdPerGpuHour),

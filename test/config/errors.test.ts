@@ -98,6 +98,7 @@ describe('a wrong value', () => {
     ['engine: { kind: openai }', 'expected engine.urls or engine.command, got neither'],
     ['engine: { kind: openai, urls: [http://h], command: "e {port}" }', 'engine.command, got both'],
     ['engine: { kind: openai, urls: [h:8000] }', 'expected a list of addresses such as'],
+    ['engine: { kind: openai, urls: ["http://bob:hunter2@h:1"] }', 'names the key), got "http://***@h:1"'],
     ['engine: { kind: openai, urls: [] }', 'expected a list of addresses such as'],
     ['engine: { kind: openai, command: vllm serve }', 'expected {port}: Sluice chooses'],
     ['engine: { kind: openai, command: "e {port} {gpu}" }', '{gpus}, {gpu_memory_utilization}'],

@@ -218,6 +218,17 @@ describe('planPool', () => {
     expect(planPool(poor, situation, 1000, 0, () => 'x').grant?.shortage).toBe('budget');
   });
 
+  it('holds a ceiling that was lowered: 3 of TP 1 serve an order for 3, the budget is 2 now, so one drains', () => {
+    const lowered = emptyLedger(gpus, { a: { guaranteed: 2, ceiling: 2, maxWorkers: 4 } });
+    const workers = ['w1', 'w2', 'w3'].map((id, i) => worker(id, { sinceMs: i }));
+    const { drain, start, grant } = planPool(lowered, { ...situation, workers }, 1000, 0, () => 'x');
+    expect({ drain, start }).toEqual({ drain: ['w3'], start: [] });
+    expect(grant).toMatchObject({
+      ...{ status: 'partial', shortage: 'budget' },
+      ...{ asked: { prefill: 0, decode: 3 }, granted: { prefill: 0, decode: 2 } },
+    });
+  });
+
   it('starts nothing during a restart delay but stands behind the replica, and gives up a crash loop', () => {
     const failure = afterCrash(
       null,

@@ -274,4 +274,11 @@ describe('GPU ledger in Redis', () => {
     await expect(old.put('grants', 'a', {})).rejects.toThrow('FENCED');
     expect(await holdLock(redis, keys, 'new')).toBe(fence);
   });
+
+  it('never gives a fence a second time, also when the data was lost: its owner sees that its term ended', async () => {
+    const keys = new Keys('lost');
+    const before = (await holdLock(redis, keys, 'me'))!;
+    await redis.del(keys.gpu('lock'), keys.gpu('fence'));
+    expect(await holdLock(redis, keys, 'me')).toBeGreaterThan(before);
+  });
 });

@@ -200,6 +200,7 @@ function statusOf(config: Config) {
     nowMs: NOW,
     startedAtMs: NOW,
     roles: [],
+    formerPools: [],
     leases: [],
     whyOrdered: () => null,
     gpuSeconds: 7200,

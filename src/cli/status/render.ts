@@ -1,5 +1,6 @@
 import type { PoolStatus, ReplicaStatus, RoleStatus, SystemStatus } from '../../contract/status.js';
 import type { PlannerState } from '../../contract/transition.js';
+import { formerPoolAdvice } from '../../queues/former-pools.js';
 import { type Cell, type Colour, cell, duration, type Line, paint, percent, table } from './text.js';
 import { sparkline, type Trends } from './trends.js';
 import { watched } from './watched.js';
@@ -29,6 +30,7 @@ export function renderStatus(
   const lines: Line[] = [
     header(status),
     rolesLine(status.roles),
+    ...status.formerPools.map((pool) => [cell(formerPoolAdvice(pool), 'red')]),
     [],
     ...gpuLines(status),
     [],

@@ -11,6 +11,8 @@ export interface ClientOptions {
   connectTimeoutMs: number;
   /** Until the head of an answer is complete. */
   headTimeoutMs: number;
+  /** Takes what the engine said when it refused the key; who asked is not told. */
+  onKeyRefused?: (said: string) => void;
 }
 
 /** An error body says what it has to in so much. */
@@ -64,7 +66,12 @@ export class EngineClient {
       signal,
     });
     const { statusCode, headers } = answer;
-    if (statusCode !== 200) throw statusError(statusCode, await readText(answer.body, ERROR_BYTES, true));
+    if (statusCode !== 200) {
+      const said = messageOf(this.withoutKey(await readText(answer.body, ERROR_BYTES, true)));
+      if (statusCode === 401 || statusCode === 403)
+        this.options.onKeyRefused?.(`the engine answered ${statusCode} to its key: ${said}`);
+      throw statusError(statusCode, said);
+    }
     const got = String(headers['content-type'] ?? 'none');
     if (!got.toLowerCase().startsWith(type)) {
       answer.body.destroy();
@@ -85,7 +92,13 @@ export class EngineClient {
       headers: this.#headers(),
       signal: AbortSignal.timeout(limitMs),
     });
-    return { status: answer.statusCode, text: await readText(answer.body, mostBytes) };
+    return { status: answer.statusCode, text: this.withoutKey(await readText(answer.body, mostBytes)) };
+  }
+
+  /** A text of the engine, which may repeat what it was sent, with its key as `***`. */
+  withoutKey(text: string): string {
+    const { apiKey } = this.options;
+    return apiKey === null ? text : text.replaceAll(apiKey, '***');
   }
 
   close(): Promise<void> {
@@ -124,9 +137,8 @@ export function unreachable(error: unknown): SluiceError {
 /** Refusals that are not of the request: of the key, the model, or because the server is busy. */
 const NOT_THE_REQUEST = new Set([401, 403, 404, 407, 408, 425, 429]);
 
-/** What an answer other than 200 means for the request. */
-function statusError(status: number, text: string): SluiceError {
-  const said = messageOf(text);
+/** What an answer other than 200 means for the request; `said` is the engine's reason. */
+function statusError(status: number, said: string): SluiceError {
   const what = `the engine answered ${status}${said === '' ? '' : `: ${said}`}`;
   if (
     status === 413 ||
@@ -134,7 +146,10 @@ function statusError(status: number, text: string): SluiceError {
   )
     return new SluiceError('prompt_too_long', what);
   if (status === 401 || status === 403)
-    return new SluiceError('engine_failed', `${what}; name the variable with its key in engine.api_key_env`);
+    return new SluiceError(
+      'engine_failed',
+      'the engine refused the key that engine.api_key_env names, or wants one; what it said is in the log',
+    );
   if (status >= 400 && status < 500 && !NOT_THE_REQUEST.has(status))
     return new SluiceError('invalid_request', what);
   return new SluiceError('engine_failed', what);

@@ -34,6 +34,8 @@ export interface OpenaiEngineOptions {
   servers: readonly string[] | (() => Promise<{ url: string; process: EngineProcess }>);
   /** Unix ms. */
   now?: () => number;
+  /** Takes what only an operator may see. */
+  log?: (message: string) => void;
 }
 
 const LOOK_EVERY_MS = 1_000;
@@ -206,7 +208,8 @@ export class OpenaiEngine implements Engine {
       }
       outcome = null;
     } catch (error) {
-      const failure = SluiceError.from(error instanceof SluiceError ? error : unreachable(error));
+      const { code, message } = error instanceof SluiceError ? error : unreachable(error);
+      const failure = new SluiceError(code, endpoint.client.withoutKey(message), { cause: error });
       // KV that cannot be fetched may be the fault of the engine that had it: the next attempt, without it, says more.
       if (!signal.aborted && !held.transfers && failure.code === 'engine_failed') outcome = failure;
       throw failure;
@@ -245,6 +248,7 @@ export class OpenaiEngine implements Engine {
       apiKey,
       connectTimeoutMs: config.connectTimeoutSeconds * 1000,
       headTimeoutMs: config.firstTokenTimeoutSeconds * 1000,
+      onKeyRefused: (said) => this.options.log?.(`${url}: ${said}`),
     });
     const { maxSequences, maxBatchedTokens } = config;
     const firstTokens = law === null ? null : new FirstTokenForecast(law, maxBatchedTokens);

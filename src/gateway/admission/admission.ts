@@ -127,6 +127,7 @@ export class Admission {
     place: number | null,
     made: number,
   ): Promise<{ startMs: number | null; finishMs: number | null }> {
+    if (!Object.hasOwn(this.config.pools, name)) return { startMs: null, finishMs: null };
     const pool = this.#pool(name);
     const [reading, slow] = await Promise.all([this.#readings.of(pool), this.#readings.slow(pool)]);
     const capacity = this.#capacity(pool, { isl, maxTokens }, slow);

@@ -26,7 +26,7 @@ export class Monitor {
     private readonly now: () => number,
   ) {
     this.queues = new AllQueues(redis, keys, config);
-    this.registry = processRegistry(redis, { role: 'gateway' });
+    this.registry = processRegistry(redis, { role: 'gateway' }, keys.probe());
     this.#collector = new StatusCollector(redis, keys, config);
   }
 

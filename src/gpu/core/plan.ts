@@ -1,6 +1,7 @@
 import type { WorkerFailure } from '../../contract/lease.js';
 import type { ScaleGrant, ScaleOrder } from '../../contract/scale.js';
 import type { WorkerRole } from '../../contract/worker.js';
+import type { Budget } from './inventory.js';
 import { acquire, chooseGpus, type LeaseRequest, type Ledger, type Refusal } from './ledger.js';
 import { askedOf, reconcile, type WorkerView } from './reconcile.js';
 import { restartVerdict } from './restarts.js';
@@ -31,7 +32,8 @@ export type NewId = () => string;
 /**
  * Plans one pool: what to drain, take back and start, and what to tell its planner.
  * A replica that waits for its restart delay counts as granted and keeps its GPUs from the pools planned later:
- * the allocator stands behind it. A replica given up as a crash loop does not.
+ * the allocator stands behind it. A replica given up as a crash loop does not. An order beyond the pool's budget counts
+ * as one for what the budget allows: it may have been given under a larger one.
  */
 export function planPool(
   before: Ledger,
@@ -44,10 +46,11 @@ export function planPool(
   const plan: PoolPlan = { ledger: before, drain: [], resume: [], start: [], grant: null };
   if (!desired) return plan;
   const asked = { prefill: desired.prefill, decode: desired.decode };
+  const allowed = withinBudget(before.budgets[pool], asked, situation.tp);
   const missing: Record<WorkerRole, number> = { vllm: 0, prefill: 0 };
   let shortage: ScaleGrant['shortage'] = 'none';
 
-  for (const action of reconcile(asked, workers)) {
+  for (const action of reconcile(allowed, workers)) {
     if (action.kind === 'drain') plan.drain.push(action.workerId);
     else if (action.kind === 'resume') plan.resume.push(action.workerId);
     else {
@@ -61,13 +64,28 @@ export function planPool(
       if (missing[role] > 0 && shortage === 'none') shortage = refusal ?? 'crash-loop';
     }
   }
+  if (shortage === 'none' && (allowed.decode < asked.decode || allowed.prefill < asked.prefill))
+    shortage = 'budget';
   const granted = {
-    prefill: askedOf(asked, 'prefill') - missing.prefill,
-    decode: askedOf(asked, 'vllm') - missing.vllm,
+    prefill: askedOf(allowed, 'prefill') - missing.prefill,
+    decode: askedOf(allowed, 'vllm') - missing.vllm,
   };
   const status = shortage === 'none' ? 'applied' : 'partial';
   plan.grant = { pool, generation: desired.generation, status, asked, granted, shortage, atMs: nowMs };
   return plan;
+}
+
+/** The replicas of an order that a budget has room for, decode first; none without a budget. */
+function withinBudget(
+  budget: Budget | undefined,
+  asked: { prefill: number; decode: number },
+  tp: Record<WorkerRole, number>,
+): { prefill: number; decode: number } {
+  const { ceiling, maxWorkers } = budget ?? { ceiling: 0, maxWorkers: 0 };
+  const decode = Math.min(asked.decode, maxWorkers, Math.floor(ceiling / tp.vllm));
+  const left = ceiling - decode * tp.vllm;
+  const prefill = Math.min(asked.prefill, maxWorkers - decode, Math.floor(left / tp.prefill));
+  return { prefill, decode };
 }
 
 /** Takes up to `count` leases on the planning ledger; those to be started now are added to the plan. */

@@ -18,8 +18,8 @@ export interface RedisBinary {
 /** A line of progress for a person who waits. */
 export type Progress = (line: string) => void;
 
-/** The oldest version that has every command BullMQ recommends. */
-export const OLDEST = [6, 2] as const;
+/** The oldest version that has every command: SET with NX and GET together came last. */
+export const OLDEST = [7, 0] as const;
 
 /** Version of a Redis or Valkey server; null when it does not run. */
 export async function redisVersion(path: string, libraryPath: string | null): Promise<string | null> {

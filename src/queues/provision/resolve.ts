@@ -1,6 +1,5 @@
 import type { Environment } from '../../config/environment.js';
-import { SluiceError } from '../../contract/errors.js';
-import { assertRedis, redactUrl } from '../connection.js';
+import { assertRedis } from '../server-check.js';
 import type { Progress } from './binary.js';
 import { findRedis } from './find.js';
 import { type RunningRedis, startRedis } from './server.js';
@@ -24,10 +23,6 @@ export async function resolveRedis(options: {
   const { environment, log } = options;
   if (environment.redisUrl !== null) {
     const url = environment.redisUrl;
-    if (!/^rediss?:\/\//.test(url)) {
-      const expected = 'redis://HOST:PORT or rediss://HOST:PORT';
-      throw new SluiceError('no_redis', `REDIS_URL: expected ${expected}, got "${redactUrl(url)}"`);
-    }
     await assertRedis(url);
     return { url, server: null };
   }

@@ -79,7 +79,8 @@ export class WorkerProcess {
     this.#keys = new Keys(config.namespace);
     this.#redis = connect(redisUrl, 'plain');
     this.#recorder = new Recorder(this.#redis, this.#keys);
-    this.#engine = createEngine(pool, spec.role, spec.gpus);
+    const log = (message: string) => this.#log.warn({ worker: spec.workerId }, message);
+    this.#engine = createEngine(pool, spec.role, spec.gpus, log);
     this.#worker = new PoolWorker({
       workerId: spec.workerId,
       role: spec.role,
@@ -92,7 +93,7 @@ export class WorkerProcess {
       recorder: this.#recorder,
       gpus: spec.gpus.length,
       now: Date.now,
-      log: (message) => this.#log.warn({ worker: spec.workerId }, message),
+      log,
       onDrain: (now) => {
         this.drain('asked over the control channel');
         // Asked again, a drain lets nothing run on.
@@ -229,12 +230,12 @@ export class WorkerProcess {
   }
 
   async #end(why: string): Promise<number> {
-    clearInterval(this.#beatTimer);
     const failed = this.#life.value === 'failed';
     this.#send({ type: 'EMPTY', now: Date.now() });
     await atMost(GOODBYE_MS, this.#worker.close());
-    // The lease goes last: until then its GPUs are not free.
+    // The lease goes last: until then its GPUs are not free, and it is renewed for as long as that takes.
     await this.#engine.stop();
+    clearInterval(this.#beatTimer);
     const goodbye = async () => {
       await this.#recorder.close();
       await this.#metrics?.close();

@@ -25,7 +25,7 @@ export async function exposeMetrics(
   name: ProcessName,
   address: MetricsAddress,
 ): Promise<ExposedMetrics> {
-  const registry = processRegistry(redis, name);
+  const registry = processRegistry(redis, name, keys.probe());
   const server = metricsServer(registry);
   const port = await listen(server, address.host, address.port).catch(() => listen(server, address.host, 0));
   // A scraper keeps its connection; that must not keep the process.

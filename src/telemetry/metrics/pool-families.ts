@@ -126,7 +126,7 @@ const PLANNER: Row[] = [
   [
     'sluice_planner_state',
     'gauge',
-    '1 for the state that the planner is in, 0 for the others.',
+    '1 for the state that the planner last wrote, 0 for the others.',
     ({ planner }, labels) =>
       planner.state === null
         ? []
@@ -134,6 +134,12 @@ const PLANNER: Row[] = [
             labels: { ...labels, state },
             value: Number(state === planner.state),
           })),
+  ],
+  [
+    'sluice_planner_state_age_seconds',
+    'gauge',
+    'Time since the planner last wrote its state: it may be in another by now, and silent.',
+    ({ planner }, l) => known(l, planner.forecast?.ageSeconds ?? null),
   ],
   [
     'sluice_planner_state_since_timestamp_seconds',

@@ -1,9 +1,10 @@
 import type { Redis } from 'ioredis';
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { probeWrite } from '../../queues/server-check.js';
 
 /** Event-loop lag is told to so many ms. */
 const LAG_PRECISION_MS = 20;
-const PING_LIMIT_MS = 1_000;
+const ANSWER_LIMIT_MS = 1_000;
 
 /** Which process it is. */
 export interface ProcessName {
@@ -14,9 +15,10 @@ export interface ProcessName {
 
 /**
  * Metrics of this process: CPU, memory, garbage collection and event-loop lag under the names that Node's Prometheus
- * client gives them, and the way to Redis, measured by each scrape. Roles add their own to the registry.
+ * client gives them, and the way to Redis, measured by each scrape (with a write to `probeKey`). Roles add their own to the
+ * registry.
  */
-export function processRegistry(redis: Redis, { role, pool }: ProcessName): Registry {
+export function processRegistry(redis: Redis, { role, pool }: ProcessName, probeKey: string): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: LAG_PRECISION_MS });
   new Gauge({
@@ -27,7 +29,7 @@ export function processRegistry(redis: Redis, { role, pool }: ProcessName): Regi
   }).set({ role, pool: pool ?? '' }, 1);
   let measuring: Promise<number | null> | undefined;
   const measured = () => {
-    measuring ??= pingSeconds(redis).finally(() => {
+    measuring ??= secondsOf(redis.ping()).finally(() => {
       measuring = undefined;
     });
     return measuring;
@@ -41,24 +43,32 @@ export function processRegistry(redis: Redis, { role, pool }: ProcessName): Regi
     },
   });
   new Gauge({
+    name: 'sluice_redis_takes_writes',
+    help: '1: Redis took a write of this process within a second; 0: it refused (full, a replica) or did not answer.',
+    registers: [registry],
+    async collect() {
+      this.set(Number((await secondsOf(probeWrite(redis, probeKey))) !== null));
+    },
+  });
+  new Gauge({
     name: 'sluice_redis_ping_seconds',
     help: 'Round trip of a PING from this process; the limit of one second where no answer came.',
     registers: [registry],
     async collect() {
-      this.set((await measured()) ?? PING_LIMIT_MS / 1000);
+      this.set((await measured()) ?? ANSWER_LIMIT_MS / 1000);
     },
   });
   return registry;
 }
 
-/** Seconds; null: no answer within the limit. */
-async function pingSeconds(redis: Redis): Promise<number | null> {
+/** Seconds until the answer; null: a refusal, or none within the limit. */
+async function secondsOf(asked: Promise<unknown>): Promise<number | null> {
   const began = process.hrtime.bigint();
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<null>((resolve) => {
-    timer = setTimeout(() => resolve(null), PING_LIMIT_MS);
+    timer = setTimeout(() => resolve(null), ANSWER_LIMIT_MS);
   });
-  const answer = redis.ping().then(
+  const answer = asked.then(
     () => Number(process.hrtime.bigint() - began) / 1e9,
     () => null,
   );

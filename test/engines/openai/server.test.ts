@@ -70,20 +70,41 @@ describe('the openai engine and a server', () => {
     await expect(openaiEngine([server.url], {}, {}, stop.signal)).rejects.toThrow('not wanted any more');
   });
 
-  it('sends its key, and says which field to set when it is refused', async () => {
+  it('sends its key; where it is refused, the log has the reason, the client none of it', async () => {
     const server = await fakeServer((response, { headers }) =>
       headers.authorization === 'Bearer k'
         ? good(response)
-        : response.writeHead(401).end('{"error":{"message":"no"}}'),
+        : response
+            .writeHead(401)
+            .end(JSON.stringify({ error: { message: `no account for ${headers.authorization}` } })),
     );
     opened.push(server);
+    const logged: string[] = [];
+    const log = (message: string) => void logged.push(message);
     const [right, wrong] = [
       await openaiEngine([server.url], {}, { apiKey: 'k' }),
-      await openaiEngine([server.url], {}, { apiKey: 'other' }),
+      await openaiEngine([server.url], {}, { apiKey: 'sk-other', log }),
     ];
     opened.push(right, wrong);
     expect(textOf(await tokensOf(right, asked('r', 20)))).toBe('fine');
-    await expect(tokensOf(wrong, asked('r', 20))).rejects.toThrow('answered 401: no; name the variable');
+    await expect(tokensOf(wrong, asked('r', 20))).rejects.toThrow(
+      /^the engine refused the key that engine\.api_key_env names, or wants one; what it said is in the log$/,
+    );
+    expect(logged[0]).toContain('the engine answered 401 to its key: no account for Bearer ***');
+  });
+
+  it.each([
+    ['a refusal', (key: string, to: ServerResponse) => to.writeHead(400).end(`{"message":"bad ${key}"}`)],
+    [
+      'a stream',
+      (key: string, to: ServerResponse) => events(to, { error: { message: `bad ${key}`, code: 400 } }).end(),
+    ],
+  ])('keeps its key from clients where %s of the engine repeats it', async (_, answer) => {
+    const server = await fakeServer((response, { headers }) => answer(headers.authorization ?? '', response));
+    opened.push(server);
+    const engine = await openaiEngine([server.url], {}, { apiKey: 'sk-secret' });
+    opened.push(engine);
+    await expect(tokensOf(engine, asked('r', 20))).rejects.toThrow(/bad Bearer \*\*\*/);
   });
 
   it('keeps connections for the next request', async () => {

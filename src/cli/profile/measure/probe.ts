@@ -65,6 +65,7 @@ export class Probe {
       law: null,
       servers: [url],
       now,
+      log: (message) => void process.stderr.write(`${message}\n`),
     });
     await engine.start(new AbortController().signal);
     return new Probe(engine, seed);
