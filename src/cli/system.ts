@@ -9,14 +9,10 @@ import { SluiceError } from '../contract/errors.js';
 import { assertRedis, connect, redactUrl } from '../queues/connection.js';
 import { Keys } from '../queues/keys.js';
 import { assertProfiles } from './profile-problems.js';
+import { allocatorsAtWork } from './up/allocators.js';
+import { dataDirOf } from './up/data-dir.js';
 import { readRunFile } from './up/run-file.js';
 import { Supervisor } from './up/supervisor.js';
-
-/** Where a system lives, unless --data or SLUICE_DATA says otherwise. */
-const DEFAULT_DATA_DIR = '.sluice';
-
-/** A role that wrote its beat within so long is at work. */
-const BEAT_FRESH_MS = 5_000;
 
 export interface SystemAddress {
   config: Config;
@@ -36,10 +32,6 @@ export interface SystemOptions {
   dataDir?: string | undefined;
   /** Lines for people: what is being started. */
   log?: ((line: string) => void) | undefined;
-}
-
-export function dataDirOf(dataDir: string | undefined): string {
-  return resolve(dataDir ?? readEnvironment().dataDir ?? DEFAULT_DATA_DIR);
 }
 
 /**
@@ -107,11 +99,7 @@ async function lookForSystem(options: SystemOptions): Promise<SystemAddress | un
 async function isAtWork(redisUrl: string, config: Config): Promise<boolean> {
   const redis = connect(redisUrl, 'plain');
   try {
-    const beats = await redis.hvals(new Keys(config.namespace).roles());
-    return beats.some((text) => {
-      const atMs = /"role":"allocator"/.test(text) ? Number(/"atMs":(\d+)/.exec(text)?.[1]) : Number.NaN;
-      return Date.now() - atMs < BEAT_FRESH_MS;
-    });
+    return (await allocatorsAtWork(redis, new Keys(config.namespace))).length > 0;
   } finally {
     redis.disconnect();
   }
