@@ -12,6 +12,7 @@ import { resolveRedis } from '../../queues/provision/resolve.js';
 import { type RunningRedis, startRedis } from '../../queues/provision/server.js';
 import { roleUrls } from '../../telemetry/roles.js';
 import { type AllocatorBeat, allocatorsAtWork } from './allocators.js';
+import { untilPortFree } from './free-port.js';
 import { RoleProcess, type RoleSpec } from './role-process.js';
 import { alreadyRunning, readRunFile, removeRunFile, writeRunFile } from './run-file.js';
 
@@ -70,6 +71,9 @@ export class Supervisor {
     makeDataFolder(options.dataDir);
     const running = readRunFile(options.dataDir);
     if (running !== undefined) throw alreadyRunning(options.dataDir, running.pid);
+    const { host, port: configured } = options.config.gateway;
+    const port = options.gatewayPort ?? configured;
+    if (port !== 'auto' && port !== 0) await untilPortFree(host, port);
     const { url, server } = await resolveRedis({
       dataDir: options.dataDir,
       environment: readEnvironment(),
