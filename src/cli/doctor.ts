@@ -1,8 +1,9 @@
-import { accessSync, constants, mkdirSync, statfsSync } from 'node:fs';
+import { statfsSync } from 'node:fs';
 import { availableParallelism, freemem } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { splitCommand } from '../config/command.js';
+import { makeDataFolder } from '../config/data-folder.js';
 import { type Environment, readEnvironment } from '../config/environment.js';
 import { defaultConfig, loadConfig } from '../config/load.js';
 import type { Config } from '../config/types.js';
@@ -17,7 +18,7 @@ import { redactUrl } from '../queues/redis-url.js';
 import { assertRedis, serverDefects, serverFacts } from '../queues/server-check.js';
 import { poolVerdicts } from './feasibility.js';
 import { assertProfiles, profileProblems } from './profile-problems.js';
-import { dataDirOf } from './system.js';
+import { dataDirOf } from './up/data-dir.js';
 import { readRunFile } from './up/run-file.js';
 
 interface Check {
@@ -99,8 +100,7 @@ async function redisCheck(environment: Environment, dataDir: string): Promise<st
 }
 
 function folderCheck(dataDir: string): string {
-  mkdirSync(dataDir, { recursive: true });
-  accessSync(dataDir, constants.W_OK);
+  makeDataFolder(dataDir);
   const { bavail, bsize } = statfsSync(dataDir);
   const free = bavail * bsize;
   if (free < LEAST_DISK_BYTES) {

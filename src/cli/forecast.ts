@@ -1,4 +1,3 @@
-import { writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { Command } from 'commander';
 import type { LoadPredictorName } from '../config/types.js';
@@ -9,6 +8,7 @@ import { plotForecast, plotPage } from './forecast/plot.js';
 import { type ForecastReport, renderForecast, reportJson, seriesFacts } from './forecast/report.js';
 import { MODELS, RATES, readSeries } from './forecast/series.js';
 import { numberOption, seedOption } from './report/options.js';
+import { checkOutput, writeOutput } from './report/output.js';
 
 interface ForecastFlags {
   format?: string;
@@ -71,6 +71,7 @@ function run(file: string, flags: ForecastFlags): void {
   const models = modelsOf(flags.models);
   if (flags.plot !== undefined && !/\.(svg|html)$/.test(flags.plot))
     throw wrong('--plot to end in .svg or .html', flags.plot);
+  if (flags.plot !== undefined) checkOutput(flags.plot);
   const rates = readSeries({
     file,
     format: flags.format,
@@ -103,7 +104,7 @@ function run(file: string, flags: ForecastFlags): void {
   );
   const report: ForecastReport = { series: seriesFacts(basename(file), rates, binSeconds), windows, results };
   if (flags.plot !== undefined)
-    write(flags.plot, flags.plot.endsWith('.html') ? plotPage(report, rates) : plotForecast(report));
+    writeOutput(flags.plot, flags.plot.endsWith('.html') ? plotPage(report, rates) : plotForecast(report));
   const text =
     flags.json === true ? `${JSON.stringify(reportJson(report), null, 2)}\n` : renderForecast(report, rates);
   process.stdout.write(text);
@@ -153,15 +154,6 @@ function checkLength(rates: readonly number[], least: number, binSeconds: number
 
 function wrong(expected: string, got: string): SluiceError {
   return new SluiceError('invalid_request', `expected ${expected}, got ${JSON.stringify(got)}`);
-}
-
-function write(file: string, text: string): void {
-  try {
-    writeFileSync(file, text);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new SluiceError('invalid_request', `expected a file that can be written at ${file}: ${reason}`);
-  }
 }
 
 /** CPU time: what else the machine does is no cost of a plan. */

@@ -35,6 +35,8 @@ interface CreateFlags extends CommonFlags {
 /** Lengths of a budget's period, seconds. */
 const PERIODS: Record<string, number | null> = { hour: 3600, day: 86_400, week: 604_800, ever: null };
 const TENANT = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
+/** What would break a line, or hide or turn text around on a terminal. */
+const CONTROL = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/u;
 const RESERVED = ['direct', 'local'];
 
 /** `sluice keys create|list|revoke|webhook-secret`: who may use the HTTP gateway, and how much. */
@@ -153,10 +155,15 @@ function fieldsOf(flags: CreateFlags, config: Config): KeyFields {
     const wanted = `expected one of ${levels.join(', ')}`;
     throw new SluiceError('invalid_request', `--max-level: ${wanted}, got ${JSON.stringify(flags.maxLevel)}`);
   }
+  const name = flags.name ?? '';
+  if (CONTROL.test(name)) {
+    const wanted = 'expected one line without control characters';
+    throw new SluiceError('invalid_request', `--name: ${wanted}, got ${JSON.stringify(name)}`);
+  }
   const gpuSeconds = numberOf('--gpu-seconds', flags.gpuSeconds);
   return {
     tenant: flags.tenant,
-    name: flags.name ?? '',
+    name,
     maxLevel: flags.maxLevel ?? null,
     beyond: flags.beyond,
     requestsPerMinute: numberOf('--rpm', flags.rpm),

@@ -8,9 +8,9 @@ import { PromptWriter } from '../simulator/workload/prompts.js';
 import { runPage } from './report/html/run-page.js';
 import { INTERRUPTED, interruptible } from './report/interrupt.js';
 import { numberOption, seedOption } from './report/options.js';
-import { writeOutput } from './report/output.js';
+import { checkOutput, writeOutput } from './report/output.js';
 import { ProgressLine } from './report/progress.js';
-import { INTERRUPTED_NOTE, renderClientSide, renderFailures, renderReport } from './report/render.js';
+import { renderClientSide, renderFailures, renderReport } from './report/render.js';
 import { measureLoad } from './report/session.js';
 import { openSystem } from './system.js';
 
@@ -36,7 +36,10 @@ export function replayCommand(): Command {
     .argument('<trace>', 'trace file')
     .requiredOption('--format <format>', `one of ${TRACE_FORMATS.join(', ')}`)
     .option('--slo <level>', 'SLO level of requests that name none')
-    .option('--mix <shares>', 'draw the level by seed, as in high=.5,medium=.3,low=.2')
+    .option(
+      '--mix <shares>',
+      'draw the level by seed, as in high=.5,medium=.3,low=.2; shares are scaled to add up to 1',
+    )
     .option('--speed <x>', 'divide time by x', '1')
     .option('--rate-scale <x>', 'thin (below 1) or multiply (above 1) arrivals by seed, times unchanged', '1')
     .option('--minutes <n>', 'take only the first n minutes of the trace')
@@ -54,6 +57,7 @@ export function replayCommand(): Command {
 /** @returns the exit code: 0 if no request was lost. */
 async function replay(path: string, flags: ReplayFlags): Promise<number> {
   const progress = new ProgressLine(process.stderr, 'replay');
+  if (flags.report !== undefined) checkOutput(flags.report);
   const arrivals = await readArrivals(path, flags, (line) => progress.note(line));
   return interruptible(async (signal) => {
     const system = await openSystem({
@@ -73,7 +77,6 @@ async function replay(path: string, flags: ReplayFlags): Promise<number> {
         onProgress: (state) => progress.show(state),
       });
       progress.finish();
-      if (load.aborted) process.stderr.write(INTERRUPTED_NOTE);
       process.stderr.write(renderFailures(load.records));
       if (flags.json === true) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
       else

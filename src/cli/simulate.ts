@@ -8,7 +8,7 @@ import { simulate } from '../simulator/run/simulate.js';
 import { TRACE_FORMATS } from '../simulator/traces/read.js';
 import { jsonLines } from './explain/command.js';
 import { numberOption, seedOption } from './report/options.js';
-import { writeOutput } from './report/output.js';
+import { checkOutput, writeOutput } from './report/output.js';
 import { renderReport } from './report/render.js';
 import { seriesText, simulatedPage, simulatedReport } from './report/simulated.js';
 import { traceScenario } from './report/trace-scenario.js';
@@ -42,7 +42,10 @@ export function simulateCommand(): Command {
     .argument('<file>', 'trace file (with --format), or scenario (.yaml; docs/simulator.md)')
     .option('--format <format>', `of a trace: one of ${TRACE_FORMATS.join(', ')}`)
     .option('--slo <level>', 'SLO level of requests that name none')
-    .option('--mix <shares>', 'draw the level by seed, as in high=.5,medium=.3,low=.2')
+    .option(
+      '--mix <shares>',
+      'draw the level by seed, as in high=.5,medium=.3,low=.2; shares are scaled to add up to 1',
+    )
     .option('--speed <x>', 'divide time by x', '1')
     .option('--rate-scale <x>', 'thin (below 1) or multiply (above 1) arrivals by seed, times unchanged', '1')
     .option('--minutes <n>', 'take only the first n minutes of the trace')
@@ -61,6 +64,8 @@ export function simulateCommand(): Command {
 
 /** @returns the exit code: 0 if no request was lost. */
 function run(file: string, flags: SimulateFlags): number {
+  for (const output of [flags.records, flags.report, flags.series])
+    if (output !== undefined) checkOutput(output);
   const { options, traces } = /\.ya?ml$/.test(file) ? openFile(file, flags) : openTrace(file, flags);
   const startedMs = Date.now();
   let toldMs = startedMs;

@@ -10,16 +10,12 @@ import { SluiceError } from '../contract/errors.js';
 import { connect } from '../queues/connection.js';
 import { Keys } from '../queues/keys.js';
 import { redactUrl } from '../queues/redis-url.js';
-import { assertRedis, probeWrite } from '../queues/server-check.js';
+import { assertRedis } from '../queues/server-check.js';
 import { assertProfiles } from './profile-problems.js';
+import { allocatorsAtWork } from './up/allocators.js';
+import { dataDirOf } from './up/data-dir.js';
 import { readRunFile } from './up/run-file.js';
 import { Supervisor } from './up/supervisor.js';
-
-/** Where a system lives, unless --data or SLUICE_DATA says otherwise. */
-const DEFAULT_DATA_DIR = '.sluice';
-
-/** A role that wrote its beat within so long is at work. */
-const BEAT_FRESH_MS = 5_000;
 
 export interface SystemAddress {
   config: Config;
@@ -39,10 +35,6 @@ export interface SystemOptions {
   dataDir?: string | undefined;
   /** Lines for people: what is being started. */
   log?: ((line: string) => void) | undefined;
-}
-
-export function dataDirOf(dataDir: string | undefined): string {
-  return resolve(dataDir ?? readEnvironment().dataDir ?? DEFAULT_DATA_DIR);
 }
 
 /**
@@ -106,27 +98,14 @@ async function lookForSystem(options: SystemOptions): Promise<SystemAddress | un
   return { config, redisUrl: run.redisUrl };
 }
 
-/**
- * Whether an allocator beats there: without one, requests would wait for ever. Where Redis refuses writes none can beat, so
- * that one that did is believed to be there still.
- */
+/** Whether an allocator beats there: without one, requests would wait for ever. */
 async function isAtWork(redisUrl: string, config: Config): Promise<boolean> {
   const redis = connect(redisUrl, 'plain');
-  const keys = new Keys(config.namespace);
   try {
-    const beats = (await redis.hvals(keys.roles())).filter((text) => /"role":"allocator"/.test(text));
-    const fresh = (text: string) => Date.now() - Number(/"atMs":(\d+)/.exec(text)?.[1]) < BEAT_FRESH_MS;
-    return beats.some(fresh) || (beats.length > 0 && !(await takesWrites(redis, keys)));
+    return (await allocatorsAtWork(redis, new Keys(config.namespace))).length > 0;
   } finally {
     redis.disconnect();
   }
-}
-
-async function takesWrites(redis: Redis, keys: Keys): Promise<boolean> {
-  return probeWrite(redis, keys.probe()).then(
-    () => true,
-    () => false,
-  );
 }
 
 function configOf(file: string | undefined): Config {

@@ -7,7 +7,8 @@ import { plainText } from '../contract/plain-text.js';
 import { parseJson } from '../contract/reply.js';
 import { portOf } from '../scheduler/role.js';
 import { assertProfiles } from './profile-problems.js';
-import { dataDirOf } from './system.js';
+import { dataDirOf } from './up/data-dir.js';
+import { hint } from './up/hint.js';
 import { serveInspector } from './up/inspector.js';
 import { Supervisor } from './up/supervisor.js';
 
@@ -98,29 +99,39 @@ async function run(flags: UpFlags, inspectUrl: string | undefined): Promise<numb
   });
   try {
     if (!stopping) await supervisor.start();
-    if (!stopping) for (const line of await greeting(supervisor, config, dataDir, inspectUrl)) say(line);
+    if (!stopping)
+      for (const line of await greeting(supervisor, { config, flags, dataDir, inspectUrl })) say(line);
   } catch (error) {
     if (!stopping) throw error;
   }
   await interrupted;
-  await supervisor.stop();
-  say('stopped; no process and no leased GPU is left');
+  const others = await supervisor.stop();
+  say(
+    others.length === 0
+      ? 'stopped; no process and no leased GPU is left'
+      : 'stopped; no process of its own is left, and another system goes on with its queues and GPUs',
+  );
   return 0;
 }
 
 /** What a system at work tells the people who started it. */
 async function greeting(
   supervisor: Supervisor,
-  { pools }: Config,
-  dataDir: string,
-  inspectUrl: string | undefined,
+  given: { config: Config; flags: UpFlags; dataDir: string; inspectUrl: string | undefined },
 ): Promise<string[]> {
+  const { config, flags, dataDir, inspectUrl } = given;
+  const pools = Object.values(config.pools);
   const url = await supervisor.gatewayUrl();
   return [
-    `sluice is up: pools ${Object.keys(pools).join(', ')}; Redis at ${supervisor.redisUrl}; data in ${dataDir}`,
+    `sluice is up: pools ${pools.map(({ name }) => name).join(', ')}; Redis at ${supervisor.redisUrl}; data in ${dataDir}`,
     ...(url === undefined ? [] : [`dashboard at ${url}/; OpenAI API at ${url}/v1`]),
     ...(inspectUrl === undefined ? [] : [`planners are shown to Stately's inspector at ${inspectUrl}`]),
-    'try: sluice submit --slo high "Why is the sky blue?"    sluice status --watch    Ctrl-C to stop',
+    hint({
+      dataDir,
+      configFile: flags.config ?? null,
+      redisGiven: readEnvironment().redisUrl !== null,
+      level: pools[0]?.level ?? config.defaultLevel,
+    }),
   ];
 }
 

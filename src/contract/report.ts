@@ -25,6 +25,8 @@ export interface PoolReport {
   ttftSeconds: LatencyFigures;
   itlSeconds: LatencyFigures;
   gpuHours: number;
+  /** GPU-hours had it held its whole budget (its ceiling) for as long as `gpuHours` was counted. */
+  staticGpuHours: number;
   costUsd: number;
   scaleUps: number;
   scaleDowns: number;
@@ -36,6 +38,8 @@ export interface PoolReport {
 /** What `replay --json`, `demo --json` and later `simulate --json` print. docs/report.md describes each field. */
 export interface RunReport {
   pools: Record<string, PoolReport>;
+  /** Ended early by a signal: it covers what ran. */
+  interrupted: boolean;
   total: {
     requests: number;
     completed: number;
@@ -43,7 +47,7 @@ export interface RunReport {
     attainment: number;
     goodputRps: number;
     gpuHours: number;
-    /** GPU-hours had every pool held its whole budget for the run. */
+    /** GPU-hours had every pool held its whole budget for as long as `gpuHours` was counted. */
     staticGpuHours: number;
     maxGpus: number;
     wallSeconds: number;

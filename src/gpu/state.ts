@@ -41,10 +41,19 @@ export async function readAllocatorBeat(redis: Redis, keys: Keys): Promise<numbe
 
 /** GPU-seconds leased so far by pool, those of running leases included; `ALL_POOLS` is their sum. */
 export async function readGpuSeconds(redis: Redis, keys: Keys): Promise<Record<string, number>> {
+  return (await readGpuMeter(redis, keys)).gpuSeconds;
+}
+
+/** The same with the moment that it holds for, Unix ms of Redis' clock. */
+export async function readGpuMeter(
+  redis: Redis,
+  keys: Keys,
+): Promise<{ atMs: number; gpuSeconds: Record<string, number> }> {
   const { nowMs, usage } = await readUsage(redis, keys);
-  return Object.fromEntries(
+  const gpuSeconds = Object.fromEntries(
     Object.entries(usage).map(([pool, u]) => [pool, (u.ms + u.gpus * Math.max(0, nowMs - u.since)) / 1000]),
   );
+  return { atMs: nowMs, gpuSeconds };
 }
 
 /** Most GPUs leased at one moment since the last `resetMaxLeased`, by pool; `ALL_POOLS` is the peak of the sum. */

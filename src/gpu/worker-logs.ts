@@ -1,6 +1,7 @@
-import { copyFileSync, mkdirSync, openSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { copyFileSync, openSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeDataFolder } from '../config/data-folder.js';
 
 const MOST_BYTES = 8 * 1024 * 1024;
 const MOST_FILES = 200;
@@ -12,7 +13,7 @@ export class WorkerLogs {
 
   constructor(dataDir: string) {
     this.folder = join(dataDir, 'logs');
-    mkdirSync(this.folder, { recursive: true });
+    makeDataFolder(this.folder);
   }
 
   path(workerId: string): string {

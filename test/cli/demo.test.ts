@@ -101,7 +101,7 @@ describe("the demo's promises", () => {
     ]),
   );
   const sound = (): RunReport => {
-    const report = buildReport(testConfig, [], { pools, maxGpus: 0 }, 1);
+    const report = buildReport(testConfig, [], { pools, maxGpus: 0, seconds: 1 }, 1, false);
     for (const pool of Object.values(report.pools)) pool.requests = 1;
     return report;
   };

@@ -117,3 +117,12 @@ test('a watch shows the last minute of load and latency of each pool, and holds 
   expect(text).toMatch(/POOL +IN\/S +FORECAST +LOAD 1m +TTFT 1m/);
   expect(text).toMatch(/high +7\.0 +- +[▁▂▃▄▅▆▇█]{60}/);
 });
+
+test('a pool that is not there is not found, as by `scale` and `explain`', async () => {
+  const out = new Terminal(false);
+  const live = liveMachines({ config, redisUrl: server.url, pool: 'nope', json: false, color: false, out });
+  await expect(live).rejects.toMatchObject({
+    code: 'not_found',
+    message: 'expected a pool out of high, medium, low, got "nope"',
+  });
+});

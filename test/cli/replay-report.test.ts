@@ -35,6 +35,7 @@ const figures: RunFigures = {
     low: { gpuSeconds: 90, maxGpus: 1, start: { state: null, ordered: null }, steps: [] },
   },
   maxGpus: 5,
+  seconds: 190,
 };
 
 describe('latency figures', () => {
@@ -93,7 +94,7 @@ describe('the run report', () => {
     record(refused),
     record({ ...refused, level: null }),
   ];
-  const report = buildReport(config, records, figures, 180);
+  const report = buildReport(config, records, figures, 180, false);
 
   it('holds attainment over all who asked, refused and lost ones included', () => {
     expect(report.pools.high).toMatchObject({
@@ -115,16 +116,17 @@ describe('the run report', () => {
   });
 
   it('prices GPU-hours and compares them with full provisioning', () => {
-    // 360 GPU-seconds are 0.1 h at 2 USD; static: (4 + 1) GPUs x 180 s = 0.25 h; goodput 1 attained / 180 s.
+    // 360 GPU-seconds are 0.1 h at 2 USD; static: (4 + 1) GPUs x the 190 s of the ledger = 0.2639 h; goodput 1 attained / 180 s.
     expect(report.pools.high).toMatchObject({ gpuHours: 0.1, costUsd: 0.2, maxGpus: 4 });
+    expect(report.pools.high?.staticGpuHours).toBeCloseTo((4 * 190) / 3600, 12);
     expect(report.total.gpuHours).toBeCloseTo(0.125, 12);
-    expect(report.total.staticGpuHours).toBeCloseTo(0.25, 12);
+    expect(report.total.staticGpuHours).toBeCloseTo((5 * 190) / 3600, 12);
     expect(report.total.goodputRps).toBeCloseTo(1 / 180, 12);
     expect(report.total.maxGpus).toBe(5);
   });
 
   it('is an attainment of 1 for a pool that nobody asked', () => {
-    const quiet = buildReport(config, [record({})], figures, 1).pools.low;
+    const quiet = buildReport(config, [record({})], figures, 1, false).pools.low;
     expect(quiet).toMatchObject({ requests: 0, attainment: 1 });
   });
 
@@ -142,8 +144,15 @@ describe('the run report', () => {
     );
     expect(text).toMatch(/^lost 1; tokens delivered 50, twice 1, missing 2$/m);
     expect(text).toMatch(
-      /0\.1250 GPU-hours, 0\.250 USD; static full provisioning 0\.2500 GPU-hours.*saved 50\.0 %/,
+      /0\.1250 GPU-hours, 0\.250 USD; static full provisioning 0\.2639 GPU-hours.*saved 52\.6 %/,
     );
+  });
+
+  it('says first that the run was interrupted', () => {
+    const early = buildReport(config, records, figures, 180, true);
+    expect(early.interrupted).toBe(true);
+    expect(renderReport(early, config)).toMatch(/^interrupted: the report covers what ran/);
+    expect(renderReport(report, config)).not.toContain('interrupted');
   });
 
   it('names why requests did not complete, the most common first', () => {

@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { buildReport } from '../../src/cli/report/build.js';
 import { RunWatch } from '../../src/cli/report/watch.js';
 import type { PlannerState, TransitionRecord } from '../../src/contract/transition.js';
 import { connect } from '../../src/queues/connection.js';
@@ -31,6 +33,24 @@ const record = (
       ? null
       : { pool: 'high', generation: sequence, prefill: 0, decode, reason: 'r', observationId: 'o' },
   observation: null,
+});
+
+it('counts GPU-seconds and the time they could have been leased from one reading of the ledger to another', async () => {
+  const redis = connect(server.url, 'plain');
+  const keys = new Keys('metered');
+  try {
+    // All four GPUs of the budget leased, long since.
+    await redis.hset(keys.gpu('usage'), { 'gpus:high': 4, 'ms:high': 0, 'since:high': 0, 'peak:high': 4 });
+    const watch = await RunWatch.start(redis, keys, testConfig);
+    await sleep(50);
+    const figures = await watch.stop();
+    expect(figures.seconds).toBeGreaterThanOrEqual(0.05);
+    expect(figures.pools.high?.gpuSeconds).toBeCloseTo(4 * figures.seconds, 6);
+    const { high } = buildReport(testConfig, [], figures, 0.01, true).pools;
+    expect(high?.gpuHours).toBeCloseTo(high?.staticGpuHours ?? 0, 9);
+  } finally {
+    redis.disconnect();
+  }
 });
 
 it('takes the state and order that stood when the run began, and every step since, whole or broken', async () => {

@@ -82,6 +82,7 @@ describe('the page of a run', () => {
       config,
       report: {
         pools: {},
+        interrupted: false,
         total: {
           requests: 5,
           completed: 5,

@@ -230,5 +230,5 @@ function reportOf(config: Config) {
     tokens: { delivered: 1, duplicated: 0, missing: 0 },
   }));
   const p = { gpuSeconds: 7200, maxGpus: 2, start: { state: null, ordered: null }, steps: [] };
-  return buildReport(config, records, { pools: { p }, maxGpus: 2 }, 3600);
+  return buildReport(config, records, { pools: { p }, maxGpus: 2, seconds: 3600 }, 3600, false);
 }

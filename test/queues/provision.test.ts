@@ -202,7 +202,7 @@ test(
 test('a data folder that cannot be made is a clear error', limit, async () => {
   await writeFile(join(folder, 'file'), '');
   await expect(start({ dataDir: join(folder, 'file') })).rejects.toMatchObject({
-    code: 'no_redis',
+    code: 'invalid_request',
     message: expect.stringContaining('--data'),
   });
 });

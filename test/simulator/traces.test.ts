@@ -1,10 +1,14 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parseTrace, readTrace } from '../../src/simulator/traces/read.js';
+import { parseTrace, readTrace, streamTrace } from '../../src/simulator/traces/read.js';
 
+/** As it is built: a process of its own reads the pipe. */
+const READ = new URL('../../dist/src/simulator/traces/read.js', import.meta.url).href;
 const HEADER = 'TIMESTAMP,ContextTokens,GeneratedTokens';
 const azure = (...rows: string[]) => parseTrace([HEADER, ...rows], 'azure', { name: 'a.csv' });
 
@@ -163,7 +167,32 @@ describe('reading a trace', () => {
     await writeFile(path, `${HEADER}\r\n2023-11-16 18:15:46.1,3,4\r\n2023-11-16 18:15:47.1,5,6`);
     expect((await readTrace(path, 'azure')).rows).toHaveLength(2);
     await expect(readTrace(join(folder, 'none.csv'), 'azure')).rejects.toMatchObject({ code: 'not_found' });
-    await expect(readTrace(folder, 'azure')).rejects.toMatchObject({ code: 'not_found' });
+    await expect(readTrace(folder, 'azure')).rejects.toMatchObject({
+      code: 'invalid_request',
+      message: `expected a trace file at ${folder}: it is a folder`,
+    });
+  });
+
+  it('says that a file is packed, streamed or whole', async () => {
+    const path = join(folder, 'a.csv.gz');
+    await writeFile(path, gzipSync(`${HEADER}\n2023-11-16 18:15:46.1,3,4\n`));
+    const message = `expected a trace as plain text at ${path}, got one that gzip made; unpack it first (gunzip)`;
+    await expect(readTrace(path, 'azure', { skipBad: true })).rejects.toThrow(message);
+    expect(() => [...streamTrace(path, 'azure').rows]).toThrow(message);
+  });
+
+  it.runIf(existsSync('/bin/sh'))('reads a pipe, which gives its bytes once', () => {
+    const rows = `${HEADER}\n2023-11-16 18:15:46.1,3,4\n`;
+    const read = `import { streamTrace } from ${JSON.stringify(READ)}; console.log([...streamTrace('/dev/stdin', 'azure').rows].length)`;
+    const { stdout, stderr } = spawnSync(
+      '/bin/sh',
+      ['-c', 'cat | "$0" --input-type=module -e "$1"', process.execPath, read],
+      {
+        input: rows,
+        encoding: 'utf8',
+      },
+    );
+    expect([stdout, stderr]).toEqual(['1\n', '']);
   });
 });
 

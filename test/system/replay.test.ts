@@ -89,7 +89,9 @@ it('on Ctrl-C cancels what is open, reports what ran, ends its system and exits 
   child.kill('SIGINT');
   const { code, stdout, stderr } = await output;
   expect(code, stderr).toBe(130);
-  const { total }: RunReport = JSON.parse(stdout);
+  const { total, interrupted }: RunReport = JSON.parse(stdout);
+  expect(interrupted).toBe(true);
+  expect(total.gpuHours).toBeLessThanOrEqual(total.staticGpuHours);
   expect(total.requests).toBeGreaterThan(0);
   expect(total.requests).toBeLessThan(600);
   expect(total.lost).toBe(0);

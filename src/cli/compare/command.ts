@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { SluiceError } from '../../contract/errors.js';
 import { POLICIES, policiesNamed } from '../../simulator/compare/policies.js';
 import { numberOption, seedOption } from '../report/options.js';
-import { writeOutput } from '../report/output.js';
+import { checkOutput, writeOutput } from '../report/output.js';
 import { compare } from './compare.js';
 import { Crew } from './crew.js';
 import { comparisonPage } from './html/page.js';
@@ -49,6 +49,7 @@ export function compareCommand(): Command {
 }
 
 async function run(file: string, flags: CompareFlags): Promise<void> {
+  if (flags.report !== undefined) checkOutput(flags.report);
   const names = flags.policies?.split(',').map((name) => name.trim());
   const policies = names === undefined ? POLICIES : policiesNamed(names);
   const crew = new Crew(flags.jobs === undefined ? undefined : countOption('--jobs', flags.jobs));

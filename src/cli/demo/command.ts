@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
+import { makeDataFolder } from '../../config/data-folder.js';
 import { readEnvironment } from '../../config/environment.js';
 import { loadConfig } from '../../config/load.js';
 import type { Config } from '../../config/types.js';
@@ -14,8 +15,8 @@ import { jsonLines, recordsOf } from '../explain/command.js';
 import { runPage } from '../report/html/run-page.js';
 import { INTERRUPTED, interruptible } from '../report/interrupt.js';
 import { numberOption, seedOption } from '../report/options.js';
-import { writeOutput } from '../report/output.js';
-import { INTERRUPTED_NOTE, renderClientSide, renderFailures, renderReport } from '../report/render.js';
+import { checkOutput, writeOutput } from '../report/output.js';
+import { renderClientSide, renderFailures, renderReport } from '../report/render.js';
 import { type MeasuredRun, measureLoad } from '../report/session.js';
 import { openSystem } from '../system.js';
 import { forgetNamespace } from './forget.js';
@@ -66,9 +67,11 @@ async function demo(flags: DemoFlags): Promise<number> {
     throw new SluiceError('invalid_request', `--seconds ${seconds} is too short for a single request`);
   const dataDir =
     flags.data === undefined ? mkdtempSync(join(tmpdir(), 'sluice-demo-')) : resolve(flags.data);
-  mkdirSync(dataDir, { recursive: true });
+  makeDataFolder(dataDir);
   const note = (line: string) => process.stderr.write(`demo: ${line}\n`);
   try {
+    // A file may go into the data folder.
+    for (const output of [flags.records, flags.report]) if (output !== undefined) checkOutput(output);
     return await interruptible(async (signal) => {
       note(`starting Redis, an allocator, an ingress and ${Object.keys(config.pools).length} planners`);
       const system = await openSystem({ config, dataDir, log: note });
@@ -144,7 +147,6 @@ async function show(
 }
 
 function conclude({ report, load }: MeasuredRun, config: Config, json: boolean): number {
-  if (load.aborted) process.stderr.write(INTERRUPTED_NOTE);
   process.stderr.write(renderFailures(load.records));
   if (json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
   else

@@ -58,11 +58,13 @@ export function explainCommand(): Command {
 }
 
 async function explain(pool: string | undefined, flags: ExplainFlags): Promise<void> {
+  if (pool === undefined)
+    throw new SluiceError('invalid_request', 'expected a pool, or --replay FILE, got neither');
   const { config, redisUrl } = await findSystem({ configFile: flags.config, dataDir: flags.data });
-  if (pool === undefined || !Object.hasOwn(config.pools, pool))
+  if (!Object.hasOwn(config.pools, pool))
     throw new SluiceError(
       'not_found',
-      `expected a pool out of ${Object.keys(config.pools).join(', ')} (or --replay FILE), got ${pool ?? 'none'}`,
+      `expected a pool out of ${Object.keys(config.pools).join(', ')}, got ${JSON.stringify(pool)}`,
     );
   const untilMs = flags.at === undefined ? Number.POSITIVE_INFINITY : momentOf(flags.at, Date.now());
   const count =

@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline';
 import { isDeepStrictEqual } from 'node:util';
 import { SluiceError } from '../../contract/errors.js';
 import { type TransitionRecord, transitionSchema } from '../../contract/transition.js';
+import { unreadable } from '../../contract/unreadable.js';
 import { recompute } from '../../scheduler/planner-loop/replay.js';
 
 /** What came of computing the records of a file again. */
@@ -24,7 +25,8 @@ interface Difference {
 
 /**
  * Computes every record of a JSONL file again, from what it rested on alone.
- * @throws SluiceError not_found without such a file, invalid_request with line and reason where a line is no record.
+ * @throws SluiceError not_found without such a file, invalid_request for one that cannot be read, and with line and reason
+ *   where a line is no record.
  */
 export async function replayFile(file: string): Promise<Replay> {
   const replay: Replay = { records: 0, same: 0, differ: [] };
@@ -55,9 +57,7 @@ async function* linesOf(file: string): AsyncGenerator<string> {
   try {
     yield* createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY });
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT')
-      throw new SluiceError('not_found', `expected a file of decision records at ${file}, found none`);
-    throw error;
+    throw unreadable('a file of decision records', file, error);
   } finally {
     stream.destroy();
   }

@@ -28,13 +28,13 @@ const LOG_SHOWN = 12;
 /**
  * `sluice machines --live POOL`: the planner's statechart with its state lit, its workers' beside it, and each transition
  * as it comes with its reason and numbers. Into a file or pipe: one line a transition.
- * @throws SluiceError invalid_request for a pool that is not there, no_redis at its start
+ * @throws SluiceError not_found for a pool that is not there, no_redis at its start
  */
 export async function liveMachines(options: LiveOptions): Promise<void> {
   const { config, redisUrl, pool, json } = options;
   if (!Object.hasOwn(config.pools, pool)) {
     const known = Object.keys(config.pools).join(', ');
-    throw new SluiceError('invalid_request', `expected a pool out of ${known}, got ${JSON.stringify(pool)}`);
+    throw new SluiceError('not_found', `expected a pool out of ${known}, got ${JSON.stringify(pool)}`);
   }
   await assertRedis(redisUrl);
   const redis = connect(redisUrl, 'plain');

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { SluiceError } from '../../contract/errors.js';
 import { TRACE_FORMATS } from '../../simulator/traces/read.js';
 import { numberOption } from '../report/options.js';
-import { writeOutput } from '../report/output.js';
+import { checkOutput, writeOutput } from '../report/output.js';
 import { planAnswer } from './answer.js';
 import { type OpenFlags, openTraffic } from './open.js';
 import { planPage } from './page.js';
@@ -41,7 +41,10 @@ export function planCommand(): Command {
       [],
     )
     .option('--format <format>', `of a trace: one of ${TRACE_FORMATS.join(', ')}`)
-    .option('--mix <shares>', 'draw the level by seed, as in high=.5,medium=.3,low=.2')
+    .option(
+      '--mix <shares>',
+      'draw the level by seed, as in high=.5,medium=.3,low=.2; shares are scaled to add up to 1',
+    )
     .option('--speed <x>', 'divide time by x', '1')
     .option('--rate-scale <x>', 'thin (below 1) or multiply (above 1) arrivals by seed, times unchanged', '1')
     .option(
@@ -66,6 +69,7 @@ export function planCommand(): Command {
 /** @returns the exit code. */
 function run(file: string, flags: PlanFlags): number {
   const note = (line: string) => process.stderr.write(`plan: ${line}\n`);
+  if (flags.report !== undefined) checkOutput(flags.report);
   const maxGpus = numberOption('--max-gpus', flags.maxGpus);
   if (!Number.isInteger(maxGpus) || maxGpus > 4096)
     throw new SluiceError(

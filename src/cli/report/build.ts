@@ -11,6 +11,8 @@ import { latencyFigures } from './percentiles.js';
 
 /** What the system did during a run; GPU-seconds are differences between its end and its start. */
 export interface RunFigures {
+  /** Seconds from the first reading of the GPU ledger to the last. */
+  seconds: number;
   pools: Record<string, PoolFigures>;
   /** Most GPUs leased at one moment over all pools. */
   maxGpus: number;
@@ -53,12 +55,14 @@ export interface PoolTally {
 /**
  * The report of a run from the records of its requests; docs/report.md defines each figure.
  * @param wallSeconds from the load's start to its last end.
+ * @param interrupted the load was ended by a signal.
  */
 export function buildReport(
   config: Config,
   records: readonly RequestRecord[],
   figures: RunFigures,
   wallSeconds: number,
+  interrupted: boolean,
 ): RunReport {
   const byPool = new Map<string, RequestRecord[]>(Object.keys(config.pools).map((name) => [name, []]));
   const nowhere: RequestRecord[] = [];
@@ -68,7 +72,7 @@ export function buildReport(
   }
   const tallies: Record<string, PoolTally> = {};
   for (const [name, own] of byPool) tallies[name] = tally(own);
-  return reportOf(config, tallies, tally(nowhere), figures, wallSeconds);
+  return reportOf(config, tallies, tally(nowhere), figures, wallSeconds, interrupted);
 }
 
 /** The same from what became of the requests by pool; `nowhere`: of those that belong to none. */
@@ -78,15 +82,16 @@ export function reportOf(
   nowhere: PoolTally,
   figures: RunFigures,
   wallSeconds: number,
+  interrupted: boolean,
 ): RunReport {
   const pools: Record<string, PoolReport> = {};
   let gpuHours = 0;
-  let staticGpus = 0;
+  let staticGpuHours = 0;
   for (const pool of Object.values(config.pools)) {
-    const report = poolReport(config, pool, tallies[pool.name] ?? tally([]), figures.pools[pool.name]);
+    const report = poolReport(config, pool, tallies[pool.name] ?? tally([]), figures);
     pools[pool.name] = report;
     gpuHours += report.gpuHours;
-    staticGpus += pool.gpuBudget.ceiling;
+    staticGpuHours += report.staticGpuHours;
   }
   const all = [...Object.values(tallies), nowhere];
   const sum = (of: (tally: PoolTally) => number) => all.reduce((total, one) => total + of(one), 0);
@@ -94,6 +99,7 @@ export function reportOf(
   const attained = sum((one) => one.attained);
   return {
     pools,
+    interrupted,
     total: {
       requests,
       completed: sum((one) => one.completed),
@@ -101,7 +107,7 @@ export function reportOf(
       attainment: share(attained, requests),
       goodputRps: wallSeconds > 0 ? attained / wallSeconds : 0,
       gpuHours,
-      staticGpuHours: (staticGpus * wallSeconds) / 3600,
+      staticGpuHours,
       maxGpus: figures.maxGpus,
       wallSeconds,
       tokens: {
@@ -135,12 +141,8 @@ function tally(records: readonly RequestRecord[]): PoolTally {
   };
 }
 
-function poolReport(
-  config: Config,
-  pool: PoolConfig,
-  tallied: PoolTally,
-  figures: PoolFigures | undefined,
-): PoolReport {
+function poolReport(config: Config, pool: PoolConfig, tallied: PoolTally, run: RunFigures): PoolReport {
+  const figures = run.pools[pool.name];
   const gpuHours = (figures?.gpuSeconds ?? 0) / 3600;
   const start = figures?.start ?? { state: null, ordered: null };
   return {
@@ -156,6 +158,7 @@ function poolReport(
     ttftSeconds: tallied.ttftSeconds,
     itlSeconds: tallied.itlSeconds,
     gpuHours,
+    staticGpuHours: (pool.gpuBudget.ceiling * run.seconds) / 3600,
     costUsd: gpuHours * config.pricing.usdPerGpuHour,
     ...plannerActivity(start, figures?.steps ?? [], reversalSeconds(config, pool)),
     maxGpus: figures?.maxGpus ?? 0,

@@ -1,5 +1,13 @@
-import { accessSync, constants, existsSync, statSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  openSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { SluiceError } from '../../contract/errors.js';
 
 /** Writes a file that an option names. Throws `invalid_request` where it cannot be written. */
@@ -7,12 +15,15 @@ export function writeOutput(file: string, text: string): void {
   tried(file, () => writeFileSync(file, text));
 }
 
-/** Before long work whose result goes there. Throws as `writeOutput` would. */
+/** Before long work whose result goes there; what is there stays as it is. Throws as `writeOutput` would. */
 export function checkOutput(file: string): void {
   tried(file, () => {
-    const exists = existsSync(file);
-    if (exists && statSync(file).isDirectory()) throw new Error('it is a folder');
-    accessSync(exists ? file : dirname(file), constants.W_OK);
+    const existing = existsSync(file) ? statSync(file) : undefined;
+    if (existing?.isDirectory()) throw new Error('it is a folder');
+    // A pipe is not opened: its reader would take the end of this look for the end of all.
+    if (existing !== undefined && !existing.isFile()) return accessSync(file, constants.W_OK);
+    closeSync(openSync(file, 'a'));
+    if (existing === undefined) rmSync(file);
   });
 }
 

@@ -8,9 +8,10 @@ import { keptPromise } from './verdict.js';
 const NONE = '-';
 const PERCENTILES = ['mean', 'p50', 'p80', 'p90', 'p95', 'p99'] as const satisfies (keyof LatencyFigures)[];
 
-/** The report for a reader: one table, a verdict for each pool, then the whole against static full provisioning. */
+/** The report for a reader: one table, a verdict for each pool, then the whole against static full provisioning. An interrupted run says so first. */
 export function renderReport(report: RunReport, config: Config): string {
-  const lines = [...alignedTable(tableRows(report, config)), ''];
+  const lines = report.interrupted ? [INTERRUPTED_NOTE, ''] : [];
+  lines.push(...alignedTable(tableRows(report, config)), '');
   for (const name of Object.keys(report.pools)) lines.push(poolVerdict(report, config, name));
   lines.push('', ...totalLines(report, config));
   return `${lines.join('\n')}\n`;
@@ -47,11 +48,7 @@ function tableRows(report: RunReport, config: Config): string[][] {
     row('ITL target, s', (_, name) => target(config, name, 'itlSeconds')),
     ...PERCENTILES.map((key) => row(`  ${key}`, (pool) => fixed(pool.itlSeconds[key], 4))),
     row('GPU-hours', (pool) => fixed(pool.gpuHours, 4), fixed(total.gpuHours, 4)),
-    row(
-      '  static, all GPUs',
-      (_, name) => fixed(staticHours(report, config, name), 4),
-      fixed(total.staticGpuHours, 4),
-    ),
+    row('  static, all GPUs', (pool) => fixed(pool.staticGpuHours, 4), fixed(total.staticGpuHours, 4)),
     row('cost, USD', (pool) => fixed(pool.costUsd, 3), fixed(cost, 3)),
     row(
       'most GPUs / budget',
@@ -102,9 +99,9 @@ export function renderClientSide(records: readonly RequestRecord[], lateSeconds:
   );
 }
 
-/** Said before the report of a run that was ended early, whose verdicts would mislead without it. */
+/** Stands in the report of a run that was ended early, whose verdicts would mislead without it. */
 export const INTERRUPTED_NOTE =
-  'interrupted: the report covers what ran; requests that were open have been cancelled and count as misses\n';
+  'interrupted: the report covers what ran; requests that were open have been cancelled and count as misses';
 
 /** The first few reasons why requests did not complete. */
 export function renderFailures(records: readonly RequestRecord[]): string {
@@ -116,10 +113,6 @@ export function renderFailures(records: readonly RequestRecord[]): string {
   }
   const common = [...reasons].sort((a, b) => b[1] - a[1]).slice(0, 5);
   return common.map(([reason, times]) => `${times} x ${reason}\n`).join('');
-}
-
-function staticHours(report: RunReport, config: Config, name: string): number {
-  return ((config.pools[name]?.gpuBudget.ceiling ?? 0) * report.total.wallSeconds) / 3600;
 }
 
 function target(config: Config, name: string, key: 'ttftSeconds' | 'itlSeconds'): string {

@@ -67,7 +67,8 @@ export async function measureLoad(options: MeasureOptions): Promise<MeasuredRun>
       live === null
         ? null
         : { series: live.rows(load), planners: figures.pools, startedAtMs: load.startedAtMs };
-    return { report: buildReport(config, load.records, figures, wallSeconds), load, drawn };
+    const report = buildReport(config, load.records, figures, wallSeconds, load.aborted);
+    return { report, load, drawn };
   } finally {
     watch?.abandon();
     await live?.stop();

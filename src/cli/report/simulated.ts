@@ -29,8 +29,10 @@ export function simulatedReport(config: Config, result: SimResult): RunReport {
     {
       pools: Object.fromEntries(pools.map(([name, { figures }]) => [name, figures])),
       maxGpus: result.maxGpus,
+      seconds: result.wallSeconds,
     },
     result.wallSeconds,
+    false,
   );
 }
 

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Config } from '../../config/types.js';
-import { ALL_POOLS, readGpuSeconds, readMaxLeased, resetMaxLeased } from '../../gpu/state.js';
+import { ALL_POOLS, readGpuMeter, readMaxLeased, resetMaxLeased } from '../../gpu/state.js';
 import type { Keys } from '../../queues/keys.js';
 import type { PlannerStart, PlannerStep } from '../../telemetry/activity.js';
 import { TransitionLog } from '../../telemetry/transition-log.js';
@@ -21,7 +21,7 @@ interface PoolWatch {
  */
 export class RunWatch {
   private readonly pools = new Map<string, PoolWatch>();
-  private gpuSecondsAtStart: Record<string, number> = {};
+  private begun: { atMs: number; gpuSeconds: Record<string, number> } = { atMs: 0, gpuSeconds: {} };
   private timer: NodeJS.Timeout | undefined;
   private polling: Promise<void> = Promise.resolve();
 
@@ -34,7 +34,7 @@ export class RunWatch {
     const watch = new RunWatch(redis, keys);
     for (const pool of Object.keys(config.pools)) watch.pools.set(pool, await watch.begin(pool));
     await resetMaxLeased(redis, keys);
-    watch.gpuSecondsAtStart = await readGpuSeconds(redis, keys);
+    watch.begun = await readGpuMeter(redis, keys);
     watch.timer = setInterval(() => {
       watch.polling = watch.polling.then(() => watch.poll()).catch(() => undefined);
     }, POLL_MS);
@@ -42,19 +42,17 @@ export class RunWatch {
   }
 
   async stop(): Promise<RunFigures> {
+    const { atMs, gpuSeconds: seconds } = await readGpuMeter(this.redis, this.keys);
     this.abandon();
     await this.polling;
     await this.poll();
-    const [seconds, peaks] = await Promise.all([
-      readGpuSeconds(this.redis, this.keys),
-      readMaxLeased(this.redis, this.keys),
-    ]);
+    const peaks = await readMaxLeased(this.redis, this.keys);
     const pools: RunFigures['pools'] = {};
     for (const [name, { steps, before }] of this.pools) {
-      const gpuSeconds = Math.max(0, (seconds[name] ?? 0) - (this.gpuSecondsAtStart[name] ?? 0));
+      const gpuSeconds = Math.max(0, (seconds[name] ?? 0) - (this.begun.gpuSeconds[name] ?? 0));
       pools[name] = { gpuSeconds, maxGpus: peaks[name] ?? 0, ...runSteps(steps, before) };
     }
-    return { pools, maxGpus: peaks[ALL_POOLS] ?? 0 };
+    return { pools, maxGpus: peaks[ALL_POOLS] ?? 0, seconds: (atMs - this.begun.atMs) / 1000 };
   }
 
   /** Stops reading without a result. */

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createWriteStream, mkdirSync } from 'node:fs';
+import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { makeDataFolder } from '../../config/data-folder.js';
 import { childEnvironment, ROLE_FLAGS } from '../../config/environment.js';
 
 /** A role that stayed up for so long counts as sound again. */
@@ -57,7 +58,7 @@ export class RoleProcess {
     this.#child = child;
     const startedAt = Date.now();
     const logDir = join(options.dataDir, 'logs');
-    mkdirSync(logDir, { recursive: true });
+    makeDataFolder(logDir);
     const log = createWriteStream(join(logDir, `${spec.name.replaceAll(' ', '-')}.log`), { flags: 'a' });
     for (const stream of [child.stdout, child.stderr]) {
       createInterface({ input: stream }).on('line', (line) => {

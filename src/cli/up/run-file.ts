@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
+import { makeDataFolder } from '../../config/data-folder.js';
 import { SluiceError } from '../../contract/errors.js';
 import { parseJson } from '../../contract/reply.js';
 import { commandLineHas, processAlive } from '../../gpu/process.js';
@@ -36,11 +37,11 @@ export function readRunFile(dataDir: string): RunFile | undefined {
   return processAlive(pid) && commandLineHas(pid, COMMAND) ? parsed.data : undefined;
 }
 
-/** Errors: `already_running` when another `sluice up` holds the folder. */
+/** Errors: `already_running` when another `sluice up` holds the folder, `invalid_request` where it cannot be written. */
 export function writeRunFile(dataDir: string, run: Omit<RunFile, 'pid'>): void {
   const running = readRunFile(dataDir);
   if (running !== undefined && running.pid !== process.pid) throw alreadyRunning(dataDir, running.pid);
-  mkdirSync(resolve(dataDir), { recursive: true });
+  makeDataFolder(dataDir);
   const entry: RunFile = { pid: process.pid, ...run };
   // The address may hold a password.
   writeFileSync(pathOf(dataDir), `${JSON.stringify(entry, null, 2)}\n`, { mode: 0o600 });

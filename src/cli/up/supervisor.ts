@@ -1,6 +1,8 @@
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
+import { makeDataFolder } from '../../config/data-folder.js';
 import { readEnvironment } from '../../config/environment.js';
 import type { Config } from '../../config/types.js';
 import { SluiceError } from '../../contract/errors.js';
@@ -9,6 +11,8 @@ import { Keys } from '../../queues/keys.js';
 import { resolveRedis } from '../../queues/provision/resolve.js';
 import { type RunningRedis, startRedis } from '../../queues/provision/server.js';
 import { roleUrls } from '../../telemetry/roles.js';
+import { type AllocatorBeat, allocatorsAtWork } from './allocators.js';
+import { untilPortFree } from './free-port.js';
 import { RoleProcess, type RoleSpec } from './role-process.js';
 import { alreadyRunning, readRunFile, removeRunFile, writeRunFile } from './run-file.js';
 
@@ -38,7 +42,7 @@ export class Supervisor {
   readonly #redis: Redis;
   readonly #keys: Keys;
   #server: RunningRedis | null;
-  #ending: Promise<void> | undefined;
+  #ending: Promise<AllocatorBeat[]> | undefined;
   #beat: NodeJS.Timeout | undefined;
 
   private constructor(
@@ -61,11 +65,15 @@ export class Supervisor {
     );
   }
 
-  /** Redis alone is there; `start` starts the rest. Errors: `no_redis`, `already_running`, `port_in_use`. */
+  /** Redis alone is there; `start` starts the rest. Errors: `invalid_request` (data folder), `no_redis`, `already_running`, `port_in_use`. */
   static async open(given: SupervisorOptions): Promise<Supervisor> {
     const options = { ...given, dataDir: resolve(given.dataDir) };
+    makeDataFolder(options.dataDir);
     const running = readRunFile(options.dataDir);
     if (running !== undefined) throw alreadyRunning(options.dataDir, running.pid);
+    const { host, port: configured } = options.config.gateway;
+    const port = options.gatewayPort ?? configured;
+    if (port !== 'auto' && port !== 0) await untilPortFree(host, port);
     const { url, server } = await resolveRedis({
       dataDir: options.dataDir,
       environment: readEnvironment(),
@@ -87,6 +95,7 @@ export class Supervisor {
         startedAtMs: Date.now(),
       });
       this.#watchRedis();
+      await this.#tellOfOthers();
       this.#beat = setInterval(() => void this.#writeBeat().catch(() => {}), BEAT_MS);
       for (const role of this.#roles) role.start();
       await this.#ready();
@@ -97,8 +106,11 @@ export class Supervisor {
     }
   }
 
-  /** Ends everything: no process and no lease is left. Requests still queued stay in Redis for the next start. */
-  stop(): Promise<void> {
+  /**
+   * Ends everything: no process and no lease is left but those of other systems on this namespace, whose allocators it
+   * resolves to. Requests still queued stay in Redis for the next start.
+   */
+  stop(): Promise<AllocatorBeat[]> {
     this.#ending ??= this.#end();
     return this.#ending;
   }
@@ -108,7 +120,7 @@ export class Supervisor {
     for (const role of this.#roles) if (isGateway(role) || isAllocator(role)) role.hurry();
   }
 
-  async #end(): Promise<void> {
+  async #end(): Promise<AllocatorBeat[]> {
     clearInterval(this.#beat);
     const allocator = this.#roles.filter(isAllocator);
     const others = this.#roles.filter((role) => !isAllocator(role));
@@ -118,13 +130,24 @@ export class Supervisor {
     await Promise.all(gateway.map((role) => role.stop(drainMs + STOP_LIMIT_MS)));
     await Promise.all(rest.map((role) => role.stop(STOP_LIMIT_MS)));
     await Promise.all(allocator.map((role) => role.stop(drainMs + STOP_LIMIT_MS)));
-    await Promise.race([
-      this.#redis.hdel(this.#keys.roles(), this.#roleId()),
-      new Promise((done) => setTimeout(done, 1_000)),
-    ]).catch(() => {});
+    const stillAtWork = await Promise.race([this.#goodbye(), sleep(1_000, [])]).catch(() => []);
     this.#redis.disconnect();
     removeRunFile(this.options.dataDir);
     await this.#server?.stop();
+    return stillAtWork;
+  }
+
+  /** Leaves the list of roles. @returns the other systems' allocators. */
+  async #goodbye(): Promise<AllocatorBeat[]> {
+    await this.#redis.hdel(this.#keys.roles(), this.#roleId());
+    return allocatorsAtWork(this.#redis, this.#keys);
+  }
+
+  async #tellOfOthers(): Promise<void> {
+    for (const { host, pid } of await allocatorsAtWork(this.#redis, this.#keys))
+      this.options.say(
+        `another system is at work on namespace ${this.options.config.namespace} of this Redis (allocator: process ${pid} on ${host}); they share queues and GPUs`,
+      );
   }
 
   /** Where the HTTP gateway listens; undefined: it has not said. */

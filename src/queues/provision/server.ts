@@ -1,7 +1,7 @@
-import { constants } from 'node:fs';
-import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join, resolve as resolvePath } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { makeDataFolder } from '../../config/data-folder.js';
 import { readEnvironment } from '../../config/environment.js';
 import { SluiceError } from '../../contract/errors.js';
 import type { Progress, RedisBinary } from './binary.js';
@@ -45,13 +45,14 @@ const PORT_ATTEMPTS = 5;
  * Starts a Redis server on loopback, with AOF (fsync each second) and `noeviction`, its data under `dataDir`/redis.
  * It ends with this process, even when this process is killed. Resolves once its data is loaded.
  * @throws SluiceError already_running (the folder has a live server), port_in_use (the given port is taken),
- *   no_redis (none found, the folder cannot be written, or it would not start: the message has the reason).
+ *   invalid_request (the folder cannot be written), no_redis (none found, or it would not start: the message has the reason).
  */
 export async function startRedis(options: RedisOptions): Promise<RunningRedis> {
   const dataDir = resolvePath(options.dataDir);
   const log = options.log ?? (() => {});
   const binary = options.binary ?? (await findRedis(readEnvironment(), log));
-  await makeFolder(dataDir);
+  makeDataFolder(dataDir);
+  makeDataFolder(join(dataDir, 'redis'));
   const lock = await lockData(dataDir);
   try {
     const socket = await usableSocket(join(dataDir, 'redis.sock'));
@@ -65,19 +66,6 @@ export async function startRedis(options: RedisOptions): Promise<RunningRedis> {
   } catch (error) {
     await lock.release();
     throw error;
-  }
-}
-
-async function makeFolder(dataDir: string): Promise<void> {
-  try {
-    await mkdir(join(dataDir, 'redis'), { recursive: true });
-    await access(dataDir, constants.W_OK);
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new SluiceError(
-      'no_redis',
-      `cannot keep data in ${dataDir}: ${why}. Give a folder that can be written with --data`,
-    );
   }
 }
 

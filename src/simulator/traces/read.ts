@@ -1,6 +1,6 @@
-import { closeSync, createReadStream, openSync, readSync } from 'node:fs';
-import { createInterface } from 'node:readline';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { SluiceError, unreachable } from '../../contract/errors.js';
+import { unreadable } from '../../contract/unreadable.js';
 import { azureParser } from './azure.js';
 import { burstGptParser, vidurParser } from './columns.js';
 import { jsonlParser, mooncakeParser } from './json.js';
@@ -132,13 +132,13 @@ class RowReader {
  * `skipBad`), and when no row is left.
  */
 export async function parseTrace(
-  lines: AsyncIterable<string> | Iterable<string>,
+  lines: Iterable<string>,
   format: TraceFormat,
   options: TraceOptions = {},
 ): Promise<Trace> {
   const reader = new RowReader(format, options);
   const rows: TraceRow[] = [];
-  for await (const text of lines) {
+  for (const text of lines) {
     const row = reader.read(text);
     if (row === 'end') break;
     if (row !== null) rows.push(row);
@@ -155,15 +155,15 @@ export interface TraceStream {
 }
 
 /**
- * Opens a trace file whose rows are never all in memory. Errors as `readTrace`: `not_found` at once, those of rows
- * when they are asked for.
+ * Opens a trace file whose rows are never all in memory. Errors as `readTrace`: that there is none, or a folder, at once,
+ * those of rows when they are asked for.
  */
 export function streamTrace(path: string, format: TraceFormat, options: TraceOptions = {}): TraceStream {
   const reader = new RowReader(format, { name: path, ...options });
   const file = openFile(path);
   function* rows(): Generator<TraceRow> {
     try {
-      for (const text of linesOf(file)) {
+      for (const text of linesOf(file, path)) {
         const row = reader.read(text);
         if (row === 'end') break;
         if (row !== null) yield row;
@@ -184,24 +184,36 @@ export function streamTrace(path: string, format: TraceFormat, options: TraceOpt
   };
 }
 
+/** Nothing is read yet: a pipe gives its bytes only once. */
 function openFile(path: string): number {
+  let file: number | undefined;
   try {
-    const file = openSync(path, 'r');
-    readSync(file, new Uint8Array(1), 0, 1, 0);
+    file = openSync(path, 'r');
+    if (fstatSync(file).isDirectory()) throw Object.assign(new Error('a folder'), { code: 'EISDIR' });
     return file;
   } catch (error) {
-    throw notReadable(path, error);
+    if (file !== undefined) closeSync(file);
+    throw unreadable('a trace file', path, error);
   }
 }
 
 const CHUNK_BYTES = 1 << 20;
 
-function* linesOf(file: number): Generator<string> {
+/** First bytes of a file that gzip made. */
+const GZIP = [0x1f, 0x8b];
+
+function* linesOf(file: number, path: string): Generator<string> {
   const chunk = new Uint8Array(CHUNK_BYTES);
   const decoder = new TextDecoder();
   let rest = '';
-  for (;;) {
+  for (let from = 0; ; ) {
     const read = readSync(file, chunk, 0, CHUNK_BYTES, null);
+    if (from === 0 && GZIP.every((byte, at) => chunk[at] === byte))
+      throw new SluiceError(
+        'invalid_request',
+        `expected a trace as plain text at ${path}, got one that gzip made; unpack it first (gunzip)`,
+      );
+    from += read;
     const lines = (rest + decoder.decode(chunk.subarray(0, read), { stream: read > 0 })).split('\n');
     rest = lines.pop() ?? '';
     for (const line of lines) yield line.endsWith('\r') ? line.slice(0, -1) : line;
@@ -211,28 +223,19 @@ function* linesOf(file: number): Generator<string> {
   }
 }
 
-/** Reads a trace file line by line. Throws `invalid_request` as `parseTrace`, `not_found` when there is no such file. */
+/**
+ * Reads a trace file whole. Throws `invalid_request` as `parseTrace` and for a file that cannot be read, `not_found` when
+ * there is no such file.
+ */
 export async function readTrace(
   path: string,
   format: TraceFormat,
   options: TraceOptions = {},
 ): Promise<Trace> {
-  const stream = createReadStream(path, 'utf8');
-  const failed = new Promise<never>((_, reject) => stream.once('error', reject));
-  failed.catch(() => undefined);
+  const file = openFile(path);
   try {
-    await Promise.race([new Promise((resolve) => stream.once('open', resolve)), failed]);
-    const lines = createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY });
-    return await Promise.race([parseTrace(lines, format, { name: path, ...options }), failed]);
-  } catch (error) {
-    if (error instanceof SluiceError) throw error;
-    throw notReadable(path, error);
+    return await parseTrace(linesOf(file, path), format, { name: path, ...options });
   } finally {
-    stream.destroy();
+    closeSync(file);
   }
-}
-
-function notReadable(path: string, error: unknown): SluiceError {
-  const reason = error instanceof Error ? error.message : String(error);
-  return new SluiceError('not_found', `expected a trace file at ${path}: ${reason}`, { cause: error });
 }

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { jsonLines } from '../../../src/cli/explain/command.js';
+import { explainCommand, jsonLines } from '../../../src/cli/explain/command.js';
 import { replayFile } from '../../../src/cli/explain/replay.js';
 import { momentOf } from '../../../src/cli/explain/time.js';
 import { explainRecord } from '../../../src/cli/explain/words.js';
@@ -59,6 +59,10 @@ describe('the replay of decision records', () => {
     await expect(replayFile(file)).rejects.toThrow(/broken\.jsonl:2: expected a decision record, sequence/);
     await expect(replayFile(fileOf('empty.jsonl', '\n'))).rejects.toThrow(/got none/);
     await expect(replayFile(join(dir, 'absent'))).rejects.toMatchObject({ code: 'not_found' });
+    await expect(replayFile(dir)).rejects.toMatchObject({
+      code: 'invalid_request',
+      message: expect.stringContaining('it is a folder'),
+    });
   });
 });
 
@@ -104,5 +108,12 @@ describe('a moment', () => {
 
   it('is refused with the forms that are known', () => {
     expect(() => momentOf('yesterday', now)).toThrow(/expected --at as .* got "yesterday"/);
+  });
+});
+
+it('explain without a pool or a file is wrong input, whatever runs', async () => {
+  await expect(explainCommand().parseAsync([], { from: 'user' })).rejects.toMatchObject({
+    code: 'invalid_request',
+    message: 'expected a pool, or --replay FILE, got neither',
   });
 });

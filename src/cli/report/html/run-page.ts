@@ -7,6 +7,7 @@ import { escaped, tag } from '../../page/svg.js';
 import { thin } from '../../page/thin.js';
 import { timeLines } from '../../page/time-lines.js';
 import { duration } from '../../status/text.js';
+import { INTERRUPTED_NOTE } from '../render.js';
 
 const COLUMNS = 600;
 /** Decisions listed of one pool; the newest are left out beyond them, and that is said. */
@@ -37,6 +38,7 @@ export function runPage(run: ShownRun): string {
   const pools = Object.values(config.pools).toSorted((a, b) => a.priority - b.priority);
   const body = [
     tag('h1', {}, escaped(title)),
+    ...(report.interrupted ? [tag('p', {}, escaped(INTERRUPTED_NOTE))] : []),
     tag('p', {}, facts.map(escaped).join('<br>')),
     tag('h2', {}, 'What each pool kept, and what it cost'),
     tag('div', { class: 'scroll' }, poolTable(pools, report)),
