@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import type { Redis } from 'ioredis';
 import { readEnvironment } from '../config/environment.js';
 import { defaultConfig, loadConfig } from '../config/load.js';
 import { renderConfig } from '../config/show.js';
