@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { orderOf } from '../../admission/fairness.js';
 import { type PoolSight, type Prediction, predict } from '../../admission/prediction.js';
-import { judge, type Terms, type Verdict } from '../../admission/verdict.js';
+import { judge, type Refusal, type Terms, type Verdict } from '../../admission/verdict.js';
 import { poolsBelow } from '../../config/pools-below.js';
 import type { Config, PoolConfig } from '../../config/types.js';
 import { SluiceError } from '../../contract/errors.js';
@@ -23,7 +23,11 @@ const NO_PROMISES: Redeemed = { promised: false, dueSoon: 0, outstanding: 0, sha
 /** How a request would fare at one pool. */
 export interface Prospect {
   verdict: Verdict;
+  /** By what the verdict was found. */
+  terms: Terms;
   prediction: Prediction;
+  /** 0..100: the probability, in %, with which it starts within `prediction.startWithinSeconds`. */
+  percentile: number;
   capacity: Capacity;
   /** Requests/s of the pool's workers. */
   perSecond: number;
@@ -93,7 +97,7 @@ export class Admission {
       reading.waiting > 0 && Math.abs(order - usual) > USUAL_MS
         ? await this.client.ahead(pool.name, order)
         : reading.ahead;
-    const terms = this.#terms(pool, routed, patient);
+    const asked = this.#terms(pool, routed, patient);
     const promises =
       reading.promises === 0 || patient || only
         ? NO_PROMISES
@@ -102,20 +106,22 @@ export class Admission {
             this.keys,
             { pool: pool.name, tenant: request.tenant, digest: request.digest() },
             this.now(),
-            (terms.aimSeconds ?? 0) * 1000,
+            (asked.aimSeconds ?? 0) * 1000,
           );
     // Who comes on a promise has the time that was kept for others like it.
     const promised = promises.promised ? 0 : promises.dueSoon;
     const sight = this.#sight(pool, reading, slow, capacity, ahead, promised);
-    const z = promises.promised ? 0 : normalQuantile(pool.latencyPercentile / 100);
-    const prediction = predict(sight, capacity.own, z);
-    const verdict = judge(prediction, capacity.own.firstTokenSeconds, relaxed(terms, promises, pool), {
+    const percentile = promises.promised ? 50 : pool.latencyPercentile;
+    const prediction = predict(sight, capacity.own, normalQuantile(percentile / 100));
+    const terms = relaxed(asked, promises, pool);
+    const verdict = judge(prediction, capacity.own.firstTokenSeconds, terms, {
       ready: sight.requests.ready,
       waiting: reading.waiting + this.#notRead(pool.name, reading.atMs).requests,
       waitingRoom: pool.admission.waitingRoom,
     });
     const perSecond = Math.max(1, sight.requests.ready) * sight.requests.rate;
-    return { verdict, prediction, capacity, perSecond, outstanding: promises.outstanding };
+    const { outstanding } = promises;
+    return { verdict, terms, prediction, percentile, capacity, perSecond, outstanding };
   }
 
   /**
@@ -162,7 +168,7 @@ export class Admission {
             perSecond,
           )
         : earliest;
-    const text = messageOf(verdict, pool, prospect.prediction);
+    const text = messageOf(why, pool, prospect);
     return new SluiceError(
       'overloaded',
       text,
@@ -243,26 +249,30 @@ function relaxed(terms: Terms, { promised }: Redeemed, { performanceBuffer }: Po
   return { ...terms, aimSeconds: terms.aimSeconds / performanceBuffer };
 }
 
-function messageOf(
-  { why, waitSeconds }: Extract<Verdict, { kind: 'refuse' }>,
-  pool: PoolConfig,
-  { startSeconds, ttftSeconds }: Prediction,
-): string {
-  const { name, targets } = pool;
+function messageOf(why: Refusal, pool: PoolConfig, prospect: Prospect): string {
+  const { terms, prediction, percentile, capacity } = prospect;
+  const { startSeconds, startWithinSeconds } = prediction;
   switch (why) {
-    case 'late':
-      return `pool ${name} is busy: the first token is predicted in ${shown(ttftSeconds)}, promised within ${shown(targets.ttftSeconds)}; come again after retry-after, allow a lower level (relegate: true), or ask for one`;
+    case 'late': {
+      const within = shown(startWithinSeconds + capacity.own.firstTokenSeconds);
+      return `pool ${pool.name} is busy: the first token is predicted within ${within} at p${percentile}, and is to come within ${shown(terms.aimSeconds ?? 0)} (target x performance_buffer); come again after retry-after, allow a lower level (relegate: true), or ask for one`;
+    }
     case 'deadline': {
-      const after = Number.isFinite(waitSeconds) ? `, ${shown(waitSeconds)} after it` : '';
-      return `deadline_ms: the request would start in ${shown(startSeconds)}${after}; give it more time, or come again after retry-after`;
+      const deadlineSeconds = terms.deadlineSeconds ?? 0;
+      if (deadlineSeconds <= 0)
+        return 'deadline_ms: it was over before the request could start; give it more time';
+      const after = shown(startSeconds - deadlineSeconds);
+      return Number.isFinite(startSeconds)
+        ? `deadline_ms: the request would start in ${shown(startSeconds)}, ${after} after it; give it more time, or come again after retry-after`
+        : 'deadline_ms: when the request would start cannot be told; give it more time';
     }
     case 'full':
-      return `pool ${name} has no worker ready and its waiting room is full (admission.waiting_room ${pool.admission.waitingRoom}); come again after retry-after`;
+      return `pool ${pool.name} has no worker ready and its waiting room is full (admission.waiting_room ${pool.admission.waitingRoom}); come again after retry-after`;
   }
 }
 
 function shown(seconds: number): string {
   if (!Number.isFinite(seconds)) return 'no time that can be told';
   if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
-  return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
+  return `${seconds.toFixed(seconds < 10 ? 2 : 0)} s`;
 }
