@@ -64,7 +64,10 @@ export class EngineClient {
       signal,
     });
     const { statusCode, headers } = answer;
-    if (statusCode !== 200) throw statusError(statusCode, await readText(answer.body, ERROR_BYTES, true));
+    if (statusCode !== 200) {
+      const text = await readText(answer.body, ERROR_BYTES, true);
+      throw aboutField(statusError(statusCode, text), text, body);
+    }
     const got = String(headers['content-type'] ?? 'none');
     if (!got.toLowerCase().startsWith(type)) {
       answer.body.destroy();
@@ -138,6 +141,16 @@ function statusError(status: number, text: string): SluiceError {
   if (status >= 400 && status < 500 && !NOT_THE_REQUEST.has(status))
     return new SluiceError('invalid_request', what);
   return new SluiceError('engine_failed', what);
+}
+
+/** A refusal of one field of what was sent names it first, as ours do. */
+function aboutField(error: SluiceError, text: string, sent: unknown): SluiceError {
+  const body = parseJson(text);
+  const param = isRecord(body) && isRecord(body.error) ? body.error.param : undefined;
+  if (error.code !== 'invalid_request' || typeof param !== 'string' || !isRecord(sent)) return error;
+  const [field = ''] = param.split(/[.[]/, 1);
+  if (!Object.hasOwn(sent, field)) return error;
+  return new SluiceError(error.code, `${param.slice(0, 100)}: ${error.message}`);
 }
 
 function messageOf(text: string): string {
