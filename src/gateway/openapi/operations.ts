@@ -45,7 +45,7 @@ export interface Operation {
   open?: boolean;
 }
 
-const IDEMPOTENCY = { 'idempotency-key': 'The same key and body are one request for a day.' };
+const IDEMPOTENCY = { 'idempotency-key': 'The same key, body and level are one request for a day.' };
 const LEVEL = { 'x-slo-level': 'SLO level, where the body names none.' };
 const SENDS = {
   ...LEVEL,
