@@ -18,6 +18,8 @@ import { type Reading, Readings, readyOf, type Slow } from './readings.js';
 const ORDER_SECONDS = 2;
 /** A deadline this close to the pool's own target is that of a usual request. */
 const USUAL_MS = 20;
+/** Behind every request. */
+const LAST = Number.POSITIVE_INFINITY;
 const NO_PROMISES: Redeemed = { promised: false, dueSoon: 0, outstanding: 0, share: 1 };
 
 /** How a request would fare at one pool. */
@@ -41,6 +43,16 @@ export interface AdmissionRequest {
   digest: () => string;
   /** It may wait beyond its target: nobody holds a connection for it. */
   patient: boolean;
+}
+
+/** What goes before a request. */
+interface Before {
+  /** Requests of the queue as it was read. */
+  ahead: number;
+  /** Where it stands in its pool's order, Unix ms. */
+  order: number;
+  /** Promises that are due. */
+  promised: number;
 }
 
 /**
@@ -71,9 +83,9 @@ export class Admission {
   }
 
   /** Counts an admitted request until readings of the queue have it. */
-  hold({ pool, isl }: RoutedRequest): { durable: () => void; dropped: () => void } {
-    const inHand = this.#inHand.get(pool);
-    const held: Held | undefined = inHand?.add(isl);
+  hold(routed: RoutedRequest): { durable: () => void; dropped: () => void } {
+    const inHand = this.#inHand.get(routed.pool);
+    const held: Held | undefined = inHand?.add(routed.isl, orderOf(routed));
     return {
       durable: () => {
         if (held !== undefined) held.durableAtMs = this.now();
@@ -110,13 +122,13 @@ export class Admission {
           );
     // Who comes on a promise has the time that was kept for others like it.
     const promised = promises.promised ? 0 : promises.dueSoon;
-    const sight = this.#sight(pool, reading, slow, capacity, ahead, promised);
+    const sight = this.#sight(pool, reading, slow, capacity, { ahead, order, promised });
     const percentile = promises.promised ? 50 : pool.latencyPercentile;
     const prediction = predict(sight, capacity.own, normalQuantile(percentile / 100));
     const terms = relaxed(asked, promises, pool);
     const verdict = judge(prediction, capacity.own.firstTokenSeconds, terms, {
       ready: sight.requests.ready,
-      waiting: reading.waiting + this.#notRead(pool.name, reading.atMs).requests,
+      waiting: reading.waiting + this.#notRead(pool.name, reading.atMs, LAST).requests,
       waitingRoom: pool.admission.waitingRoom,
     });
     const perSecond = Math.max(1, sight.requests.ready) * sight.requests.rate;
@@ -142,7 +154,8 @@ export class Admission {
       const perToken = capacity.own.decodeSeconds / Math.max(1, Math.min(maxTokens, slow.lengths.osl) - 1);
       return { startMs: null, finishMs: nowMs + left * perToken * 1000 };
     }
-    const sight = this.#sight(pool, { ...reading, atMs: nowMs }, slow, capacity, place, 0);
+    const before = { ahead: place, order: LAST, promised: 0 };
+    const sight = this.#sight(pool, { ...reading, atMs: nowMs }, slow, capacity, before);
     const { startSeconds, finishSeconds } = predict(sight, capacity.own, 0);
     const at = (seconds: number) => (Number.isFinite(seconds) ? nowMs + seconds * 1000 : null);
     return { startMs: at(startSeconds), finishMs: at(finishSeconds) };
@@ -197,11 +210,10 @@ export class Admission {
     reading: Reading,
     slow: Slow,
     { sequences, rps, promptTokensPerSecond, wholeTokensPerSecond }: Capacity,
-    ahead: number,
-    promised: number,
+    { ahead, order, promised }: Before,
   ): PoolSight {
     const { workers, running, engineTokens, atMs } = reading;
-    const inHand = this.#notRead(pool.name, atMs);
+    const inHand = this.#notRead(pool.name, atMs, order);
     const starting = (role: 'vllm' | 'prefill') =>
       workers
         .filter((worker) => worker.role === role && worker.state === 'starting')
@@ -231,9 +243,9 @@ export class Admission {
     return model.of(request, slow.lengths);
   }
 
-  /** What was admitted here and a reading does not have. */
-  #notRead(pool: string, atMs: number): { requests: number; tokens: number } {
-    return this.#inHand.get(pool)?.since(atMs) ?? { requests: 0, tokens: 0 };
+  /** What was admitted here, does not stand behind `order`, and a reading does not have. */
+  #notRead(pool: string, atMs: number, order: number): { requests: number; tokens: number } {
+    return this.#inHand.get(pool)?.since(atMs, order) ?? { requests: 0, tokens: 0 };
   }
 
   #pool(name: string): PoolConfig {
