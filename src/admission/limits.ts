@@ -49,14 +49,17 @@ export function requestedLevel(
   return level;
 }
 
+/** Tiers by which OpenAI's clients leave the level to the service. */
+const ANY_TIER: readonly (string | undefined)[] = [undefined, 'auto', 'scale'];
+
 function tierLevel(tier: string | undefined, levels: ReadonlySet<string>): string | undefined {
-  if (tier === undefined || tier === 'auto') return undefined;
-  const known: Record<string, string> = SERVICE_TIERS;
-  if (Object.hasOwn(known, tier)) return known[tier];
-  if (levels.has(tier)) return tier;
+  const known: Record<string, string | undefined> = SERVICE_TIERS;
+  if (tier !== undefined && Object.hasOwn(known, tier)) return known[tier];
+  if (tier !== undefined && levels.has(tier)) return tier;
+  if (ANY_TIER.includes(tier)) return undefined;
   throw new SluiceError(
     'unknown_level',
-    `service_tier: expected auto, ${Object.keys(known).join(', ')} or a level, got ${JSON.stringify(tier)}`,
+    `service_tier: expected auto, scale, ${Object.keys(known).join(', ')} or a level, got ${JSON.stringify(tier)}`,
   );
 }
 

@@ -20,7 +20,7 @@ export interface Standing {
 
 export type Refusal = 'late' | 'deadline' | 'full';
 
-/** `waitSeconds`: after so long it would be taken, if nothing else came. */
+/** `waitSeconds`: after so long it would be taken, if nothing else came; Infinity: waiting does not help. */
 export type Verdict = { kind: 'admit' } | { kind: 'refuse'; why: Refusal; waitSeconds: number };
 
 const ADMIT: Verdict = { kind: 'admit' };
@@ -39,7 +39,9 @@ export function judge(
   { ready, waiting, waitingRoom }: Standing,
 ): Verdict {
   if (deadlineSeconds !== null && startSeconds > deadlineSeconds) {
-    return { kind: 'refuse', why: 'deadline', waitSeconds: startSeconds - deadlineSeconds };
+    // One that is over before anything is decided is over as soon when it comes again.
+    const waitSeconds = deadlineSeconds > 0 ? startSeconds - deadlineSeconds : Number.POSITIVE_INFINITY;
+    return { kind: 'refuse', why: 'deadline', waitSeconds };
   }
   if (ready === 0) {
     return waiting < waitingRoom ? ADMIT : { kind: 'refuse', why: 'full', waitSeconds: startSeconds };

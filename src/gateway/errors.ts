@@ -61,8 +61,8 @@ function typeOf(status: number): string {
   }
 }
 
-/** Our messages about one field begin with its path. */
+/** Messages about one field begin with its path, ours and those of engines. */
 function paramOf(message: string): string | null {
-  const path = /^([A-Za-z_][\w.-]*): /.exec(message)?.[1];
+  const path = /^([A-Za-z_][\w.[\]-]*): /.exec(message)?.[1];
   return path === undefined || path === 'body' ? null : path;
 }

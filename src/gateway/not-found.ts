@@ -6,7 +6,7 @@ import { sendError } from './errors.js';
 export function answerNotFound(app: FastifyInstance): void {
   const known: { path: RegExp; method: string }[] = [];
   app.addHook('onRoute', ({ url, method }) => {
-    const path = new RegExp(`^${url.replace(/:[^/]+/g, '[^/]+')}$`);
+    const path = new RegExp(`^${url.replace(/:[^/]+/g, '[^/]+').replace(/\*$/, '.+')}$`);
     for (const one of [method].flat()) known.push({ path, method: one });
   });
   app.setNotFoundHandler((request, reply) => {

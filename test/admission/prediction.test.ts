@@ -129,6 +129,12 @@ describe('a verdict', () => {
     });
   });
 
+  it('says of a deadline that is over already that waiting does not help', () => {
+    const over = { aimSeconds: null, deadlineSeconds: -0.01 };
+    const verdict = { kind: 'refuse', why: 'deadline', waitSeconds: Number.POSITIVE_INFINITY };
+    expect(judge(at(0), 0.1, over, busy)).toEqual(verdict);
+  });
+
   it('lets requests wait for the first worker while there is room', () => {
     const cold = { ready: 0, waiting: 9, waitingRoom: 10 };
     expect(judge(at(30), 0.1, terms, cold)).toEqual({ kind: 'admit' });

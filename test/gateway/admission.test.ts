@@ -85,7 +85,12 @@ it('refuses what would be late with 429 and the time to come again, and takes it
   expect(refused.status).toBe(429);
   const seconds = Number(refused.headers.get('retry-after'));
   expect(seconds).toBeGreaterThanOrEqual(1);
-  expect(await refused.json()).toMatchObject({ error: { code: 'overloaded', type: 'rate_limit_error' } });
+  const { error } = (await refused.json()) as { error: { message: string } };
+  expect(error).toMatchObject({ code: 'overloaded', type: 'rate_limit_error' });
+  // What was compared: the predicted quantile, and the target of `high` x its buffer.
+  const { targets, performanceBuffer, latencyPercentile } = config.pools.high!;
+  const bound = Math.round(targets.ttftSeconds * performanceBuffer * 1000);
+  expect(error.message).toContain(`at p${latencyPercentile}, and is to come within ${bound} ms`);
   await end();
   const before = engine.seen.length;
   const again = ask('/v1/completions', body);
@@ -110,6 +115,17 @@ it('refuses early what cannot start before its deadline, asynchronous requests t
   const refused = await ask('/v1/requests', { deadline_ms: 1000 });
   expect(refused.status).toBe(429);
   expect(await refused.json()).toMatchObject({ error: { message: expect.stringContaining('deadline_ms') } });
+});
+
+it('promises nothing to a deadline that is over before anything can be decided', async () => {
+  // Redis is away for longer than the deadline while the request is judged.
+  await redis.client('PAUSE', 50, 'ALL');
+  const refused = await ask('/v1/requests', { deadline_ms: 1 });
+  expect(refused.status).toBe(429);
+  expect(refused.headers.get('retry-after')).toBeNull();
+  expect(await refused.json()).toMatchObject({
+    error: { param: 'deadline_ms', message: expect.stringContaining('it was over before') },
+  });
 });
 
 it('tells in milliseconds by how little a deadline is missed', async () => {

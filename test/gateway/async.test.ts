@@ -202,6 +202,19 @@ describe('the asynchronous API', () => {
     expect(engine.seen.filter(({ id }) => id === one.id)).toHaveLength(1);
   });
 
+  it('refuses an idempotency key for another level or leave to relegate, given by header too', async () => {
+    const body = { prompt: 'hello', max_tokens: 6 };
+    const ask = async (headers: Record<string, string>) =>
+      post(`${first.url}/v1/requests`, body, { ...as('acme'), 'idempotency-key': 'level', ...headers });
+    const one = (await (await ask({ 'x-slo-level': 'medium' })).json()) as View;
+    expect(await (await ask({ 'x-slo-level': 'medium' })).json()).toMatchObject({ id: one.id });
+    expect((await ask({ 'x-slo-level': 'low' })).status).toBe(409);
+    expect((await ask({ 'x-slo-level': 'medium', 'x-slo-relegate': 'true' })).status).toBe(409);
+    await until(() => engine.seen.length === 1, 'it runs');
+    engine.allow(one.id, 6);
+    await until(async () => (await look(one.id)).status === 'completed', 'its end');
+  });
+
   it('leaves the key of a refused request free, and one that was accepted under it held', async () => {
     const headers = { ...as('acme'), 'idempotency-key': 'refused' };
     const ask = (level: string, from = first) => {

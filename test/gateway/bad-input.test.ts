@@ -42,6 +42,11 @@ describe('bad input', () => {
     ['deep nesting', `{"messages": ${deep(100)}}`, 'levels of nesting'],
     ['nesting that would break a stack', `{"messages": ${deep(100_000)}}`, 'levels of nesting'],
     ['a huge number', '{"messages": [{"role": "user", "content": "x"}], "max_tokens": 1e400}', 'max_tokens'],
+    [
+      'a huge number for the engine',
+      '{"messages": [{"role": "user", "content": "x"}], "logit_bias": {"7": -1e999}}',
+      'logit_bias: expected a number below',
+    ],
     ['a wrong type', '{"messages": "hello"}', 'messages'],
     [
       'a negative deadline',

@@ -120,13 +120,43 @@ it('runs a file of requests by the official client, at `low` and due by the end 
   ]);
 });
 
-it('fails a batch with a file that is wrong, and says where', async () => {
-  const batch = await ended(
-    (await make([line('a'), 'nonsense', line('a'), line('b', { max_tokens: -1 })])).id,
-  );
+it('fails a batch with a file of a wrong format, and says where', async () => {
+  const moved = JSON.stringify({ ...JSON.parse(line('c')), url: '/v1/embeddings' });
+  const batch = await ended((await make([line('a'), 'nonsense', line('a'), moved, `{}\r${line('d')}`])).id);
   expect(batch.status).toBe('failed');
-  expect(batch.errors!.data!.map(({ line: at }) => at)).toEqual([2, 3, 4]);
-  expect(batch.errors!.data![2]!.message).toContain('max_tokens');
+  expect(batch.errors!.data!.map(({ line: at }) => at)).toEqual([2, 3, 4, 5]);
+  const messages = batch.errors!.data!.map(({ message }) => message);
+  expect(messages[0]).toContain('expected JSON');
+  expect(messages[3]).toContain('a lone \\r');
+});
+
+it('fails only its own line where a body is wrong, with the 400 that it has over HTTP, whatever finds it', async () => {
+  const deep = `${'['.repeat(6000)}${']'.repeat(6000)}`;
+  const raw = (name: string, field: string) =>
+    line(name).replace('"max_tokens":3', `"max_tokens":3,${field}`);
+  const wrong: [string, string, string | null][] = [
+    [line('two', { n: 2 }), 'n: expected 1', 'n'],
+    [line('negative', { max_tokens: -1 }), 'max_tokens', 'max_tokens'],
+    [line('long', { max_tokens: 900_000 }), 'max_tokens', 'max_tokens'],
+    [line('stream', { stream: true }), 'does not stream', 'stream'],
+    [raw('deep', `"tools":${deep}`), 'levels of nesting', 'tools'],
+    [raw('poison', '"tools":[{"__proto__":{"x":1}}]'), 'no key __proto__', 'tools'],
+    [raw('huge', '"top_k":1e999'), 'below 1.8e308', 'top_k'],
+  ];
+  const made = await make([line('right'), ...wrong.map(([text]) => text), line('gone', { model: 'gpt-9' })]);
+  const stop = answering();
+  const batch = await ended(made.id);
+  stop();
+  expect(batch).toMatchObject({ status: 'completed', request_counts: { total: 9, completed: 1, failed: 8 } });
+  expect(await linesOf(batch.output_file_id)).toMatchObject([{ custom_id: 'right' }]);
+  const failed = await linesOf(batch.error_file_id);
+  expect(failed.at(-1)).toMatchObject({ custom_id: 'gone', response: { status_code: 404 } });
+  for (const [k, [, message, param]] of wrong.entries()) {
+    expect(failed[k]).toMatchObject({
+      error: null,
+      response: { status_code: 400, body: { error: { message: expect.stringContaining(message), param } } },
+    });
+  }
 });
 
 it('goes on at another gateway, sends nothing twice, and keeps each result', async () => {

@@ -5,7 +5,7 @@ import type { Gateway } from '../../src/gateway/gateway.js';
 import { connect } from '../../src/queues/connection.js';
 import { HandEngine, startPoolWorker, type TestWorker, until } from '../support/pool.js';
 import { startTestRedis, type TestRedis } from '../support/redis.js';
-import { gatewayConfig, openGateway } from './support.js';
+import { gatewayConfig, openGateway, post } from './support.js';
 
 const config = gatewayConfig(({ pools }) => {
   // Its requests wait in vain.
@@ -109,7 +109,7 @@ describe('the official client, with workers at every level', () => {
     ['an unknown level', { model, messages, slo_level: 'gold' }, 400, 'unknown_level', 'slo_level'],
     ['n of 2', { model, messages, n: 2 }, 400, 'invalid_request', 'n'],
     ['no messages', { model, messages: [] }, 400, 'invalid_request', 'messages'],
-    ['a wrong temperature', { model, messages, temperature: 9 }, 400, 'invalid_request', 'temperature'],
+    ['a wrong temperature', { model, messages, temperature: 'hot' }, 400, 'invalid_request', 'temperature'],
     ['too many tokens', { model, messages, max_tokens: 900_000 }, 400, 'invalid_request', 'max_tokens'],
     [
       'contradicting levels',
@@ -191,6 +191,18 @@ describe('the official client, with an engine driven by hand', () => {
     const stream = openai.chat.completions.stream(body);
     const message = await stream.finalMessage();
     expect(message.tool_calls).toMatchObject(calls);
+  });
+
+  it('has sampling passed to the engine within whatever range, and null taken as nothing', async () => {
+    const engine = await serve(new HandEngine(100, true), 'medium');
+    // The largest seed of 64 bits that a double holds.
+    const passed = { temperature: 9, top_p: -1, seed: 2 ** 63 - 1024, stop: Array(20).fill('x'), messages };
+    const ours = { model: null, slo_level: null, slo: null, relegate: null, deadline_ms: null };
+    const send = (body: object) => post(`${gateway.url}/v1/chat/completions`, body);
+    const answer = await send({ ...passed, ...ours, service_tier: 'scale' });
+    expect([answer.status, answer.headers.get('x-slo-level')]).toEqual([200, 'medium']);
+    expect(engine.seen[0]!.params).toEqual({ openai: { endpoint: 'chat', body: passed } });
+    expect((await send({ messages, service_tier: 'fast' })).status).toBe(400);
   });
 
   it('frees the engine when it aborts in mid-stream', async () => {

@@ -9,9 +9,16 @@ const count = z.number().int().min(0).max(MOST_COUNT);
 /** Before it has made a token, a server may leave out how many it made: such usage says nothing. */
 const usageSchema = z.looseObject({ prompt_tokens: count, completion_tokens: count.nullish() });
 type Usage = z.output<typeof usageSchema> & { completion_tokens: number };
+/** Text; some servers send it in parts. What is no text has no place in an answer's content. */
+const contentSchema = z.union([
+  z.string(),
+  z
+    .array(z.looseObject({ type: z.literal('text'), text: z.string() }))
+    .transform((parts) => parts.map(({ text }) => text).join('')),
+]);
 const choiceSchema = z.looseObject({
   index: z.number().nullish(),
-  delta: z.record(z.string(), z.unknown()).nullish(),
+  delta: z.looseObject({ content: contentSchema.nullish() }).nullish(),
   text: z.string().nullish(),
   logprobs: z.unknown().optional(),
   finish_reason: z.string().nullish(),
@@ -158,8 +165,7 @@ export class AnswerReader {
   }
 
   #entriesOf(choice: z.output<typeof choiceSchema>): string[] {
-    const content = choice.delta?.content;
-    const text = typeof content === 'string' ? content : (choice.text ?? '');
+    const text = choice.delta?.content ?? choice.text ?? '';
     const { logprobs } = choice;
     let delta: Record<string, unknown> | undefined;
     for (const [key, value] of Object.entries(choice.delta ?? {})) {

@@ -67,10 +67,11 @@ export class EngineClient {
     });
     const { statusCode, headers } = answer;
     if (statusCode !== 200) {
-      const said = messageOf(this.withoutKey(await readText(answer.body, ERROR_BYTES, true)));
+      const text = this.withoutKey(await readText(answer.body, ERROR_BYTES, true));
+      const said = messageOf(text);
       if (statusCode === 401 || statusCode === 403)
         this.options.onKeyRefused?.(`the engine answered ${statusCode} to its key: ${said}`);
-      throw statusError(statusCode, said);
+      throw aboutField(statusError(statusCode, said), text, body);
     }
     const got = String(headers['content-type'] ?? 'none');
     if (!got.toLowerCase().startsWith(type)) {
@@ -153,6 +154,16 @@ function statusError(status: number, said: string): SluiceError {
   if (status >= 400 && status < 500 && !NOT_THE_REQUEST.has(status))
     return new SluiceError('invalid_request', what);
   return new SluiceError('engine_failed', what);
+}
+
+/** A refusal of one field of what was sent names it first, as ours do. */
+function aboutField(error: SluiceError, text: string, sent: unknown): SluiceError {
+  const body = parseJson(text);
+  const param = isRecord(body) && isRecord(body.error) ? body.error.param : undefined;
+  if (error.code !== 'invalid_request' || typeof param !== 'string' || !isRecord(sent)) return error;
+  const [field = ''] = param.split(/[.[]/, 1);
+  if (!Object.hasOwn(sent, field)) return error;
+  return new SluiceError(error.code, `${param.slice(0, 100)}: ${error.message}`);
 }
 
 function messageOf(text: string): string {

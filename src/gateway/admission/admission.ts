@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { orderOf } from '../../admission/fairness.js';
 import { type PoolSight, type Prediction, predict } from '../../admission/prediction.js';
-import { judge, type Terms, type Verdict } from '../../admission/verdict.js';
+import { judge, type Refusal, type Terms, type Verdict } from '../../admission/verdict.js';
 import { poolsBelow } from '../../config/pools-below.js';
 import type { Config, PoolConfig } from '../../config/types.js';
 import { SluiceError } from '../../contract/errors.js';
@@ -18,12 +18,18 @@ import { type Reading, Readings, readyOf, type Slow } from './readings.js';
 const ORDER_SECONDS = 2;
 /** A deadline this close to the pool's own target is that of a usual request. */
 const USUAL_MS = 20;
+/** Behind every request. */
+const LAST = Number.POSITIVE_INFINITY;
 const NO_PROMISES: Redeemed = { promised: false, dueSoon: 0, outstanding: 0, share: 1 };
 
 /** How a request would fare at one pool. */
 export interface Prospect {
   verdict: Verdict;
+  /** By what the verdict was found. */
+  terms: Terms;
   prediction: Prediction;
+  /** 0..100: the probability, in %, with which it starts within `prediction.startWithinSeconds`. */
+  percentile: number;
   capacity: Capacity;
   /** Requests/s of the pool's workers. */
   perSecond: number;
@@ -37,6 +43,16 @@ export interface AdmissionRequest {
   digest: () => string;
   /** It may wait beyond its target: nobody holds a connection for it. */
   patient: boolean;
+}
+
+/** What goes before a request. */
+interface Before {
+  /** Requests of the queue as it was read. */
+  ahead: number;
+  /** Where it stands in its pool's order, Unix ms. */
+  order: number;
+  /** Promises that are due. */
+  promised: number;
 }
 
 /**
@@ -67,9 +83,9 @@ export class Admission {
   }
 
   /** Counts an admitted request until readings of the queue have it. */
-  hold({ pool, isl }: RoutedRequest): { durable: () => void; dropped: () => void } {
-    const inHand = this.#inHand.get(pool);
-    const held: Held | undefined = inHand?.add(isl);
+  hold(routed: RoutedRequest): { durable: () => void; dropped: () => void } {
+    const inHand = this.#inHand.get(routed.pool);
+    const held: Held | undefined = inHand?.add(routed.isl, orderOf(routed, this.config.queues.deadlineResolutionMs));
     return {
       durable: () => {
         if (held !== undefined) held.durableAtMs = this.now();
@@ -93,7 +109,7 @@ export class Admission {
       reading.waiting > 0 && Math.abs(order - usual) > USUAL_MS
         ? await this.client.ahead(pool.name, order)
         : reading.ahead;
-    const terms = this.#terms(pool, routed, patient);
+    const asked = this.#terms(pool, routed, patient);
     const promises =
       reading.promises === 0 || patient || only
         ? NO_PROMISES
@@ -102,20 +118,22 @@ export class Admission {
             this.keys,
             { pool: pool.name, tenant: request.tenant, digest: request.digest() },
             this.now(),
-            (terms.aimSeconds ?? 0) * 1000,
+            (asked.aimSeconds ?? 0) * 1000,
           );
     // Who comes on a promise has the time that was kept for others like it.
     const promised = promises.promised ? 0 : promises.dueSoon;
-    const sight = this.#sight(pool, reading, slow, capacity, ahead, promised);
-    const z = promises.promised ? 0 : normalQuantile(pool.latencyPercentile / 100);
-    const prediction = predict(sight, capacity.own, z);
-    const verdict = judge(prediction, capacity.own.firstTokenSeconds, relaxed(terms, promises, pool), {
+    const sight = this.#sight(pool, reading, slow, capacity, { ahead, order, promised });
+    const percentile = promises.promised ? 50 : pool.latencyPercentile;
+    const prediction = predict(sight, capacity.own, normalQuantile(percentile / 100));
+    const terms = relaxed(asked, promises, pool);
+    const verdict = judge(prediction, capacity.own.firstTokenSeconds, terms, {
       ready: sight.requests.ready,
-      waiting: reading.waiting + this.#notRead(pool.name, reading.atMs).requests,
+      waiting: reading.waiting + this.#notRead(pool.name, reading.atMs, LAST).requests,
       waitingRoom: pool.admission.waitingRoom,
     });
     const perSecond = Math.max(1, sight.requests.ready) * sight.requests.rate;
-    return { verdict, prediction, capacity, perSecond, outstanding: promises.outstanding };
+    const { outstanding } = promises;
+    return { verdict, terms, prediction, percentile, capacity, perSecond, outstanding };
   }
 
   /**
@@ -137,7 +155,8 @@ export class Admission {
       const perToken = capacity.own.decodeSeconds / Math.max(1, Math.min(maxTokens, slow.lengths.osl) - 1);
       return { startMs: null, finishMs: nowMs + left * perToken * 1000 };
     }
-    const sight = this.#sight(pool, { ...reading, atMs: nowMs }, slow, capacity, place, 0);
+    const before = { ahead: place, order: LAST, promised: 0 };
+    const sight = this.#sight(pool, { ...reading, atMs: nowMs }, slow, capacity, before);
     const { startSeconds, finishSeconds } = predict(sight, capacity.own, 0);
     const at = (seconds: number) => (Number.isFinite(seconds) ? nowMs + seconds * 1000 : null);
     return { startMs: at(startSeconds), finishMs: at(finishSeconds) };
@@ -163,7 +182,7 @@ export class Admission {
             perSecond,
           )
         : earliest;
-    const text = messageOf(verdict, pool, prospect.prediction);
+    const text = messageOf(why, pool, prospect);
     return new SluiceError(
       'overloaded',
       text,
@@ -192,11 +211,10 @@ export class Admission {
     reading: Reading,
     slow: Slow,
     { sequences, rps, promptTokensPerSecond, wholeTokensPerSecond }: Capacity,
-    ahead: number,
-    promised: number,
+    { ahead, order, promised }: Before,
   ): PoolSight {
     const { workers, running, engineTokens, atMs } = reading;
-    const inHand = this.#notRead(pool.name, atMs);
+    const inHand = this.#notRead(pool.name, atMs, order);
     const starting = (role: 'vllm' | 'prefill') =>
       workers
         .filter((worker) => worker.role === role && worker.state === 'starting')
@@ -226,9 +244,9 @@ export class Admission {
     return model.of(request, slow.lengths);
   }
 
-  /** What was admitted here and a reading does not have. */
-  #notRead(pool: string, atMs: number): { requests: number; tokens: number } {
-    return this.#inHand.get(pool)?.since(atMs) ?? { requests: 0, tokens: 0 };
+  /** What was admitted here, does not stand behind `order`, and a reading does not have. */
+  #notRead(pool: string, atMs: number, order: number): { requests: number; tokens: number } {
+    return this.#inHand.get(pool)?.since(atMs, order) ?? { requests: 0, tokens: 0 };
   }
 
   #pool(name: string): PoolConfig {
@@ -244,26 +262,30 @@ function relaxed(terms: Terms, { promised }: Redeemed, { performanceBuffer }: Po
   return { ...terms, aimSeconds: terms.aimSeconds / performanceBuffer };
 }
 
-function messageOf(
-  { why, waitSeconds }: Extract<Verdict, { kind: 'refuse' }>,
-  pool: PoolConfig,
-  { startSeconds, ttftSeconds }: Prediction,
-): string {
-  const { name, targets } = pool;
+function messageOf(why: Refusal, pool: PoolConfig, prospect: Prospect): string {
+  const { terms, prediction, percentile, capacity } = prospect;
+  const { startSeconds, startWithinSeconds } = prediction;
   switch (why) {
-    case 'late':
-      return `pool ${name} is busy: the first token is predicted in ${shown(ttftSeconds)}, promised within ${shown(targets.ttftSeconds)}; come again after retry-after, allow a lower level (relegate: true), or ask for one`;
+    case 'late': {
+      const within = shown(startWithinSeconds + capacity.own.firstTokenSeconds);
+      return `pool ${pool.name} is busy: the first token is predicted within ${within} at p${percentile}, and is to come within ${shown(terms.aimSeconds ?? 0)} (target x performance_buffer); come again after retry-after, allow a lower level (relegate: true), or ask for one`;
+    }
     case 'deadline': {
-      const after = Number.isFinite(waitSeconds) ? `, ${shown(waitSeconds)} after it` : '';
-      return `deadline_ms: the request would start in ${shown(startSeconds)}${after}; give it more time, or come again after retry-after`;
+      const deadlineSeconds = terms.deadlineSeconds ?? 0;
+      if (deadlineSeconds <= 0)
+        return 'deadline_ms: it was over before the request could start; give it more time';
+      const after = shown(startSeconds - deadlineSeconds);
+      return Number.isFinite(startSeconds)
+        ? `deadline_ms: the request would start in ${shown(startSeconds)}, ${after} after it; give it more time, or come again after retry-after`
+        : 'deadline_ms: when the request would start cannot be told; give it more time';
     }
     case 'full':
-      return `pool ${name} has no worker ready and its waiting room is full (admission.waiting_room ${pool.admission.waitingRoom}); come again after retry-after`;
+      return `pool ${pool.name} has no worker ready and its waiting room is full (admission.waiting_room ${pool.admission.waitingRoom}); come again after retry-after`;
   }
 }
 
 function shown(seconds: number): string {
   if (!Number.isFinite(seconds)) return 'no time that can be told';
   if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
-  return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
+  return `${seconds.toFixed(seconds < 10 ? 2 : 0)} s`;
 }

@@ -1,6 +1,8 @@
 /** A request that this gateway has admitted. */
 export interface Held {
   isl: number;
+  /** Where it stands in its pool's order, Unix ms. */
+  order: number;
   /** Unix ms from which a reading of its queue has it; null: not durable yet. */
   durableAtMs: number | null;
 }
@@ -9,8 +11,8 @@ export interface Held {
 export class InHand {
   #held: Held[] = [];
 
-  add(isl: number): Held {
-    const held: Held = { isl, durableAtMs: null };
+  add(isl: number, order: number): Held {
+    const held: Held = { isl, order, durableAtMs: null };
     this.#held.push(held);
     return held;
   }
@@ -19,9 +21,9 @@ export class InHand {
     this.#held = this.#held.filter((each) => each !== held);
   }
 
-  /** Those that a reading begun at `sinceMs` (Unix ms) does not have. */
-  since(sinceMs: number): { requests: number; tokens: number } {
-    const held = this.#held.filter((each) => isAfter(each, sinceMs));
+  /** Those that a reading begun at `sinceMs` (Unix ms) does not have, and that do not stand behind `order` (Unix ms). */
+  since(sinceMs: number, order: number): { requests: number; tokens: number } {
+    const held = this.#held.filter((each) => each.order <= order && isAfter(each, sinceMs));
     return { requests: held.length, tokens: held.reduce((sum, { isl }) => sum + isl, 0) };
   }
 

@@ -3,8 +3,9 @@ import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { SluiceError } from '../../contract/errors.js';
 import type { Keys } from '../../queues/keys.js';
+import { type filesQuery, type Page, pageOf } from './paging.js';
 
-/** Files are kept so long. */
+/** Files are kept so long, unless they are to go sooner. */
 const KEEP_SECONDS = 7 * 86_400;
 
 const fieldsSchema = z.object({
@@ -13,12 +14,23 @@ const fieldsSchema = z.object({
   purpose: z.string(),
   bytes: z.coerce.number(),
   createdAt: z.coerce.number(),
+  expiresAt: z.coerce.number(),
 });
 
-/** Body of `POST /v1/files`. */
+const SECONDS = `expected a whole number of seconds from 3600 to ${KEEP_SECONDS}`;
+
+/** Body of `POST /v1/files`; a form has names with brackets for what is within an object. */
 export const uploadSchema = z.object({
   purpose: z.literal('batch', 'expected batch'),
   file: z.file('expected a file').describe('Requests, one a line.'),
+  'expires_after[anchor]': z.literal('created_at', 'expected created_at').optional(),
+  'expires_after[seconds]': z.coerce
+    .number(SECONDS)
+    .int(SECONDS)
+    .min(3600, SECONDS)
+    .max(KEEP_SECONDS, SECONDS)
+    .optional()
+    .describe('It is kept so long.'),
 });
 
 /** A file as OpenAI's API shows it. Times are Unix seconds. */
@@ -38,6 +50,8 @@ export interface NewFile {
   filename: string;
   purpose: 'batch' | 'batch_output';
   content: string;
+  /** Seconds that it is kept; absent: as long as files are. */
+  keepSeconds?: number | undefined;
 }
 
 /** Files of batches, in Redis; each is its tenant's alone. */
@@ -48,14 +62,21 @@ export class Files {
     private readonly now: () => number,
   ) {}
 
-  async create({ tenant, filename, purpose, content }: NewFile): Promise<FileObject> {
+  async create({
+    tenant,
+    filename,
+    purpose,
+    content,
+    keepSeconds = KEEP_SECONDS,
+  }: NewFile): Promise<FileObject> {
     const id = `file-${randomUUID()}`;
     const createdAt = Math.floor(this.now() / 1000);
-    const fields = { tenant, filename, purpose, bytes: Buffer.byteLength(content), createdAt };
+    const bytes = Buffer.byteLength(content);
+    const fields = { tenant, filename, purpose, bytes, createdAt, expiresAt: createdAt + keepSeconds };
     await this.redis
       .multi()
       .hset(this.#key(id), { ...fields, content })
-      .expire(this.#key(id), KEEP_SECONDS)
+      .expire(this.#key(id), keepSeconds)
       .zadd(this.#listKey(tenant), createdAt, id)
       .zremrangebyscore(this.#listKey(tenant), '-inf', createdAt - KEEP_SECONDS)
       .expire(this.#listKey(tenant), KEEP_SECONDS)
@@ -65,16 +86,21 @@ export class Files {
 
   /** Errors: `not_found`, the same for another tenant's file as for one that never was. */
   async get(tenant: string, id: string): Promise<FileObject> {
-    const fields = fieldsSchema.safeParse(await this.#fields(id)).data;
-    if (fields === undefined || fields.tenant !== tenant) throw notFound(id);
-    return shown(id, fields);
+    const file = await this.#find(tenant, id);
+    if (file === undefined) throw notFound(id);
+    return file;
   }
 
-  /** Newest first. */
-  async list(tenant: string): Promise<FileObject[]> {
-    const ids = await this.redis.zrevrange(this.#listKey(tenant), 0, 999);
-    const found = await Promise.all(ids.map((id) => this.get(tenant, id).catch(() => undefined)));
-    return found.filter((file) => file !== undefined);
+  /** A page of them. Errors: `invalid_request` where `after` is none of them. */
+  async list(
+    tenant: string,
+    { order, purpose, ...part }: z.output<typeof filesQuery>,
+  ): Promise<Page<FileObject>> {
+    const ids = await this.redis.zrevrange(this.#listKey(tenant), 0, -1);
+    return pageOf(order === 'asc' ? ids.reverse() : ids, part, async (id) => {
+      const file = await this.#find(tenant, id);
+      return purpose === undefined || file?.purpose === purpose ? file : undefined;
+    });
   }
 
   /** Errors: `not_found`. */
@@ -90,10 +116,13 @@ export class Files {
     await this.redis.zrem(this.#listKey(tenant), id);
   }
 
-  async #fields(id: string): Promise<Record<string, string | null>> {
-    const names = ['tenant', 'filename', 'purpose', 'bytes', 'createdAt'];
+  /** undefined: there is none, or it is another tenant's. */
+  async #find(tenant: string, id: string): Promise<FileObject | undefined> {
+    const names = Object.keys(fieldsSchema.shape);
     const values = await this.redis.hmget(this.#key(id), ...names);
-    return Object.fromEntries(names.map((name, at) => [name, values[at] ?? null]));
+    const stored = Object.fromEntries(names.map((name, at) => [name, values[at] ?? null]));
+    const fields = fieldsSchema.safeParse(stored).data;
+    return fields === undefined || fields.tenant !== tenant ? undefined : shown(id, fields);
   }
 
   #key(id: string): string {
@@ -107,14 +136,14 @@ export class Files {
 
 function shown(
   id: string,
-  { filename, purpose, bytes, createdAt }: z.output<typeof fieldsSchema>,
+  { filename, purpose, bytes, createdAt, expiresAt }: z.output<typeof fieldsSchema>,
 ): FileObject {
   return {
     id,
     object: 'file',
     bytes,
     created_at: createdAt,
-    expires_at: createdAt + KEEP_SECONDS,
+    expires_at: expiresAt,
     filename,
     purpose,
     status: 'processed',

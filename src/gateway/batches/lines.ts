@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { describeIssues } from '../../admission/limits.js';
 import { SluiceError } from '../../contract/errors.js';
-import { parseJson } from '../../contract/reply.js';
+import { isRecord } from '../../contract/reply.js';
+import { assertSafe, parseText } from '../json.js';
 import { type Asked, type Endpoint, PATHS, readAsked } from '../openai/endpoints.js';
 
 /** Most requests of one batch. */
@@ -12,13 +13,14 @@ const lineSchema = z.object({
   custom_id: z.string('expected a text').min(1).max(512),
   method: z.literal('POST', 'expected POST').optional(),
   url: z.string('expected a text'),
-  body: z.record(z.string(), z.unknown()),
+  // As it came: a schema of its fields would drop some.
+  body: z.custom<Record<string, unknown>>(isRecord, 'expected an object'),
 });
 
-/** One request of a batch. */
+/** One request of a batch. Its body is as it came: one that is wrong fails when it is sent, and no other line does. */
 export interface Line {
   customId: string;
-  asked: Asked;
+  body: Record<string, unknown>;
 }
 
 /** What is wrong with an input file, as OpenAI tells it. */
@@ -29,7 +31,7 @@ export interface LineError {
   param: string | null;
 }
 
-/** Reads an input file: a request a line, or all that is wrong with it (the first ones of many). */
+/** Reads an input file: a request a line, or all that is wrong with its format (the first ones of many). */
 export function readLines(content: string, endpoint: Endpoint): { lines: Line[]; errors: LineError[] } {
   const lines: Line[] = [];
   const errors: LineError[] = [];
@@ -59,16 +61,22 @@ export function readLines(content: string, endpoint: Endpoint): { lines: Line[];
   return { lines, errors };
 }
 
+/** What a line asks for, by the rules of its endpoint. Errors: `invalid_request`, as over HTTP. */
+export function readBody(endpoint: Endpoint, { body }: Line): Asked {
+  assertSafe(body);
+  const asked = readAsked(endpoint, body);
+  if (asked.body.stream === true) throw wrong('stream: expected false or nothing: a batch does not stream');
+  return asked;
+}
+
 function readLine(text: string, endpoint: Endpoint): Line {
-  const value = parseJson(text);
-  if (value === undefined) throw wrong('expected a JSON object');
-  const parsed = lineSchema.safeParse(value);
+  if (/\r./.test(text)) throw wrong('expected lines that end with \\n or \\r\\n, got a lone \\r');
+  const parsed = lineSchema.safeParse(parseText(text));
   if (!parsed.success) throw wrong(describeIssues(parsed.error));
   const { custom_id: customId, url, body } = parsed.data;
   if (url !== PATHS[endpoint])
     throw wrong(`url: expected the batch's endpoint ${PATHS[endpoint]}, got ${url.slice(0, 100)}`);
-  if (body.stream === true) throw wrong('body.stream: a batch does not stream');
-  return { customId, asked: readAsked(endpoint, body) };
+  return { customId, body };
 }
 
 function wrong(message: string): SluiceError {

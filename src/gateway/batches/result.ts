@@ -15,7 +15,7 @@ export function outcomeLine(
   if (outcome.kind === 'completed') {
     const { result } = outcome;
     const created = Math.floor(result.acceptedAtMs / 1000);
-    const model = typeof line.asked.body.model === 'string' ? line.asked.body.model : batch.model;
+    const model = typeof line.body.model === 'string' ? line.body.model : batch.model;
     const body = FORMATS[batch.endpoint].whole({ id, model, level: result.level, created }, result);
     return { kind: 'output', text: lineText(line, id, { status_code: 200, request_id: id, body }, null) };
   }

@@ -33,7 +33,7 @@ export interface BatchRunnerOptions {
   store: BatchStore;
   /** Unix ms. */
   now: () => number;
-  /** Sends a line under an id, once however often it is called. Errors: as of `admit`. */
+  /** Sends a line under an id, once however often it is called. Errors: as of `sendLine`. */
   send: (batch: Batch, line: Line, id: string) => Promise<RequestHandle>;
   /** A line that was sent under an id before; undefined: none was. */
   sentBefore: (id: string) => Promise<RequestHandle | undefined>;

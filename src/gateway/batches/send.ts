@@ -6,20 +6,20 @@ import { admit } from '../serve/admit.js';
 import { sendAs } from '../serve/submit.js';
 import type { SendServices } from '../services.js';
 import type { Batch } from './batch.js';
-import type { Line } from './lines.js';
+import { type Line, readBody } from './lines.js';
 
 /**
  * Sends a line of a batch under its id, at the batch's level, due by the end of the batch's window. It counts against the key that
- * the batch was made with. Errors: as of `admit`.
+ * the batch was made with. Errors: as of `readBody` and `admit`.
  */
 export async function sendLine(
   services: SendServices,
   batch: Batch,
-  { asked }: Line,
+  line: Line,
   id: string,
 ): Promise<RequestHandle> {
   const { config, now } = services;
-  const { endpoint, body, prompt } = asked;
+  const { endpoint, body, prompt } = readBody(batch.endpoint, line);
   const { service_tier: _, ...submission } = submissionOf(
     endpoint,
     body,

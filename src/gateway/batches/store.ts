@@ -1,8 +1,10 @@
 import type { Redis } from 'ioredis';
+import type { z } from 'zod';
 import { SluiceError } from '../../contract/errors.js';
 import { parseJson } from '../../contract/reply.js';
 import type { Keys } from '../../queues/keys.js';
 import { type Batch, batchObject, batchSchema, isEnded } from './batch.js';
+import { type batchesQuery, type Page, pageOf } from './paging.js';
 
 /** A batch and its results are kept so long after their last change. */
 const KEEP_SECONDS = 7 * 86_400;
@@ -46,11 +48,10 @@ export class BatchStore {
     );
   }
 
-  /** Newest first. */
-  async list(tenant: string): Promise<Batch[]> {
-    const ids = await this.redis.zrevrange(this.keys.tenants('batches', tenant), 0, 99);
-    const found = await Promise.all(ids.map((id) => this.find(id)));
-    return found.filter((batch) => batch !== undefined);
+  /** A page of them, newest first. Errors: `invalid_request` where `after` is none of them. */
+  async list(tenant: string, part: z.output<typeof batchesQuery>): Promise<Page<Batch>> {
+    const ids = await this.redis.zrevrange(this.keys.tenants('batches', tenant), 0, -1);
+    return pageOf(ids, part, (id) => this.find(id));
   }
 
   /** Asks for its end, at a Unix second of which the first counts; who runs it looks once a second. */

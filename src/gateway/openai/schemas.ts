@@ -9,42 +9,47 @@ const TOKENS = `expected a whole number of tokens from 1 to ${MAX_TOKENS_BOUND}`
 /** Milliseconds of a target; a promise of more than a day is none. */
 const targetMs = z.number().positive().max(86_400_000);
 
-/** What Sluice adds to OpenAI's bodies, and what it reads of them. Everything else goes to the engine as it came. */
+/**
+ * What Sluice adds to OpenAI's bodies, and what it reads of them; null is as good as nothing. Everything else goes to the
+ * engine as it came. Of sampling only the kind of value is looked at: what ranges there are is the engine's to say.
+ */
 const shared = {
-  model: z.string().min(1).max(256).optional().describe('Model to serve the request; any of /v1/models.'),
+  model: z.string().min(1).max(256).nullish().describe('Model to serve the request; any of /v1/models.'),
   stream: z.boolean().nullish().describe('Send the answer as server-sent events.'),
   stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
   n: z.literal(1, 'expected 1: one answer a request').nullish(),
   max_tokens: tokens(TOKENS),
-  temperature: z.number().min(0).max(2).nullish(),
-  top_p: z.number().min(0).max(1).nullish(),
-  seed: z.int().nullish(),
-  stop: z.union([z.string(), z.array(z.string()).max(16)], 'expected a text or a list of up to 16').nullish(),
+  temperature: z.number().nullish(),
+  top_p: z.number().nullish(),
+  seed: z.number().nullish(),
+  stop: z.union([z.string(), z.array(z.string())], 'expected a text or a list of texts').nullish(),
   slo_level: z
     .string()
     .min(1)
     .max(64)
-    .optional()
+    .nullish()
     .describe('SLO level: high, medium, low, or another that a pool serves.'),
   service_tier: z
     .string()
     .min(1)
     .max(64)
     .nullish()
-    .describe("OpenAI's name of a level: priority (high), default (medium), flex (low), auto."),
+    .describe(
+      "OpenAI's name of a level: priority (high), default (medium), flex (low); auto and scale: the default level.",
+    ),
   slo: z
     .strictObject({ ttft_ms: targetMs.optional(), itl_ms: targetMs.optional() })
-    .optional()
+    .nullish()
     .describe("Targets of this request in place of its level's."),
   relegate: z
     .boolean()
-    .optional()
+    .nullish()
     .describe('May be served at a lower level where its own could not be in time; the answer says so.'),
   deadline_ms: z
     .int()
     .min(1)
     .max(604_800_000)
-    .optional()
+    .nullish()
     .describe('Ends as expired if it still waits after so long.'),
 };
 

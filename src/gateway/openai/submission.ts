@@ -35,12 +35,12 @@ export function submissionOf(
     max_tokens: maxTokensOf(body) ?? defaultMaxTokens,
     params: { openai: { endpoint, body: engineBody(endpoint, body) } },
   };
-  const level = levelOf(body.slo_level, headers['x-slo-level']);
+  const level = levelOf(body.slo_level ?? undefined, headers['x-slo-level']);
   if (level !== undefined) submission.slo_level = level;
   if (body.service_tier != null) submission.service_tier = body.service_tier;
-  if (body.model !== undefined) submission.model = body.model;
-  if (body.deadline_ms !== undefined) submission.deadline_ms = body.deadline_ms;
-  if (body.slo !== undefined) submission.slo = body.slo;
+  if (body.model != null) submission.model = body.model;
+  if (body.deadline_ms != null) submission.deadline_ms = body.deadline_ms;
+  if (body.slo != null) submission.slo = body.slo;
   return submission;
 }
 

@@ -55,18 +55,15 @@ export const completionAnswer = z.object({
   usage: usage.optional().describe('In a stream: of the last chunk, where stream_options asks for it.'),
 });
 
-export const modelsAnswer = z.object({
-  object: z.literal('list'),
-  data: z.array(
-    z.object({
-      id: z.string(),
-      object: z.literal('model'),
-      created: z.int(),
-      owned_by: z.string(),
-      slo_levels: z.array(z.string()).describe('Levels that serve it, the most important first.'),
-    }),
-  ),
+export const modelAnswer = z.object({
+  id: z.string(),
+  object: z.literal('model'),
+  created: z.int(),
+  owned_by: z.string(),
+  slo_levels: z.array(z.string()).describe('Levels that serve it, the most important first.'),
 });
+
+export const modelsAnswer = z.object({ object: z.literal('list'), data: z.array(modelAnswer) });
 
 export const requestAnswer = z.object({
   ...shared,

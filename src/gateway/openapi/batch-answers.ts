@@ -58,6 +58,6 @@ function listOf<T extends z.ZodType>(item: T) {
     data: z.array(item),
     first_id: z.string().nullable(),
     last_id: z.string().nullable(),
-    has_more: z.literal(false),
+    has_more: z.boolean().describe('There is more after last_id.'),
   });
 }

@@ -24,8 +24,10 @@ export function openapiDocument(routes: readonly Route[]): object {
     schemas[name] ??= jsonSchemaOf(schema);
     return { schema: { $ref: `#/components/schemas/${name}` } };
   };
-  for (const { method, path } of routes) {
-    const known = OPERATIONS[`${method} ${path}`] ?? { summary: `${method} ${path}` };
+  for (const { method, path: written } of routes) {
+    const known = OPERATIONS[`${method} ${written}`] ?? { summary: `${method} ${written}` };
+    // What takes the rest of a path is an id that may have slashes.
+    const path = written.replace(/\*$/, ':id');
     const name = path.replace(/:([^/]+)/g, '{$1}');
     paths[name] ??= {};
     paths[name][method.toLowerCase()] = operationOf(known, path, ref);

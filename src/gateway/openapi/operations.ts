@@ -3,6 +3,7 @@ import { operationSchema } from '../../dashboard/operate.js';
 import { askSchema, cancelSchema } from '../../dashboard/what-if/ask.js';
 import { batchBodySchema } from '../batches/batch.js';
 import { uploadSchema } from '../batches/files.js';
+import { PAGING } from '../batches/paging.js';
 import { chatBodySchema, completionBodySchema } from '../openai/schemas.js';
 import { asyncBodySchema } from '../requests/schemas.js';
 import {
@@ -11,6 +12,7 @@ import {
   completionAnswer,
   errorAnswer,
   healthAnswer,
+  modelAnswer,
   modelsAnswer,
   outcomeAnswer,
   quoteAnswer,
@@ -43,7 +45,7 @@ export interface Operation {
   open?: boolean;
 }
 
-const IDEMPOTENCY = { 'idempotency-key': 'The same key and body are one request for a day.' };
+const IDEMPOTENCY = { 'idempotency-key': 'The same key, body and level are one request for a day.' };
 const LEVEL = { 'x-slo-level': 'SLO level, where the body names none.' };
 const SENDS = {
   ...LEVEL,
@@ -85,6 +87,10 @@ export const OPERATIONS: Record<string, Operation> = {
     summary: 'The models, with the levels that serve each.',
     answer: { Models: modelsAnswer },
   },
+  'GET /v1/models/*': {
+    summary: 'One of the models; its id may have slashes.',
+    answer: { Model: modelAnswer },
+  },
   'POST /v1/quote': {
     summary: 'What would become of a chat or a completion now, by level, and its price; nothing is sent.',
     body: { QuoteBody: either },
@@ -99,7 +105,15 @@ export const OPERATIONS: Record<string, Operation> = {
     answer: { File: fileAnswer },
     refusals: [413, 503],
   },
-  'GET /v1/files': { summary: "The tenant's files, the newest first.", answer: { Files: filesAnswer } },
+  'GET /v1/files': {
+    summary: "The tenant's files, the newest first.",
+    answer: { Files: filesAnswer },
+    query: {
+      ...PAGING,
+      order: 'desc (the newest first) or asc.',
+      purpose: 'Only those: batch, batch_output.',
+    },
+  },
   'GET /v1/files/:id': { summary: 'What is known of a file.', answer: { File: fileAnswer } },
   'GET /v1/files/:id/content': { summary: 'The content of a file.', text: 'application/octet-stream' },
   'DELETE /v1/files/:id': { summary: 'Deletes a file.', answer: { DeletedFile: deletedAnswer } },
@@ -112,6 +126,7 @@ export const OPERATIONS: Record<string, Operation> = {
   'GET /v1/batches': {
     summary: "The tenant's batches, the newest first.",
     answer: { Batches: batchesAnswer },
+    query: PAGING,
   },
   'GET /v1/batches/:id': { summary: 'Where a batch stands.', answer: { Batch: batchAnswer } },
   'POST /v1/batches/:id/cancel': {

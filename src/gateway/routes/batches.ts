@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import { SluiceError } from '../../contract/errors.js';
 import { type Batch, batchBodySchema, isEnded, WINDOWS } from '../batches/batch.js';
+import { batchesQuery } from '../batches/paging.js';
 import { callerOf } from '../caller.js';
 import { PATHS } from '../openai/endpoints.js';
 import { parseBody } from '../openai/schemas.js';
 import type { GatewayServices } from '../services.js';
-import { list } from './files.js';
 
 type ById = { Params: { id: string } };
 
@@ -56,8 +56,9 @@ export function batches(app: FastifyInstance, services: GatewayServices): void {
     return store.show(batch);
   });
   app.get('/v1/batches', async (request) => {
-    const found = await store.list(callerOf(request).tenant);
-    return list(await Promise.all(found.map((batch) => store.show(batch))));
+    const part = parseBody(batchesQuery, request.query);
+    const page = await store.list(callerOf(request).tenant, part);
+    return { ...page, data: await Promise.all(page.data.map((batch) => store.show(batch))) };
   });
   app.get<ById>('/v1/batches/:id', async (request) =>
     store.show(await store.own(callerOf(request).tenant, request.params.id)),

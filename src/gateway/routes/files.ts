@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { SluiceError } from '../../contract/errors.js';
 import { uploadSchema } from '../batches/files.js';
+import { filesQuery } from '../batches/paging.js';
 import { callerOf } from '../caller.js';
 import { parseBody } from '../openai/schemas.js';
 import type { GatewayServices } from '../services.js';
@@ -27,11 +28,19 @@ export function files(app: FastifyInstance, { files: kept }: GatewayServices): v
     );
   });
   app.post('/v1/files', async (request) => {
-    const { file, purpose } = parseBody(uploadSchema, request.body);
-    const { tenant } = callerOf(request);
-    return kept.create({ tenant, filename: file.name.slice(0, 255), purpose, content: await textOf(file) });
+    const form = parseBody(uploadSchema, request.body);
+    const { file, purpose } = form;
+    return kept.create({
+      tenant: callerOf(request).tenant,
+      filename: file.name.slice(0, 255),
+      purpose,
+      content: await textOf(file),
+      keepSeconds: form['expires_after[seconds]'],
+    });
   });
-  app.get('/v1/files', async (request) => list(await kept.list(callerOf(request).tenant)));
+  app.get('/v1/files', (request) =>
+    kept.list(callerOf(request).tenant, parseBody(filesQuery, request.query)),
+  );
   app.get<ById>('/v1/files/:id', (request) => kept.get(callerOf(request).tenant, request.params.id));
   app.get<ById>('/v1/files/:id/content', async (request, reply) => {
     const content = await kept.content(callerOf(request).tenant, request.params.id);
@@ -44,25 +53,14 @@ export function files(app: FastifyInstance, { files: kept }: GatewayServices): v
   });
 }
 
-/** Errors: `invalid_request`. */
+/** Its text, a byte order mark with it. Errors: `invalid_request`. */
 async function textOf(file: File): Promise<string> {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(await file.arrayBuffer());
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(await file.arrayBuffer());
   } catch {
     throw new SluiceError(
       'invalid_request',
       'file: expected JSON lines in UTF-8, got bytes that are not UTF-8',
     );
   }
-}
-
-/** A whole list, as OpenAI's clients page through it. */
-export function list<T>(data: readonly (T & { id?: string })[]): object {
-  return {
-    object: 'list',
-    data,
-    first_id: data[0]?.id ?? null,
-    last_id: data.at(-1)?.id ?? null,
-    has_more: false,
-  };
 }

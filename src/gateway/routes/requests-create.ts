@@ -15,7 +15,7 @@ export function requestsCreate(app: FastifyInstance, services: GatewayServices):
   const { config, revocations } = services;
   app.post('/v1/requests', async (request, reply) => {
     const { webhook, ...body } = parseBody(asyncBodySchema, request.body);
-    if (webhook !== undefined) assertWebhook(webhook.url, config.gateway.webhooks);
+    if (webhook != null) assertWebhook(webhook.url, config.gateway.webhooks);
     const asked = readEither(body);
     const caller = callerOf(request);
     const how = { patient: true, webhook: webhook?.url };
@@ -25,7 +25,7 @@ export function requestsCreate(app: FastifyInstance, services: GatewayServices):
     const { release } = revocations.hold(caller);
     done.then(release, release);
     if (config.gateway.logPrompts) logPrompt(services, handle, asked.prompt);
-    if (webhook !== undefined) await watch(services, submitted, caller.tenant, webhook.url);
+    if (webhook != null) await watch(services, submitted, caller.tenant, webhook.url);
     reply.code(202).header('x-request-id', id).header('x-slo-level', level);
     return lookAt(services, await ownRequest(services, caller, id));
   });

@@ -13,7 +13,7 @@ const REMEMBERED_SECONDS = 86_400;
 
 /** What a key stands for. */
 export interface KeyHold {
-  /** The id that every request with this key and body is sent under. */
+  /** The id that every request with this key and print is sent under. */
   id: string;
   /** A request with this key was accepted before. */
   before: boolean;
@@ -26,13 +26,16 @@ export interface KeyHold {
 /**
  * Holds an Idempotency-Key for one request. All that hold it at once have the same id, so they are one execution; it is
  * free again only when every one of them has been refused.
- * @param name Redis key; @param print fingerprint of the body; @param fresh id that the key stands for where it comes first.
- * Errors: `conflict` where the key came with another body.
+ * @param name Redis key; @param print fingerprint of what is asked for; @param fresh id that the key stands for where it comes first.
+ * Errors: `conflict` where the key came with another print.
  */
 export async function holdKey(redis: Redis, name: string, print: string, fresh: string): Promise<KeyHold> {
   const reply = holdReply.parse(await holdScript(redis, [name], [print, fresh, REMEMBERED_SECONDS]));
   if (reply === null)
-    throw new SluiceError('conflict', 'idempotency-key: it came with another body before; use a new key');
+    throw new SluiceError(
+      'conflict',
+      'idempotency-key: it came with another body or level before; use a new key',
+    );
   const [id, before] = reply;
   const accepted = async () => {
     await redis.hset(name, 'accepted', 1);

@@ -45,7 +45,13 @@ export async function submit(
     const routed = await admit(services, caller, submission, `${prefix}-${randomUUID()}`, terms);
     return { handle: await sent(services, routed, () => client.send(routed, handlers)), idempotent: false };
   }
-  const hold = await holdOf(services, caller, key, printOf(asked, webhook), prefix);
+  const hold = await holdOf(
+    services,
+    caller,
+    key,
+    printOf(asked, submission.slo_level, terms.relegate, webhook),
+    prefix,
+  );
   const admitted = () => {
     // It ran: without its answer it must not run again.
     if (hold.before) throw notKept(hold.id);
@@ -138,10 +144,14 @@ function holdOf(
   return holdKey(redis, name, print, `${prefix}-${randomUUID()}`);
 }
 
-/** Fingerprint of all that a body says. */
-function printOf({ endpoint, body }: Asked, webhook: string | undefined): string {
-  const parts = [endpoint, JSON.stringify(body), ...(webhook === undefined ? [] : [webhook])];
-  return digest(parts.join('\0'));
+/** Fingerprint of all that is asked for. Level and leave to relegate may have come as headers. */
+function printOf(
+  { endpoint, body }: Asked,
+  level: string | undefined,
+  relegate: boolean,
+  webhook: string | undefined,
+): string {
+  return digest(JSON.stringify([endpoint, body, level, relegate, webhook]));
 }
 
 /** A request whose content is gone with its end; undefined: there is none, or it has not ended. */

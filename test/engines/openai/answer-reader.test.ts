@@ -54,6 +54,8 @@ it.each([
   ['two choices', JSON.stringify({ choices: [choice({ delta: { content: 'a' } }), choice({})] })],
   ['an index that is no number', JSON.stringify({ choices: [{ index: 'a', delta: { content: 'a' } }] })],
   ['a delta that is a text', chunk({ delta: 'a' })],
+  ['a content that is a number', chunk({ delta: { content: 5 } })],
+  ['a content with a part that is no text', chunk({ delta: { content: [{ type: 'image_url' }] } })],
   ['a finish reason that is a number', chunk({ delta: { content: 'a' }, finish_reason: 7 })],
   [
     'usage below zero',
@@ -63,6 +65,15 @@ it.each([
   ['no JSON', '{"choices"'],
 ])('refuses %s', (_, data) => {
   expect(read(data)).toBe('engine_protocol');
+});
+
+it('reads a content in parts as their text, and one that is null as none', () => {
+  const content = [
+    { type: 'text', text: 'a' },
+    { type: 'text', text: 'b' },
+  ];
+  expect(read(chunk({ delta: { content } }))).toEqual({ texts: ['ab'], tokens: 1 });
+  expect(read(chunk({ delta: { content: null } }))).toEqual({ texts: [], tokens: 0 });
 });
 
 it("passes on what stands beside a text: tool calls, log probabilities, the engine's error", () => {

@@ -4,6 +4,7 @@ import { textOf } from '../../../src/contract/openai.js';
 import {
   asked,
   closeOpened,
+  delta,
   events,
   finish,
   good,
@@ -40,6 +41,12 @@ describe('an engine that lies fails the request, and serves the next', () => {
     ['sends what is not JSON', (r) => events(r, '{"choices": [', 'x'), 'engine_protocol', 'not JSON'],
     ['sends JSON that is no chunk', (r) => events(r, { choices: 'none' }), 'engine_protocol', 'choices'],
     ['sends several choices', (r) => events(r, { choices: [{}, {}] }), 'engine_protocol', 'choices'],
+    [
+      'sends a content that is no text',
+      (r) => events(r, delta({ content: 5 }), finish('stop'), '[DONE]'),
+      'engine_protocol',
+      'delta.content',
+    ],
     [
       'sends another choice than the first',
       (r) => events(r, { choices: [{ index: 1, text: 'a' }] }),

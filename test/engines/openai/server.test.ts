@@ -162,6 +162,20 @@ describe('the openai engine and a server', () => {
     await expect(tokensOf(engine, asked('r', 20))).rejects.toMatchObject({ code });
   });
 
+  it.each([
+    ['max_tokens', 'max_tokens: the engine answered 400: no'],
+    ['prompt[0].x', 'prompt[0].x: the engine answered 400: no'],
+    ['a field that was not sent', 'the engine answered 400: no'],
+    [null, 'the engine answered 400: no'],
+  ])('names the field that the engine refuses: %s', async (param, message) => {
+    const body = JSON.stringify({ error: { message: 'no', param } });
+    const { engine } = await serving((response) => void response.writeHead(400).end(body));
+    await expect(tokensOf(engine, asked('r', 20))).rejects.toMatchObject({
+      code: 'invalid_request',
+      message,
+    });
+  });
+
   it('goes on by chat only where the engine is known to, and by completion anywhere', async () => {
     const models = JSON.stringify({ data: [{ id: 'm', owned_by: 'somebody' }] });
     const { engine, server } = await serving(good, {}, { '/v1/models': models });
