@@ -85,7 +85,10 @@ export class Admission {
   /** Counts an admitted request until readings of the queue have it. */
   hold(routed: RoutedRequest): { durable: () => void; dropped: () => void } {
     const inHand = this.#inHand.get(routed.pool);
-    const held: Held | undefined = inHand?.add(routed.isl, orderOf(routed, this.config.queues.deadlineResolutionMs));
+    const held: Held | undefined = inHand?.add(
+      routed.isl,
+      orderOf(routed, this.config.queues.deadlineResolutionMs),
+    );
     return {
       durable: () => {
         if (held !== undefined) held.durableAtMs = this.now();
