@@ -298,7 +298,7 @@ describe('requests through the queues', () => {
     [
       { slo_level: undefined, service_tier: 'gold' },
       'unknown_level',
-      /service_tier: expected auto, priority/,
+      /service_tier: expected auto, scale, priority/,
     ],
     [{ service_tier: 'flex' }, 'invalid_request', /contradict/],
     [{ max_tokens: -1 }, 'invalid_request', /max_tokens/],

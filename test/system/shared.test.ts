@@ -34,6 +34,8 @@ it('a second `up` on one Redis says that another system is at work, and at its e
   await until(() => said.includes('another planner acts for this pool'), 'the second is there', 90_000);
   expect(said).toContain(`another system is at work on namespace ${system.config.namespace}`);
   expect(system.said).not.toContain('another system is at work');
+  // Its planners stand by for those of the first.
+  await until(() => said.includes('sluice is up'), 'it is up', 90_000);
   second.kill('SIGINT');
   await until(() => second.exitCode !== null, 'it ends', 60_000);
   expect(said).toContain('no process of its own is left, and another system goes on');

@@ -6,11 +6,12 @@ import { makeDataFolder } from '../../config/data-folder.js';
 import { readEnvironment } from '../../config/environment.js';
 import type { Config } from '../../config/types.js';
 import { SluiceError } from '../../contract/errors.js';
+import { parseStored } from '../../gpu/stored.js';
 import { connect } from '../../queues/connection.js';
 import { Keys } from '../../queues/keys.js';
 import { resolveRedis } from '../../queues/provision/resolve.js';
 import { type RunningRedis, startRedis } from '../../queues/provision/server.js';
-import { roleUrls } from '../../telemetry/roles.js';
+import { roleBeatSchema, roleUrls } from '../../telemetry/roles.js';
 import { type AllocatorBeat, allocatorsAtWork } from './allocators.js';
 import { untilPortFree } from './free-port.js';
 import { RoleProcess, type RoleSpec } from './role-process.js';
@@ -189,7 +190,7 @@ export class Supervisor {
     }
   }
 
-  /** Waits until each role has written its beat. */
+  /** Waits until each role has written its beat, or the planner of another system has, for which ours stands by. */
   async #ready(): Promise<void> {
     const startedAt = Date.now();
     let missing: string[] = [];
@@ -197,9 +198,12 @@ export class Supervisor {
       if (this.#ending !== undefined) throw new SluiceError('not_running', 'stopped before it was at work');
       // Its own beat names every process that it has started, at work or not.
       const { [this.#roleId()]: _own, ...others } = await this.#redis.hgetall(this.#keys.roles());
-      const beats = Object.values(others);
+      const beats = Object.values(others).flatMap((text) => parseStored(roleBeatSchema, text) ?? []);
+      const standsBy = ({ program, name }: RoleSpec) =>
+        program === 'planner' &&
+        beats.some(({ role, pool, atMs }) => `${role} ${pool}` === name && atMs > startedAt);
       missing = this.#roles
-        .filter((role) => !beats.some((beat) => role.pid !== undefined && beat.includes(`"pid":${role.pid}`)))
+        .filter(({ pid, spec }) => !beats.some((beat) => beat.pid === pid) && !standsBy(spec))
         .map((role) => role.spec.name);
       if (missing.length === 0) return;
       await new Promise((done) => setTimeout(done, 50));
