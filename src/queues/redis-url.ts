@@ -5,7 +5,8 @@ const EXPECTED =
 
 /** Errors: `no_redis`, naming REDIS_URL but none of its secrets, when it is not the address of a Redis. */
 export function assertRedisUrl(url: string): void {
-  if (isSocket(url) || (/^rediss?:\/\//.test(url) && parsed(url) !== null)) return;
+  if (isSocket(url) || (/^rediss?:\/\//.test(url) && /^\/?\d*$/.test(parsed(url)?.pathname ?? 'none')))
+    return;
   throw new SluiceError('no_redis', `REDIS_URL: expected ${EXPECTED}; got ${redactUrl(url)}`);
 }
 

@@ -40,6 +40,8 @@ export async function assertRedis(
     await Promise.race([
       redis.connect().then(async () => {
         await redis.ping();
+        // Else it would go on in database 0.
+        if (/DB index/i.test(refused?.message ?? '')) throw refused;
         if (writeKey !== undefined) await probeWrite(redis, writeKey);
       }),
       new Promise((_, reject) => {
@@ -106,6 +108,7 @@ function remedy(cause: string): string {
   if (/^(WRONGPASS|NOAUTH)/.test(cause)) return 'Check the user and the password in REDIS_URL.';
   if (/^NOPERM/.test(cause))
     return 'Give its user every command, key and channel that Sluice needs: ACL SETUSER NAME ~* &* +@all.';
+  if (/DB index/i.test(cause)) return 'Name a database that it has in REDIS_URL, such as /0.';
   if (/^READONLY/.test(cause)) return 'It is a read-only replica: name its master in REDIS_URL.';
   if (/certificate|altname/i.test(cause))
     return 'Name the file of the authority that signed its certificate in NODE_EXTRA_CA_CERTS, and the host in REDIS_URL as the certificate has it.';

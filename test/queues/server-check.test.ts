@@ -48,6 +48,15 @@ it('names REDIS_URL, and how to write a password, where an address cannot be rea
   expect(await refusal('localhost:6379')).toMatch(/^REDIS_URL: expected/);
 });
 
+it('refuses a database that the server does not have, or that is no number', async () => {
+  const url = `redis://127.0.0.1:${server.port}`;
+  expect(await refusal(`${url}/15`)).toBe('none');
+  expect(await refusal(`${url}/99`)).toMatch(
+    /got: ERR DB index is out of range\. Name a database that it has/,
+  );
+  expect(await refusal(`${url}/x`)).toMatch(/^REDIS_URL: expected redis:.*; got redis:.*\/x$/);
+});
+
 it('tells a wrong password, missing rights and an absent server apart, each with what to do', async () => {
   await admin.acl('SETUSER', 'poor', 'on', '>secret', '~*', '&*', '+@all', '-eval', '-set');
   await admin.acl('SETUSER', 'mute', 'on', '>secret', '~*', '-@all');
