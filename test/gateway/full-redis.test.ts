@@ -54,7 +54,11 @@ it('refuses requests at once while Redis is a replica, and takes them once it is
 
 it('a system whose roles cannot beat because Redis is full is found all the same', async () => {
   process.env.REDIS_URL = server.url;
-  await admin.hset(keys.roles(), 'a', JSON.stringify({ role: 'allocator', atMs: 1 }));
+  await admin.hset(
+    keys.roles(),
+    'a',
+    JSON.stringify({ role: 'allocator', host: 'another', pid: 1, atMs: 1 }),
+  );
   await expect(findSystem({ config })).rejects.toMatchObject({ code: 'not_running' });
   await admin.config('SET', 'maxmemory', '1');
   await expect(findSystem({ config })).resolves.toMatchObject({ redisUrl: server.url });

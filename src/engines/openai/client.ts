@@ -67,8 +67,8 @@ export class EngineClient {
     });
     const { statusCode, headers } = answer;
     if (statusCode !== 200) {
-      const text = this.withoutKey(await readText(answer.body, ERROR_BYTES, true));
-      const said = messageOf(text);
+      const text = await readText(answer.body, ERROR_BYTES, true);
+      const said = this.withoutKey(messageOf(text));
       if (statusCode === 401 || statusCode === 403)
         this.options.onKeyRefused?.(`the engine answered ${statusCode} to its key: ${said}`);
       throw aboutField(statusError(statusCode, said), text, body);
@@ -93,10 +93,10 @@ export class EngineClient {
       headers: this.#headers(),
       signal: AbortSignal.timeout(limitMs),
     });
-    return { status: answer.statusCode, text: this.withoutKey(await readText(answer.body, mostBytes)) };
+    return { status: answer.statusCode, text: await readText(answer.body, mostBytes) };
   }
 
-  /** A text of the engine, which may repeat what it was sent, with its key as `***`. */
+  /** What the engine says of a failure, which may repeat what it was sent, with its key as `***`. */
   withoutKey(text: string): string {
     const { apiKey } = this.options;
     return apiKey === null ? text : text.replaceAll(apiKey, '***');
