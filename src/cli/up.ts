@@ -5,6 +5,7 @@ import { defaultConfig, loadConfig } from '../config/load.js';
 import type { Config } from '../config/types.js';
 import { plainText } from '../contract/plain-text.js';
 import { parseJson } from '../contract/reply.js';
+import { redactUrl } from '../queues/redis-url.js';
 import { portOf } from '../scheduler/role.js';
 import { assertProfiles } from './profile-problems.js';
 import { dataDirOf } from './up/data-dir.js';
@@ -123,7 +124,7 @@ async function greeting(
   const pools = Object.values(config.pools);
   const url = await supervisor.gatewayUrl();
   return [
-    `sluice is up: pools ${pools.map(({ name }) => name).join(', ')}; Redis at ${supervisor.redisUrl}; data in ${dataDir}`,
+    `sluice is up: pools ${pools.map(({ name }) => name).join(', ')}; Redis at ${redactUrl(supervisor.redisUrl)}; data in ${dataDir}`,
     ...(url === undefined ? [] : [`dashboard at ${url}/; OpenAI API at ${url}/v1`]),
     ...(inspectUrl === undefined ? [] : [`planners are shown to Stately's inspector at ${inspectUrl}`]),
     hint({

@@ -4,12 +4,12 @@ import { SluiceError } from '../contract/errors.js';
 const MAX_DEPTH = 64;
 const BYTE_ORDER_MARK = '\ufeff';
 
-/** Reads JSON text, behind a byte order mark too. Errors: `invalid_request`, with what is wrong. */
-export function parseText(text: string): unknown {
+/** Reads JSON text, behind a byte order mark too. Errors: `invalid_request`, with what is wrong. @param what it is */
+export function parseText(text: string, what = 'body'): unknown {
   try {
     return JSON.parse(text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text);
   } catch (error) {
-    throw invalid('body', `expected JSON, got: ${error instanceof Error ? error.message : String(error)}`);
+    throw invalid(what, `expected JSON, got: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 

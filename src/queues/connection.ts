@@ -59,6 +59,7 @@ function moveOn(redis: Redis): void {
 
 /** What a failed command means for a user: `redis_full` when the server has no room, `no_redis` when it is a replica. */
 export function redisError(error: unknown): SluiceError {
+  if (error instanceof SluiceError) return error;
   const message = messagesOf(error);
   if (/MISCONF|OOM|No space left/.test(message)) {
     return new SluiceError(

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -26,6 +26,10 @@ describe('a look at where a result will go', () => {
     checkOutput(join(folder, 'new'));
     expect(existsSync(join(folder, 'new'))).toBe(false);
     checkOutput('/dev/null');
+    const link = join(folder, 'link');
+    await symlink(join(folder, 'later'), link);
+    checkOutput(link);
+    expect([await readlink(link), existsSync(join(folder, 'later'))]).toEqual([join(folder, 'later'), false]);
   });
 
   it('throws where it cannot be written', async () => {

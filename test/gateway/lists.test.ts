@@ -86,6 +86,24 @@ it('lists batches page by page, twenty where nothing is said', async () => {
   expect(paged.sort()).toEqual(ids.sort());
 });
 
+it('goes on behind a file that was deleted meanwhile', async () => {
+  for (let k = 0; k < 3; k++) await upload(`gone ${k}`);
+  for await (const file of openai.files.list({ limit: 2 })) await openai.files.delete(file.id);
+  expect((await get('files')).body.data).toEqual([]);
+});
+
+it('keeps the input of a batch past its window', async () => {
+  const { id, created_at } = await upload('x', { expires_after: { anchor: 'created_at', seconds: 3600 } });
+  const endpoint = '/v1/completions';
+  await openai.batches.create({ input_file_id: id, endpoint, completion_window: '24h' });
+  const kept = await openai.files.retrieve(id);
+  expect(kept.expires_at).toBeGreaterThanOrEqual(created_at + 25 * 3600);
+  const plain = connect(redis.url, 'plain');
+  const left = await plain.ttl(new Keys(config.namespace).tenants('file', id));
+  plain.disconnect();
+  expect(left).toBeGreaterThan(24 * 3600);
+});
+
 it.each([
   'files?limit=0',
   'files?limit=10001',

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createServer } from 'node:tls';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { SluiceError } from '../../src/contract/errors.js';
 import { connect, redisError } from '../../src/queues/connection.js';
 import { redactUrl } from '../../src/queues/redis-url.js';
 import { assertRedis, serverDefects } from '../../src/queues/server-check.js';
@@ -114,6 +115,11 @@ it('refuses a read-only replica at the start; one that becomes a replica fails c
     redis.disconnect();
   }
 }, 30_000);
+
+it('takes what a client names for no word of Redis', () => {
+  const error = new SluiceError('unknown_model', 'model: expected one of a, got "bigscience/BLOOM"');
+  expect(redisError(error)).toBe(error);
+});
 
 it('passes a full server, which a role may outlive', async () => {
   await admin.config('SET', 'maxmemory', '1');

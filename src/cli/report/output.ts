@@ -4,6 +4,7 @@ import {
   constants,
   existsSync,
   openSync,
+  realpathSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -23,7 +24,7 @@ export function checkOutput(file: string): void {
     // A pipe is not opened: its reader would take the end of this look for the end of all.
     if (existing !== undefined && !existing.isFile()) return accessSync(file, constants.W_OK);
     closeSync(openSync(file, 'a'));
-    if (existing === undefined) rmSync(file);
+    if (existing === undefined) rmSync(realpathSync(file));
   });
 }
 

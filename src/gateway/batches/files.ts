@@ -14,7 +14,8 @@ const fieldsSchema = z.object({
   purpose: z.string(),
   bytes: z.coerce.number(),
   createdAt: z.coerce.number(),
-  expiresAt: z.coerce.number(),
+  /** Absent: it is kept as long as files are. */
+  expiresAt: z.coerce.number().optional(),
 });
 
 const SECONDS = `expected a whole number of seconds from 3600 to ${KEEP_SECONDS}`;
@@ -109,18 +110,28 @@ export class Files {
     return (await this.redis.hget(this.#key(id), 'content')) ?? '';
   }
 
-  /** Errors: `not_found`. */
+  /** Keeps a file that is needed until then, Unix seconds, where it would go sooner. Errors: `not_found`. */
+  async keepUntil(tenant: string, id: string, second: number): Promise<void> {
+    const { expires_at: until } = await this.get(tenant, id);
+    if (until >= second) return;
+    await this.redis
+      .multi()
+      .hset(this.#key(id), { expiresAt: second })
+      .expireat(this.#key(id), second)
+      .exec();
+  }
+
+  /** Its id stays in the list for who pages through that. Errors: `not_found`. */
   async delete(tenant: string, id: string): Promise<void> {
     await this.get(tenant, id);
     await this.redis.del(this.#key(id));
-    await this.redis.zrem(this.#listKey(tenant), id);
   }
 
   /** undefined: there is none, or it is another tenant's. */
   async #find(tenant: string, id: string): Promise<FileObject | undefined> {
     const names = Object.keys(fieldsSchema.shape);
     const values = await this.redis.hmget(this.#key(id), ...names);
-    const stored = Object.fromEntries(names.map((name, at) => [name, values[at] ?? null]));
+    const stored = Object.fromEntries(names.map((name, at) => [name, values[at] ?? undefined]));
     const fields = fieldsSchema.safeParse(stored).data;
     return fields === undefined || fields.tenant !== tenant ? undefined : shown(id, fields);
   }
@@ -143,7 +154,7 @@ function shown(
     object: 'file',
     bytes,
     created_at: createdAt,
-    expires_at: expiresAt,
+    expires_at: expiresAt ?? createdAt + KEEP_SECONDS,
     filename,
     purpose,
     status: 'processed',

@@ -71,7 +71,7 @@ export function readBody(endpoint: Endpoint, { body }: Line): Asked {
 
 function readLine(text: string, endpoint: Endpoint): Line {
   if (/\r./.test(text)) throw wrong('expected lines that end with \\n or \\r\\n, got a lone \\r');
-  const parsed = lineSchema.safeParse(parseText(text));
+  const parsed = lineSchema.safeParse(parseText(text, 'line'));
   if (!parsed.success) throw wrong(describeIssues(parsed.error));
   const { custom_id: customId, url, body } = parsed.data;
   if (url !== PATHS[endpoint])

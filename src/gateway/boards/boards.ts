@@ -51,12 +51,6 @@ export function queueBoards(app: FastifyInstance, services: GatewayServices): vo
     return { status: statusOf(known), body: { ...errorBody(known), error: known.message } };
   });
   app.register(async (scope) => {
-    scope.addHook('onRoute', (route) => {
-      const { handler } = route;
-      route.handler = async function (request, reply) {
-        return answered(Promise.resolve(handler.call(this, request, reply)));
-      };
-    });
     scope.addHook('onRequest', async (request, reply) => {
       if (config.gateway.auth === 'none') assertLoopbackName(request);
       const given = await answered(operatorGiven(request, services.known));
@@ -82,6 +76,8 @@ export function queueBoards(app: FastifyInstance, services: GatewayServices): vo
         );
       }
       operators.set(request, given === 'operator');
+      // Nothing is asked of a Redis that hangs: a write would be done whenever that is back.
+      if (request.url.startsWith(`${PATH}/api/`)) await answered(services.redis.ping());
     });
     // Reading a body leaves the asynchronous context of earlier hooks, so it is set right before the handler.
     scope.addHook('preHandler', (request, _reply, done) => {

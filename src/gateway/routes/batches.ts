@@ -51,6 +51,8 @@ export function batches(app: FastifyInstance, services: GatewayServices): void {
       cancellingAt: null,
       cancelledAt: null,
     };
+    // A gateway that takes the batch over reads its input anew, an hour after its end at the latest.
+    await files.keepUntil(caller.tenant, batch.inputFile, batch.expiresAt + 3600);
     await store.save(batch);
     await runner.add(batch);
     return store.show(batch);
