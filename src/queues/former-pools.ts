@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { Config } from '../config/types.js';
 import type { Keys } from './keys.js';
-import { PoolQueues } from './pool-queues.js';
+import type { PoolQueues } from './pool-queues.js';
 
 /** A pool that requests were sent to and that the configuration has no longer. */
 export interface FormerPool {
@@ -29,10 +29,14 @@ export async function formerPools(redis: Redis, keys: Keys, config: Config): Pro
   const names = noted.filter((name) => !Object.hasOwn(config.pools, name)).sort();
   const counted = await Promise.all(
     names.map(async (name) => {
-      const queues = new PoolQueues(name, keys, redis);
-      const counts = await queues.decode.getJobCounts(...OPEN);
-      await queues.close();
-      return { name, open: Object.values(counts).reduce((sum, count) => sum + count, 0) };
+      // Looked at by key: a queue that is opened writes of itself.
+      const queue = `${keys.poolPrefix(name)}:${keys.decodeQueue(name)}`;
+      const lists = ['wait', 'paused', 'active'].map((state) => redis.llen(`${queue}:${state}`));
+      const sets = ['prioritized', 'waiting-children', 'delayed'].map((state) =>
+        redis.zcard(`${queue}:${state}`),
+      );
+      const counts = await Promise.all([...lists, ...sets]);
+      return { name, open: counts.reduce((sum, count) => sum + count, 0) };
     }),
   );
   return counted.filter(({ open }) => open > 0);

@@ -159,7 +159,13 @@ export class SluiceClient {
       await this.takeTurn(routed, DIRECT);
     }
     if (!again) return this.send(routed, handlers);
-    const handle = await this.#send(routed, handlers, () => this.#dispatchMissing(routed));
+    let sent = false;
+    const handle = await this.#send(routed, handlers, async () => {
+      sent = await this.#dispatchMissing(routed);
+      return sent;
+    });
+    // It runs, or ran, on the account of whoever sent it.
+    if (!sent) await this.giveTurnBack(asked).catch(() => {});
     const pending = this.#following.get(routed.id);
     if (pending !== undefined) void this.#following.lookUp(pending).catch(() => {});
     return Object.assign(handle, { again });
@@ -291,7 +297,8 @@ export class SluiceClient {
 
   /**
    * Cancels every open request of a pool that is no longer configured. Returns how many.
-   * Errors: `invalid_request` for a pool that is configured or never was.
+   * Errors: `invalid_request` for a pool that is configured or never was; the last one of a request that a worker still
+   * holds, once the others are cancelled.
    */
   async cancelFormer(pool: string): Promise<number> {
     const router = Object.hasOwn(this.config.pools, pool) ? undefined : this.#routers.get(pool);
@@ -302,11 +309,17 @@ export class SluiceClient {
       );
     }
     let cancelled = 0;
+    let stuck: unknown;
     for (let before = -1; before < cancelled; ) {
       before = cancelled;
-      for (const id of await openIds(router.queues, CANCELS))
-        if ((await this.#cancelAt(id, async () => router)) === 'cancelled') cancelled++;
+      for (const id of await openIds(router.queues, CANCELS)) {
+        const end = await this.#cancelAt(id, async () => router).catch((error: unknown) => {
+          stuck = error;
+        });
+        if (end === 'cancelled') cancelled++;
+      }
     }
+    if (stuck !== undefined) throw stuck;
     return cancelled;
   }
 
@@ -382,7 +395,7 @@ export class SluiceClient {
     const [any] = Object.values(this.config.pools);
     if (any === undefined) return;
     for (const name of names)
-      this.#routers.set(name, new PoolRouter({ ...any, name }, this.config, this.redis, this.keys));
+      this.#routers.set(name, new PoolRouter({ ...any, name }, this.config, this.redis, this.keys, false));
   }
 
   async #find(id: string): Promise<PoolRouter | undefined> {

@@ -68,6 +68,8 @@ export class PoolRouter {
     private readonly config: Config,
     private readonly redis: Redis,
     private readonly keys: Keys,
+    /** Workers may serve it; those of a pool that left the configuration are gone, and what they had is stuck. */
+    private readonly served = true,
   ) {
     this.queues = new PoolQueues(pool.name, keys, redis);
     this.#ends = new EndPublisher(redis);
@@ -95,12 +97,11 @@ export class PoolRouter {
       const pool = movedOf(job);
       return pool === undefined ? lookupOf(job) : { state: 'moved', pool };
     }
-    const end = await this.#readEnd(id);
+    const retired = isRetired(this.redis, this.keys, this.pool.name, id);
+    const [end, ended] = await Promise.all([this.#readEnd(id), retired]);
     if (end?.movedTo !== undefined) return { state: 'moved', pool: end.movedTo };
     if (end !== undefined) return endedWaiting(end);
-    return (await isRetired(this.redis, this.keys, this.pool.name, id))
-      ? noLongerKept(id)
-      : { state: 'missing' };
+    return ended ? noLongerKept(id) : { state: 'missing' };
   }
 
   /** Records that a request goes on in another pool, from now on. */
@@ -181,7 +182,7 @@ export class PoolRouter {
     const state = await job.getState();
     const childState = child === undefined ? 'unknown' : await child.getState();
     if (state === 'completed' || state === 'failed') return 'asked';
-    if (state !== 'active' && childState !== 'active') {
+    if (!this.served || (state !== 'active' && childState !== 'active')) {
       // The record stands before the job goes: a client that looks in between finds one of the two.
       const record = JSON.stringify(endRecordSchema.parse({ message, request: data.data }));
       await this.redis.set(this.keys.end(this.pool.name, id), record, 'EX', this.config.queues.keepSeconds);

@@ -36,7 +36,9 @@ export async function settleEnded(
   const first =
     owner.key === DIRECT.key ||
     (await settle(redis, keys, owner.key, id, unused, used.gpuSeconds, used.unsent));
-  if (first && share !== undefined) await correctTurn(redis, keys, pool, owner, share, used);
+  // A turn is its own sender's, also where others hold the place.
+  const own = first || used.unsent === true;
+  if (own && share !== undefined) await correctTurn(redis, keys, pool, owner, share, used);
 }
 
 /** What a request used, by how it ended. */

@@ -8,6 +8,8 @@ ARGV[5] transitions kept (about)   ARGV[6] decisions kept (about)   ARGV[7] ms t
 ARGV[8] transitions that follow   ARGV[9..] transition records, then decision records, JSON
 reply   1, or 0: another planner has the right, or had it meanwhile
 ]]
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
 local last = redis.call('GET', KEYS[6])
 if last and last ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
