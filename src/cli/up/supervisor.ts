@@ -97,6 +97,8 @@ export class Supervisor {
       });
       this.#watchRedis();
       await this.#tellOfOthers();
+      // What starts once all has ended would never be ended.
+      this.#assertWanted();
       this.#beat = setInterval(() => void this.#writeBeat().catch(() => {}), BEAT_MS);
       for (const role of this.#roles) role.start();
       await this.#ready();
@@ -190,12 +192,17 @@ export class Supervisor {
     }
   }
 
+  /** Errors: `not_running` once it is stopped. */
+  #assertWanted(): void {
+    if (this.#ending !== undefined) throw new SluiceError('not_running', 'stopped before it was at work');
+  }
+
   /** Waits until each role has written its beat, or the planner of another system has, for which ours stands by. */
   async #ready(): Promise<void> {
     const startedAt = Date.now();
     let missing: string[] = [];
     while (Date.now() - startedAt < READY_LIMIT_MS) {
-      if (this.#ending !== undefined) throw new SluiceError('not_running', 'stopped before it was at work');
+      this.#assertWanted();
       // Its own beat names every process that it has started, at work or not.
       const { [this.#roleId()]: _own, ...others } = await this.#redis.hgetall(this.#keys.roles());
       const beats = Object.values(others).flatMap((text) => parseStored(roleBeatSchema, text) ?? []);
