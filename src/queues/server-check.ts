@@ -2,6 +2,7 @@ import { Redis } from 'ioredis';
 import { SluiceError } from '../contract/errors.js';
 import { isRecent, OLDEST } from './provision/binary.js';
 import { assertRedisUrl, redactUrl } from './redis-url.js';
+import { inTime } from './within.js';
 
 const UNABLE = 'Start one, or unset REDIS_URL and let `sluice up` start its own.';
 
@@ -35,19 +36,15 @@ export async function assertRedis(
   redis.on('error', (error) => {
     refused ??= error;
   });
-  let timer: NodeJS.Timeout | undefined;
+  const answer = async () => {
+    await redis.connect();
+    await redis.ping();
+    // Else it would go on in database 0.
+    if (/DB index/i.test(refused?.message ?? '')) throw refused;
+    if (writeKey !== undefined) await probeWrite(redis, writeKey);
+  };
   try {
-    await Promise.race([
-      redis.connect().then(async () => {
-        await redis.ping();
-        // Else it would go on in database 0.
-        if (/DB index/i.test(refused?.message ?? '')) throw refused;
-        if (writeKey !== undefined) await probeWrite(redis, writeKey);
-      }),
-      new Promise((_, reject) => {
-        timer = setTimeout(() => reject(new Error(`no answer in ${timeoutMs} ms`)), timeoutMs);
-      }),
-    ]);
+    await inTime(answer(), timeoutMs, () => new Error(`no answer in ${timeoutMs} ms`));
   } catch (error) {
     const cause = causeOf(refused ?? error);
     if (/^(MISCONF|OOM)/.test(cause)) return;
@@ -57,7 +54,6 @@ export async function assertRedis(
       { cause: error },
     );
   } finally {
-    clearTimeout(timer);
     redis.disconnect();
   }
 }

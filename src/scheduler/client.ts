@@ -4,24 +4,24 @@ import type { Config } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
 import type { Outcome, Owner, RoutedRequest, Submission } from '../contract/request.js';
 import { connect, redisError } from '../queues/connection.js';
-import { type FormerPool, formerPools, notePools, openIds } from '../queues/former-pools.js';
+import { type FormerPool, formerPools, notePools } from '../queues/former-pools.js';
 import { journalLength } from '../queues/journal.js';
 import { Keys } from '../queues/keys.js';
 import { assertRedis, probeWrite } from '../queues/server-check.js';
+import { inTime } from '../queues/within.js';
 import { Recorder } from '../telemetry/recorder.js';
 import { correctTurn } from '../tenants/fair-share.js';
 import { settle } from '../tenants/limits.js';
 import { DIRECT, NOTHING, settleEnded, UNSENT, usedBy } from '../tenants/settlement.js';
+import { type Cancelled, cancelAll, cancelRequest } from './cancelling.js';
 import { ACCEPT_LIMIT_MS, Following, notTaken } from './following.js';
 import { GlobalScheduler, type RouteCounts } from './global-scheduler.js';
 import type { PendingRequest, TokenHandlers } from './pending.js';
-import { type Found, PoolRouter } from './pool-router.js';
+import type { Found, PoolRouter } from './pool-router.js';
+import { PoolRouters } from './pool-routers.js';
 
 const SWEEP_MS = 500;
 const MAINTAIN_MS = 60_000;
-const CANCEL_LIMIT_MS = 15_000;
-/** Requests of a former pool that are cancelled in one go. */
-const CANCELS = 500;
 
 export interface RequestHandle {
   id: string;
@@ -48,7 +48,7 @@ export interface RequestHandle {
  */
 export class SluiceClient {
   readonly scheduler: GlobalScheduler;
-  readonly #routers = new Map<string, PoolRouter>();
+  readonly #routers: PoolRouters;
   readonly #following: Following;
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #recorder: Recorder;
@@ -61,17 +61,15 @@ export class SluiceClient {
     private readonly subscriber: Redis,
   ) {
     this.scheduler = new GlobalScheduler(config);
+    this.#routers = new PoolRouters(config, redis, keys);
     this.#following = new Following(
       redis,
       subscriber,
       keys,
-      (pool) => this.#router(pool),
+      (pool) => this.#routers.of(pool),
       (name) => config.pools[name],
     );
     this.#recorder = new Recorder(redis, keys, { pools: Object.keys(config.pools) });
-    for (const pool of Object.values(config.pools)) {
-      this.#routers.set(pool.name, new PoolRouter(pool, config, redis, keys));
-    }
   }
 
   /** Errors: `no_redis` when the server does not answer. */
@@ -84,7 +82,7 @@ export class SluiceClient {
       connect(redisUrl, 'producer'),
       connect(redisUrl, 'subscriber'),
     );
-    client.#addFormer(await notePools(client.redis, keys, config));
+    client.#routers.addFormer(await notePools(client.redis, keys, config));
     await client.#listen();
     return client;
   }
@@ -127,7 +125,7 @@ export class SluiceClient {
     routed.owner = owner;
     const { isl, maxTokens, acceptedAtMs } = routed;
     const request = { isl, maxTokens, acceptedAtMs, owner };
-    routed.share = await this.#router(routed.pool).takeTurn(request);
+    routed.share = await this.#routers.of(routed.pool).takeTurn(request);
   }
 
   /** Gives back the turn of a request that is not sent to its pool after all; its place is kept. */
@@ -213,13 +211,13 @@ export class SluiceClient {
   }
 
   async #dispatch(routed: RoutedRequest): Promise<true> {
-    await this.#router(routed.pool).dispatch(routed, routed.acceptedAtMs);
+    await this.#routers.of(routed.pool).dispatch(routed, routed.acceptedAtMs);
     return true;
   }
 
   /** An id that was sent before: its request is there, or has ended, unless whoever sent it died on the way. */
   async #dispatchMissing(routed: RoutedRequest): Promise<boolean> {
-    const { state } = await this.#router(routed.pool).lookup(routed.id);
+    const { state } = await this.#routers.of(routed.pool).lookup(routed.id);
     return state === 'missing' && this.#dispatch(routed);
   }
 
@@ -230,7 +228,7 @@ export class SluiceClient {
 
   /** Requests of a pool that wait and go before one of this order (admission/fairness.ts), Unix ms. */
   ahead(pool: string, orderMs: number): Promise<number> {
-    return this.#router(pool).ahead(orderMs, Date.now());
+    return this.#routers.of(pool).ahead(orderMs, Date.now());
   }
 
   /** Tokens that a running request has made, as far as they are durable. */
@@ -240,7 +238,7 @@ export class SluiceClient {
 
   /** Requests before it in its pool's queue; null: it does not wait. */
   place(id: string, pool: string): Promise<number | null> {
-    return this.#router(pool).place(id);
+    return this.#routers.of(pool).place(id);
   }
 
   /**
@@ -268,26 +266,8 @@ export class SluiceClient {
   }
 
   /** Cancels a queued or running request, wherever it runs. `ended`: it had ended otherwise. */
-  cancel(id: string): Promise<'cancelled' | 'ended' | 'not_found'> {
-    return this.#cancelAt(id, () => this.#find(id));
-  }
-
-  async #cancelAt(
-    id: string,
-    find: () => Promise<PoolRouter | undefined>,
-  ): Promise<'cancelled' | 'ended' | 'not_found'> {
-    for (const giveUpAt = Date.now() + CANCEL_LIMIT_MS; Date.now() < giveUpAt; ) {
-      // Asked anew each time: it may be on its way to another pool.
-      const router = await find();
-      if (router === undefined) return 'not_found';
-      const step = await router.cancel(id);
-      if (step !== 'asked') return step;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-    throw new SluiceError(
-      'internal',
-      `request ${id} was told to stop but has not in ${CANCEL_LIMIT_MS / 1000} s`,
-    );
+  cancel(id: string): Promise<Cancelled> {
+    return cancelRequest(id, () => this.#find(id));
   }
 
   /** Pools that are no longer configured but hold open requests; these can be found and cancelled here. */
@@ -297,45 +277,26 @@ export class SluiceClient {
 
   /**
    * Cancels every open request of a pool that is no longer configured. Returns how many.
-   * Errors: `invalid_request` for a pool that is configured or never was; the last one of a request that a worker still
-   * holds, once the others are cancelled.
+   * Errors: `invalid_request` for a pool that is configured or never was; those of `cancelAll`.
    */
   async cancelFormer(pool: string): Promise<number> {
-    const router = Object.hasOwn(this.config.pools, pool) ? undefined : this.#routers.get(pool);
+    const router = this.#routers.former(pool);
     if (router === undefined) {
       throw new SluiceError(
         'invalid_request',
         `pool: expected one that is no longer configured, got ${JSON.stringify(pool)}`,
       );
     }
-    let cancelled = 0;
-    let stuck: unknown;
-    for (let before = -1; before < cancelled; ) {
-      before = cancelled;
-      for (const id of await openIds(router.queues, CANCELS)) {
-        const end = await this.#cancelAt(id, async () => router).catch((error: unknown) => {
-          stuck = error;
-        });
-        if (end === 'cancelled') cancelled++;
-      }
-    }
-    if (stuck !== undefined) throw stuck;
-    return cancelled;
+    return cancelAll(router);
   }
 
   /** Makes sure that Redis takes a write within so many ms. Errors: `redis_full`, `no_redis`. */
   async assertWritable(limitMs: number): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const limit = new Promise<never>((_, reject) => {
-      const late = new SluiceError('no_redis', `Redis has not answered in ${limitMs} ms`);
-      timer = setTimeout(() => reject(late), limitMs);
-    });
+    const late = () => new SluiceError('no_redis', `Redis has not answered in ${limitMs} ms`);
     try {
-      await Promise.race([probeWrite(this.redis, this.keys.probe()), limit]);
+      await inTime(probeWrite(this.redis, this.keys.probe()), limitMs, late);
     } catch (error) {
       throw redisError(error);
-    } finally {
-      clearTimeout(timer);
     }
   }
 
@@ -349,7 +310,7 @@ export class SluiceClient {
     for (const timer of this.#timers) clearInterval(timer);
     this.#following.failAll(new SluiceError('not_running', 'the client was closed before the request ended'));
     await this.#recorder.close();
-    await Promise.all([...this.#routers.values()].map((router) => router.close()));
+    await this.#routers.close();
     this.subscriber.disconnect();
     this.redis.disconnect();
   }
@@ -358,11 +319,8 @@ export class SluiceClient {
     await this.#following.listen();
     this.#recorder.start();
     this.#every(SWEEP_MS, () => this.#following.sweep());
-    this.#every(MAINTAIN_MS, async () => {
-      for (const router of this.#routers.values()) {
-        await router.maintain(Date.now(), () => new Promise((resolve) => setTimeout(resolve, 31_000)));
-      }
-    });
+    const settle = () => new Promise<void>((resolve) => setTimeout(resolve, 31_000));
+    this.#every(MAINTAIN_MS, () => this.#routers.maintain(Date.now, settle));
   }
 
   #every(ms: number, task: () => Promise<void>): void {
@@ -390,36 +348,9 @@ export class SluiceClient {
     return { routed: { ...asked, pool: owner.name, level: owner.level, model: owner.model }, again: true };
   }
 
-  /** Requests of former pools are found and cancelled by the pool's name alone: the rest of a pool is of no use there. */
-  #addFormer(names: readonly string[]): void {
-    const [any] = Object.values(this.config.pools);
-    if (any === undefined) return;
-    for (const name of names)
-      this.#routers.set(name, new PoolRouter({ ...any, name }, this.config, this.redis, this.keys, false));
-  }
-
   async #find(id: string): Promise<PoolRouter | undefined> {
     const claimed = await this.redis.get(this.keys.claim(id));
-    const first = this.#following.get(id)?.routed.pool ?? claimed;
-    if (first !== null && Object.hasOwn(this.config.pools, first))
-      return this.#whereNow(id, this.#router(first));
-    for (const router of this.#routers.values()) {
-      if ((await router.lookup(id)).state !== 'missing') return this.#whereNow(id, router);
-    }
-    return undefined;
-  }
-
-  /** The last pool that a request was moved to and has reached. */
-  async #whereNow(id: string, router: PoolRouter): Promise<PoolRouter> {
-    const next = this.#routers.get((await router.movedTo(id)) ?? '');
-    if (next === undefined || (await next.lookup(id)).state === 'missing') return router;
-    return this.#whereNow(id, next);
-  }
-
-  #router(pool: string): PoolRouter {
-    const router = this.#routers.get(pool);
-    if (router === undefined) throw new SluiceError('internal', `no pool named ${pool}`);
-    return router;
+    return this.#routers.find(id, this.#following.get(id)?.routed.pool ?? claimed);
   }
 }
 
@@ -454,15 +385,9 @@ function handleOf(pending: PendingRequest): RequestHandle {
 
 /** Errors: `redis_full` when Redis refuses it, `no_redis` when it does not answer in a minute. */
 async function withLimit<T>(work: Promise<T>, id: string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(notTaken(id)), ACCEPT_LIMIT_MS);
-  });
   try {
-    return await Promise.race([work, limit]);
+    return await inTime(work, ACCEPT_LIMIT_MS, () => notTaken(id));
   } catch (error) {
     throw redisError(error);
-  } finally {
-    clearTimeout(timer);
   }
 }
