@@ -6,6 +6,8 @@ export const LATELY_MS = 60_000;
 const KEPT_PART = 1 / 16;
 /** Part of it that excess work never fills; an engine of fewer than 32 places has none to spare. */
 const NEVER_PART = 1 / 64;
+/** Excess work that was taken so lately is what makes others late, ms. */
+const CROWDED_MS = 5_000;
 
 /** Whether a request came while its tenant, or its key, had more queued than its share. */
 export function isExcess({ share }: { share?: Share | undefined }): boolean {
@@ -24,10 +26,17 @@ export function goesAhead({ share }: { share?: Share | undefined }): boolean {
 export class Reserve {
   #excessAtMs = Number.NEGATIVE_INFINITY;
   #withinAtMs = Number.NEGATIVE_INFINITY;
+  #inTurnAtMs = Number.NEGATIVE_INFINITY;
 
-  /** A request of a tenant above its share was taken. @param nowMs Unix ms */
-  tookExcess(nowMs: number): void {
+  /** A request of a tenant above its share was taken. @param nowMs Unix ms @param inTurn not because it had waited too long */
+  tookExcess(nowMs: number, inTurn = true): void {
     this.#excessAtMs = nowMs;
+    if (inTurn) this.#inTurnAtMs = nowMs;
+  }
+
+  /** Excess work has lately been taken in its turn: there would have been room for those within their share. */
+  isCrowded(nowMs: number): boolean {
+    return nowMs - this.#inTurnAtMs <= CROWDED_MS;
   }
 
   /** A request within its share came while another tenant's work waited. @param nowMs Unix ms */
@@ -40,16 +49,31 @@ export class Reserve {
   }
 }
 
+/** What a worker holds, as `roomForExcess` asks for it. */
+export interface HeldWork {
+  /** Requests that the engine could take now. */
+  room: number;
+  /** Places that nobody has: `room` may be less while prompts wait. */
+  free: number;
+  /** Requests that it has; `unbegun` those of them in excess without a first token, `within` those of tenants within their part. */
+  held: number;
+  unbegun: number;
+  within: number;
+  /** Places that those tenants are likely to need besides (`Holdings.due`). */
+  due: number;
+}
+
 /**
- * Requests that may be taken though they are in excess. The last sixteenth of what a worker can hold they fill one prompt
- * at a time: there the next is taken when the one before has its first token. The last sixty-fourth they never fill, since
- * long answers leave so seldom that one prompt at a time fills all. So excess work never stops, and little stays idle.
- * @param room requests that the engine could take now @param held requests that it has
- * @param unbegun those of them in excess without a first token
+ * Requests that may be taken though they are in excess. The last sixteenth of what a worker can take they fill one prompt
+ * at a time: there the next is taken when the one before has its first token, so that they do not all end together either. The
+ * last sixty-fourth of its places they never fill, since long answers leave so seldom that one prompt at a time fills all; nor
+ * what those within their share are likely to need, up to half of all. So excess work never stops, and little stays idle.
  */
-export function roomForExcess(room: number, held: number, unbegun: number): number {
+export function roomForExcess({ room, free, held, unbegun, within, due }: HeldWork): number {
+  const places = free + held;
+  const half = Math.max(0, Math.floor(places / 2) - within);
+  const never = Math.max(Math.round(places * NEVER_PART), Math.min(due, half));
   const kept = Math.ceil((room + held) * KEPT_PART);
-  if (room > kept) return room - kept;
-  const never = Math.round((room + held) * NEVER_PART);
-  return unbegun === 0 && room > never ? 1 : 0;
+  const oneByOne = unbegun === 0 ? 1 : 0;
+  return Math.max(0, Math.min(room > kept ? room - kept : oneByOne, free - never));
 }

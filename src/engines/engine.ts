@@ -52,6 +52,8 @@ export interface Engine {
    * more whatever the size, so that a request that can never fit is taken and refused.
    */
   room(tokens: number): number;
+  /** The same whatever prompts wait there: free sequences and free KV. Absent: as `room`. */
+  places?(tokens: number): number;
   /**
    * From now until the first token of a prompt of `isl` tokens, ms, if it were submitted now and nothing else came.
    * Absent or undefined: the engine cannot tell, and nothing stands aside for it.

@@ -31,7 +31,7 @@ export interface Redeemed {
   promised: boolean;
   /** Promises of its tenant that are due soon, weighed by the share of clients that come back. */
   dueSoon: number;
-  /** All promises of the pool, weighed likewise. */
+  /** Promises that stand before one more of its tenant, weighed likewise: all, or of each tenant as many as it has itself. */
   outstanding: number;
   /** 0..1 of clients that come back. */
   share: number;
@@ -49,20 +49,21 @@ export async function redeem(
   nowMs: number,
   aheadMs: number,
 ): Promise<Redeemed> {
-  const reply = await redeemScript(redis, promiseKeys(keys, promised), [
-    nowMs,
-    EARLY_MS,
-    GRACE_MS,
-    Math.round(aheadMs),
-  ]);
-  const [kept, due, all, cameBack, stayedAway] = redeemedSchema.parse(reply);
+  const { all, tenant, request, fair, tenants, kept: counts } = promiseKeys(keys, promised);
+  const reply = await redeemScript(
+    redis,
+    [all, tenant, request, fair, tenants, counts],
+    [nowMs, EARLY_MS, GRACE_MS, Math.round(aheadMs)],
+  );
+  const [kept, due, before, cameBack, stayedAway] = redeemedSchema.parse(reply);
   // One who came back is assumed before anything is known.
   const share = (cameBack + 8) / (cameBack + stayedAway + 8);
-  return { promised: kept === 1, dueSoon: due * share, outstanding: all * share, share };
+  return { promised: kept === 1, dueSoon: due * share, outstanding: before * share, share };
 }
 
 /**
- * Promises a refused request that it will be taken. @param earliestSeconds from now
+ * Promises a refused request that it will be taken. Tenants share the time: who has less promised about a moment than its
+ * part is not put behind what others have beyond theirs, so a flood of refusals delays nobody else. @param earliestSeconds from now
  * @param perSecond requests that the pool takes a second; @returns whole seconds from now
  */
 export async function promise(
@@ -75,14 +76,21 @@ export async function promise(
 ): Promise<number> {
   const windowMs = Math.max(WINDOW_MS, (WINDOW_REQUESTS / Math.max(perSecond, 1e-3)) * 1000);
   const most = Math.max(1, Math.floor((perSecond * windowMs * LOAD) / 1000));
-  const reply = await makeScript(redis, promiseKeys(keys, promised).slice(0, 3), [
-    nowMs,
-    `${promised.digest}:${randomBytes(6).toString('hex')}`,
-    Math.min(LONGEST_SECONDS, earliestSeconds).toFixed(3),
-    Math.round(windowMs / 2),
-    most,
-    LONGEST_SECONDS,
-  ]);
+  const { all, tenant, request, fair, tenants } = promiseKeys(keys, promised);
+  const reply = await makeScript(
+    redis,
+    [all, tenant, request, fair, tenants],
+    [
+      nowMs,
+      `${promised.digest}:${randomBytes(6).toString('hex')}`,
+      Math.min(LONGEST_SECONDS, earliestSeconds).toFixed(3),
+      Math.round(windowMs / 2),
+      most,
+      LONGEST_SECONDS,
+      promised.tenant,
+      GRACE_MS,
+    ],
+  );
   return z.number().parse(reply);
 }
 
@@ -91,11 +99,13 @@ export function promisesOf(redis: Redis, keys: Keys, pool: string): Promise<numb
   return redis.zcard(keys.tenants('promises', pool));
 }
 
-function promiseKeys(keys: Keys, { pool, tenant, digest }: Promised): string[] {
-  return [
-    keys.tenants('promises', pool),
-    keys.tenants('promises', pool, 'tenant', tenant),
-    keys.tenants('promises', pool, 'request', tenant, digest),
-    keys.tenants('promises', pool, 'kept'),
-  ];
+function promiseKeys(keys: Keys, { pool, tenant, digest }: Promised) {
+  return {
+    all: keys.tenants('promises', pool),
+    tenant: keys.tenants('promises', pool, 'tenant', tenant),
+    request: keys.tenants('promises', pool, 'request', tenant, digest),
+    fair: keys.tenants('promises', pool, 'fair'),
+    tenants: keys.tenants('promises', pool, 'tenants'),
+    kept: keys.tenants('promises', pool, 'kept'),
+  };
 }

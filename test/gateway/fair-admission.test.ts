@@ -50,3 +50,28 @@ it('counts before a request only what goes before it, of what was just admitted 
   expect(await judged('flood')).toBe('refuse');
   expect(await judged('calm')).toBe('admit');
 });
+
+it('does not count what was admitted since the last reading and has left the queue for a place that fell free', async () => {
+  await beat(redis, keys, 'high', 'ready');
+  const admission = new Admission(config, redis, keys, client, capacityModels(config), Date.now);
+  const request = async (tenant: string) => {
+    const routed = client.route({ prompt: 'word '.repeat(1000), max_tokens: 150, slo_level: 'high' });
+    await client.takeTurn(routed, { tenant, key: tenant });
+    return routed;
+  };
+  const digest = () => 'calm';
+  const judged = async () => {
+    const asked = { routed: await request('calm'), tenant: 'calm', digest, patient: false };
+    return (await admission.consider(asked, true)).verdict.kind;
+  };
+  for (let k = 0; k < 3; k++) await client.send(await request('flood'));
+  expect(await judged()).toBe('admit'); // the queue is read here
+  // Each was durable and is gone: as if a worker had taken it.
+  const before = await request('early');
+  for (let k = 0; k < 20 * SLOTS; k++) admission.hold(before).durable();
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  expect(await judged()).toBe('admit');
+  // Not durable yet, they are still to come.
+  for (let k = 0; k < 20 * SLOTS; k++) admission.hold(before);
+  expect(await judged()).toBe('refuse');
+});

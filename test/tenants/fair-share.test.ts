@@ -89,6 +89,21 @@ describe('the fair order of a pool', () => {
     },
   );
 
+  it('tells what is in excess by what a tenant has queued, though a fresh key of it borrows', async () => {
+    const ask = (tenant: string, key: string) =>
+      takeTurn(
+        redis,
+        keys,
+        pool,
+        { isl: 1000, maxTokens: 150, acceptedAtMs: NOW, owner: { tenant, key } },
+        1,
+      );
+    for (let k = 0; k < 12; k++) await add('flood', `k${k}`, 2000);
+    // What the tenant may borrow puts it first all the same.
+    expect((await ask('flood', 'fresh')).excess).toBe(true);
+    expect((await ask('calm', 'k')).excess).toBe(false);
+  });
+
   it('shares evenly between tenants that both want their work by tomorrow', async () => {
     const dayMs = 24 * 3_600_000;
     for (let k = 0; k < 60; k++) await add('first', 'k', 1000, NOW, dayMs);

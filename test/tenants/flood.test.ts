@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { freshEpoch, priorityOf } from '../../src/admission/deadline.js';
 import { orderOf } from '../../src/admission/fairness.js';
+import { Holdings } from '../../src/admission/holdings.js';
 import { goesAhead, isExcess, Reserve, roomForExcess } from '../../src/admission/reserve.js';
 import { defaultConfig } from '../../src/config/load.js';
 import type { Share } from '../../src/contract/request.js';
@@ -86,6 +87,7 @@ async function run(
   const wait: Record<string, number[]> = {};
   const ttft: Record<string, number[]> = {};
   const reserve = new Reserve();
+  const holdings = new Holdings();
   const held = new Set<Asked>();
   const unbegun = new Set<Asked>();
   let done = 0;
@@ -94,13 +96,24 @@ async function run(
     while (core.room(isl + meanOsl) > 0 && waiting.size > 0) {
       const [id = ''] = await redis.zrange(QUEUE, '0', '0');
       const request = waiting.get(id)!;
-      const room = core.room(isl + meanOsl);
-      const kept = keeps && reserve.isOn(now) && roomForExcess(room, held.size, unbegun.size) === 0;
+      const free = core.places(isl + meanOsl);
+      holdings.update(countByTenant(held), free + held.size, now);
+      const { within, due } = holdings;
+      const work = {
+        room: core.room(isl + meanOsl),
+        free,
+        held: held.size,
+        unbegun: unbegun.size,
+        within,
+        due,
+      };
+      const kept = keeps && reserve.isOn(now) && roomForExcess(work) === 0;
       if (kept && isExcess(request)) break;
       await redis.zrem(QUEUE, id);
       core.submit(request, now);
       waiting.delete(id);
       held.add(request);
+      holdings.took(request.tenant, now);
       add(wait, request.tenant, now - request.atMs);
       if (!isExcess(request)) continue;
       unbegun.add(request);
@@ -140,6 +153,12 @@ async function run(
     }
   }
   return { wait, ttft, perSecond: done / (seconds / 2) };
+}
+
+function countByTenant(held: Iterable<Asked>): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const { tenant } of held) counts.set(tenant, (counts.get(tenant) ?? 0) + 1);
+  return counts;
 }
 
 function add(to: Record<string, number[]>, tenant: string, value: number): void {

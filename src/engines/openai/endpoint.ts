@@ -76,7 +76,11 @@ export class Endpoint {
   }
 
   room(tokens: number): number {
-    return this.trouble === null ? roomOf(this.limits, this.#seen, this.held, tokens) : 0;
+    return this.trouble === null ? roomOf(this.limits, this.#seen, this.held, tokens).room : 0;
+  }
+
+  places(tokens: number): number {
+    return this.trouble === null ? roomOf(this.limits, this.#seen, this.held, tokens).places : 0;
   }
 
   /** From now until the first token of a prompt of `isl` tokens, ms; undefined: the profile does not tell. */

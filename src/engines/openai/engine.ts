@@ -131,6 +131,11 @@ export class OpenaiEngine implements Engine {
     return this.#endpoints.reduce((sum, endpoint) => sum + endpoint.room(tokens), 0);
   }
 
+  places(tokens: number): number {
+    if (this.#condition === 'gone') return 0;
+    return this.#endpoints.reduce((sum, endpoint) => sum + endpoint.places(tokens), 0);
+  }
+
   /** Of the server that would be asked. */
   firstTokenAfterMs(isl: number): number | undefined {
     return this.#best(isl)?.firstTokenAfterMs(isl);

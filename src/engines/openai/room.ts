@@ -47,16 +47,16 @@ export function kvCapacity(limits: Limits, seen: Sighting | null): number {
 }
 
 /**
- * Requests of about `tokens` KV tokens that an engine could work on soon, as the sim engine reckons it: within its free
- * sequences; within the KV tokens that nobody has and that held requests will not grow into; and while the prompts that
- * wait fill less than two steps. What others have on it is known from its last sighting; `null`: it does not tell.
+ * Requests of about `tokens` KV tokens that an engine could work on soon, as the sim engine reckons it: `places` within its
+ * free sequences, and within the KV tokens that nobody has and that held requests will not grow into; `room` those of them
+ * for which the prompts that wait fill less than two steps. What others have on it is known from its last sighting; `null`: it does not tell.
  */
 export function roomOf(
   limits: Limits,
   seen: Sighting | null,
   held: ReadonlySet<Held>,
   tokens: number,
-): number {
+): { room: number; places: number } {
   const size = Math.max(1, tokens);
   const kv = kvCapacity(limits, seen);
   const foreign = others(seen, kv);
@@ -71,6 +71,7 @@ export function roomOf(
   const bySequences = limits.maxSequences - held.size - foreign.requests;
   const byKv = Math.floor((kv - demand) / size);
   const byPrefill = Math.ceil((2 * limits.maxBatchedTokens - pending) / size);
-  const idle = held.size + foreign.requests === 0;
-  return Math.max(idle ? 1 : 0, Math.min(bySequences, byKv, byPrefill));
+  const least = held.size + foreign.requests === 0 ? 1 : 0;
+  const places = Math.max(least, Math.min(bySequences, byKv));
+  return { room: Math.max(least, Math.min(places, byPrefill)), places };
 }

@@ -176,13 +176,19 @@ export class SimCore<R extends SimRequest> {
    */
   room(tokens: number): number {
     const { running, queued, pendingPrefillTokens } = this.#scheduler;
+    const byPrefill = Math.ceil(
+      (2 * this.options.maxBatchedTokens - pendingPrefillTokens) / Math.max(1, tokens),
+    );
+    return Math.max(running + queued === 0 ? 1 : 0, Math.min(this.places(tokens), byPrefill));
+  }
+
+  /** The same whatever prompts wait. */
+  places(tokens: number): number {
+    const { running, queued } = this.#scheduler;
     const accepted = running + queued;
     const yetToGrow = this.#finalBlocks - (this.#kv.held - this.#handoverBlocks);
-    const size = Math.max(1, tokens);
-    const byKv = Math.floor((this.#kv.free - yetToGrow) / blocksFor(size));
-    const byPrefill = Math.ceil((2 * this.options.maxBatchedTokens - pendingPrefillTokens) / size);
-    const room = Math.min(this.#lengths.sequences() - accepted, byKv, byPrefill);
-    return Math.max(accepted === 0 ? 1 : 0, room);
+    const byKv = Math.floor((this.#kv.free - yetToGrow) / blocksFor(Math.max(1, tokens)));
+    return Math.max(accepted === 0 ? 1 : 0, Math.min(this.#lengths.sequences() - accepted, byKv));
   }
 
   #sequence(request: R): Sequence<R> {

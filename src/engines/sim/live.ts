@@ -120,6 +120,10 @@ class LiveSimEngine implements SimEngine {
     return this.#state === 'ready' ? this.#core.room(tokens) : 0;
   }
 
+  places(tokens: number): number {
+    return this.#state === 'ready' ? this.#core.places(tokens) : 0;
+  }
+
   firstTokenAfterMs(isl: number): number {
     return this.#core.firstTokenAfterMs(isl, this.#clock());
   }

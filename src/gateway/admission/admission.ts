@@ -47,8 +47,9 @@ export interface AdmissionRequest {
 
 /** What goes before a request. */
 interface Before {
-  /** Requests of the queue as it was read. */
+  /** Requests of the queue as it was counted, Unix ms. */
   ahead: number;
+  countedAtMs: number;
   /** Where it stands in its pool's order, Unix ms. */
   order: number;
   /** Promises that are due. */
@@ -108,10 +109,10 @@ export class Admission {
     const capacity = this.#capacity(pool, routed, slow);
     const order = orderOf(routed, this.config.queues.deadlineResolutionMs);
     const usual = routed.acceptedAtMs + pool.targets.ttftSeconds * 1000;
-    const ahead =
-      reading.waiting > 0 && Math.abs(order - usual) > USUAL_MS
-        ? await this.client.ahead(pool.name, order)
-        : reading.ahead;
+    const counts = reading.waiting > 0 && Math.abs(order - usual) > USUAL_MS;
+    // What is durable by then is counted, or has left the queue for a place that fell free.
+    const countedAtMs = counts ? this.now() : reading.atMs;
+    const ahead = counts ? await this.client.ahead(pool.name, order) : reading.ahead;
     const asked = this.#terms(pool, routed, patient);
     const promises =
       reading.promises === 0 || patient || only
@@ -125,7 +126,8 @@ export class Admission {
           );
     // Who comes on a promise has the time that was kept for others like it.
     const promised = promises.promised ? 0 : promises.dueSoon;
-    const sight = this.#sight(pool, reading, slow, capacity, { ahead, order, promised });
+    const before = { ahead, countedAtMs, order, promised };
+    const sight = this.#sight(pool, reading, slow, capacity, before);
     const percentile = promises.promised ? 50 : pool.latencyPercentile;
     const prediction = predict(sight, capacity.own, normalQuantile(percentile / 100));
     const terms = relaxed(asked, promises, pool);
@@ -158,8 +160,8 @@ export class Admission {
       const perToken = capacity.own.decodeSeconds / Math.max(1, Math.min(maxTokens, slow.lengths.osl) - 1);
       return { startMs: null, finishMs: nowMs + left * perToken * 1000 };
     }
-    const before = { ahead: place, order: LAST, promised: 0 };
-    const sight = this.#sight(pool, { ...reading, atMs: nowMs }, slow, capacity, before);
+    const before = { ahead: place, countedAtMs: nowMs, order: LAST, promised: 0 };
+    const sight = this.#sight(pool, reading, slow, capacity, before);
     const { startSeconds, finishSeconds } = predict(sight, capacity.own, 0);
     const at = (seconds: number) => (Number.isFinite(seconds) ? nowMs + seconds * 1000 : null);
     return { startMs: at(startSeconds), finishMs: at(finishSeconds) };
@@ -214,10 +216,10 @@ export class Admission {
     reading: Reading,
     slow: Slow,
     { sequences, rps, promptTokensPerSecond, wholeTokensPerSecond }: Capacity,
-    { ahead, order, promised }: Before,
+    { ahead, countedAtMs, order, promised }: Before,
   ): PoolSight {
     const { workers, running, engineTokens, atMs } = reading;
-    const inHand = this.#notRead(pool.name, atMs, order);
+    const inHand = this.#notRead(pool.name, countedAtMs, order);
     const starting = (role: 'vllm' | 'prefill') =>
       workers
         .filter((worker) => worker.role === role && worker.state === 'starting')
@@ -247,7 +249,7 @@ export class Admission {
     return model.of(request, slow.lengths);
   }
 
-  /** What was admitted here, does not stand behind `order`, and a reading does not have. */
+  /** What was admitted here, does not stand behind `order`, and a look at the queue at `atMs` does not have. */
   #notRead(pool: string, atMs: number, order: number): { requests: number; tokens: number } {
     return this.#inHand.get(pool)?.since(atMs, order) ?? { requests: 0, tokens: 0 };
   }

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { Holdings } from '../../admission/holdings.js';
 import { isExcess, Reserve, roomForExcess } from '../../admission/reserve.js';
 import { claimHead } from '../../queues/head.js';
 import type { Run } from './run.js';
@@ -18,6 +19,7 @@ export class KeptRoom {
   #asking = false;
   /** The head was claimed and is to be fetched. */
   #claimed = false;
+  readonly #holdings = new Holdings();
 
   constructor(
     private readonly options: KeptRoomOptions,
@@ -34,9 +36,11 @@ export class KeptRoom {
     this.changed();
   }
 
-  /** A request was fetched. */
-  took(request: Run['request']): void {
-    if (isExcess(request)) this.#reserve.tookExcess(this.options.now());
+  /** A request was fetched. @param starved it was let go first, since it had stood aside for too long */
+  took(request: Run['request'], starved: boolean): void {
+    const nowMs = this.options.now();
+    if (request.owner !== undefined) this.#holdings.took(request.owner.tenant, nowMs);
+    if (isExcess(request)) this.#reserve.tookExcess(nowMs, !starved);
     // Another may stand behind the one that was claimed.
     if (this.#claimed) this.#awaited = true;
     this.#claimed = false;
@@ -44,25 +48,45 @@ export class KeptRoom {
 
   /** A request got its first token. */
   began(request: Run['request']): void {
-    if (isExcess(request) && this.#reserve.isOn(this.options.now())) this.changed();
+    if (this.#isBeyond(request) && this.#reserve.isOn(this.options.now())) this.changed();
   }
 
-  /** Of the engine's room what may be filled now. @param runs those held */
-  of(room: number, runs: ReadonlyMap<string, Run>): number {
-    if (!this.#reserve.isOn(this.options.now())) return room;
+  /** Whether a request that is late has the excess work of others to thank for it: it is not to stand behind that too. */
+  protects(request: Run['request']): boolean {
+    const isOwned = request.owner !== undefined;
+    return isOwned && !this.#isOver(request) && this.#reserve.isCrowded(this.options.now());
+  }
+
+  /** Of the engine's room what may be filled now. @param free places that nobody has @param runs those held */
+  of(room: number, free: number, runs: ReadonlyMap<string, Run>): number {
+    const nowMs = this.options.now();
+    if (this.#holdings.isEmpty) return room;
+    this.#holdings.update(heldBy(runs), free + runs.size, nowMs);
+    if (!this.#reserve.isOn(nowMs)) return room;
     let unbegun = 0;
     for (const { request, firstTokenAtMs } of runs.values())
-      if (firstTokenAtMs === null && isExcess(request)) unbegun++;
-    const open = Math.min(room, roomForExcess(room, runs.size, unbegun) + (this.#claimed ? 1 : 0));
+      if (firstTokenAtMs === null && this.#isBeyond(request)) unbegun++;
+    const { within, due } = this.#holdings;
+    const work = { room, free, held: runs.size, unbegun, within, due };
+    const open = Math.min(room, roomForExcess(work) + (this.#claimed ? 1 : 0));
     if (this.#awaited && open <= 0 && room > 0 && !this.#asking) this.#ask();
     return open;
+  }
+
+  /** Whether a request is excess work, or of a tenant that holds more than its part. */
+  #isBeyond(request: Run['request']): boolean {
+    return isExcess(request) || this.#isOver(request);
+  }
+
+  #isOver({ owner }: Run['request']): boolean {
+    return owner !== undefined && this.#holdings.over.includes(owner.tenant);
   }
 
   #ask(): void {
     const { redis, workerId, log } = this.options;
     this.#asking = true;
     this.#awaited = false;
-    claimHead(redis, this.queue, workerId)
+    claimHead(redis, this.queue, workerId, this.#holdings.over)
       .then(
         (claimed) => {
           this.#claimed ||= claimed;
@@ -74,4 +98,14 @@ export class KeptRoom {
         if (this.#claimed || this.#awaited) this.changed();
       });
   }
+}
+
+/** Requests of each tenant among those held. */
+function heldBy(runs: ReadonlyMap<string, Run>): Map<string, number> {
+  const held = new Map<string, number>();
+  for (const { request } of runs.values()) {
+    const tenant = request.owner?.tenant;
+    if (tenant !== undefined) held.set(tenant, (held.get(tenant) ?? 0) + 1);
+  }
+  return held;
 }

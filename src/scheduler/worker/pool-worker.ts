@@ -1,5 +1,6 @@
 import type { Job } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { STARVED_PRIORITY } from '../../admission/deadline.js';
 import { describeIssues } from '../../admission/limits.js';
 import type { Config, PoolConfig } from '../../config/types.js';
 import { SluiceError } from '../../contract/errors.js';
@@ -188,7 +189,7 @@ export class PoolWorker {
     if (id !== job.id) throw notRouted(`id: expected the job's own id ${job.id}, got ${id}`);
     if (pool !== options.pool.name) throw notRouted(`pool: expected ${options.pool.name}, got ${pool}`);
     if (this.#draining || this.#engineDown) return putBack(job, token);
-    this.#kept.took(parsed.data);
+    this.#kept.took(parsed.data, job.priority <= STARVED_PRIORITY);
     const run = this.#begin(parsed.data, job);
     // Its worker may have died on the way of sending it on: then it is the other pool's, whatever became of it here.
     if ((job.stalledCounter > 0 || job.attemptsMade > 0) && options.role !== 'prefill') {
@@ -197,7 +198,7 @@ export class PoolWorker {
     }
     const refused = refusal(parsed.data, run.startedAtMs);
     if (refused !== undefined) throw finalFailure(refused);
-    if (this.#overload.isLate(parsed.data, job)) {
+    if (!this.#goesOnLate(parsed.data) && this.#overload.isLate(parsed.data, job)) {
       if (this.#relegates) return this.#sentOn(run, await this.#relegation.move(parsed.data, run.channels));
       if (options.pool.overload.policy === 'late') this.#forget(run);
       return this.#overload.turnAway(parsed.data, job, token);
@@ -274,6 +275,11 @@ export class PoolWorker {
     }
   }
 
+  /** Whether a request is begun however late it is: it would stand aside for the excess work of others. */
+  #goesOnLate(request: RoutedRequest): boolean {
+    return this.options.pool.overload.policy === 'late' && this.#kept.protects(request);
+  }
+
   /** Whether this worker sends what it would begin too late to a lower level; a prefill worker leaves that to the decode half. */
   get #relegates(): boolean {
     return this.options.pool.overload.policy === 'relegate' && this.options.role !== 'prefill';
@@ -345,7 +351,9 @@ export class PoolWorker {
   }
 
   #adjustRoom(): void {
-    const room = this.#kept.of(this.options.engine.room(this.#meanKvTokens), this.#runs);
+    const { engine } = this.options;
+    const has = engine.room(this.#meanKvTokens);
+    const room = this.#kept.of(has, engine.places?.(this.#meanKvTokens) ?? has, this.#runs);
     this.#bull.setRoom(this.#runs.size, room - this.#finishing.size);
   }
 

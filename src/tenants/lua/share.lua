@@ -91,4 +91,4 @@ local contended = first and otherAt and now - tonumber(otherAt) <= tonumber(ARGV
 
 redis.call('PEXPIRE', KEYS[1], KEEP_MS)
 redis.call('PEXPIRE', KEYS[2], KEEP_MS)
-return { string.format('%.0f', start), era, sharers, tostring(scale), start > begin and 1 or 0, contended and 1 or 0 }
+return { string.format('%.0f', start), era, sharers, tostring(scale), math.max(keyEnd, tenantEnd) > begin and 1 or 0, contended and 1 or 0 }
