@@ -63,8 +63,8 @@ export async function redeem(
 
 /**
  * Promises a refused request that it will be taken. Tenants share the time: who has less promised about a moment than its
- * part is not put behind what others have beyond theirs, so a flood of refusals delays nobody else. @param earliestSeconds from now
- * @param perSecond requests that the pool takes a second; @returns whole seconds from now
+ * part is not put behind what others have beyond theirs, so a flood of refusals delays nobody else.
+ * @param earliestSeconds from now @param perSecond requests that the pool takes a second; @returns whole seconds from now
  */
 export async function promise(
   redis: Redis,

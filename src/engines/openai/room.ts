@@ -49,7 +49,8 @@ export function kvCapacity(limits: Limits, seen: Sighting | null): number {
 /**
  * Requests of about `tokens` KV tokens that an engine could work on soon, as the sim engine reckons it: `places` within its
  * free sequences, and within the KV tokens that nobody has and that held requests will not grow into; `room` those of them
- * for which the prompts that wait fill less than two steps. What others have on it is known from its last sighting; `null`: it does not tell.
+ * for which the prompts that wait fill less than two steps. What others have on it is known from its last sighting; `null`: it
+ * does not tell.
  */
 export function roomOf(
   limits: Limits,

@@ -53,14 +53,15 @@ export class KeptRoom {
 
   /** Whether a request that is late has the excess work of others to thank for it: it is not to stand behind that too. */
   protects(request: Run['request']): boolean {
-    const isOwned = request.owner !== undefined;
-    return isOwned && !this.#isOver(request) && this.#reserve.isCrowded(this.options.now());
+    const isWithin = request.owner !== undefined && !this.#isBeyond(request);
+    return isWithin && this.#reserve.isCrowded(this.options.now());
   }
 
-  /** Of the engine's room what may be filled now. @param free places that nobody has @param runs those held */
-  of(room: number, free: number, runs: ReadonlyMap<string, Run>): number {
-    const nowMs = this.options.now();
+  /** Of the engine's room what may be filled now. @param places that nobody has, of which `room` are open to new prompts @param runs those held */
+  of(room: number, places: () => number, runs: ReadonlyMap<string, Run>): number {
     if (this.#holdings.isEmpty) return room;
+    const nowMs = this.options.now();
+    const free = places();
     this.#holdings.update(heldBy(runs), free + runs.size, nowMs);
     if (!this.#reserve.isOn(nowMs)) return room;
     let unbegun = 0;

@@ -352,8 +352,9 @@ export class PoolWorker {
 
   #adjustRoom(): void {
     const { engine } = this.options;
-    const has = engine.room(this.#meanKvTokens);
-    const room = this.#kept.of(has, engine.places?.(this.#meanKvTokens) ?? has, this.#runs);
+    const tokens = this.#meanKvTokens;
+    const has = engine.room(tokens);
+    const room = this.#kept.of(has, () => engine.places?.(tokens) ?? has, this.#runs);
     this.#bull.setRoom(this.#runs.size, room - this.#finishing.size);
   }
 

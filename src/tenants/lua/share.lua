@@ -91,4 +91,6 @@ local contended = first and otherAt and now - tonumber(otherAt) <= tonumber(ARGV
 
 redis.call('PEXPIRE', KEYS[1], KEEP_MS)
 redis.call('PEXPIRE', KEYS[2], KEEP_MS)
-return { string.format('%.0f', start), era, sharers, tostring(scale), math.max(keyEnd, tenantEnd) > begin and 1 or 0, contended and 1 or 0 }
+-- By what is queued, not by what a key may borrow of its tenant's share.
+local excess = math.max(keyEnd, tenantEnd) > begin
+return { string.format('%.0f', start), era, sharers, tostring(scale), excess and 1 or 0, contended and 1 or 0 }
