@@ -31,7 +31,12 @@ export class PlannerMind {
     state: unknown = null,
   ) {
     this.#watch = new LoadWatch(policy, configuredColdStart(pool), state);
-    capacityFacts(pool, policy.tp, profile, null);
+    const { mix } = this.#watch;
+    const facts = capacityFacts(pool, policy.tp, profile, null, mix);
+    if (mix === null) return;
+    // As before the pause: the first look may end a window, which is judged by what the profile said of those lengths.
+    this.#facts = facts;
+    this.#factsOf = mix;
   }
 
   /** Learns from an observation and gives what a decision at `now` (Unix ms) rests on; the forecast when it is due. */
