@@ -25,12 +25,15 @@ const NORMAL: readonly number[] = normalCells();
  */
 export class ScoreTable {
   readonly weights: number[];
+  /** Of the weights and the prior; null: to be summed up again. Each forecast asks many times between two scores. */
+  #total: number | null = null;
 
   constructor(weights?: readonly number[]) {
     this.weights = [...(weights ?? new Array<number>(CELLS).fill(0))];
   }
 
   add(score: number): void {
+    this.#total = null;
     const last = CENTRES.length - 1;
     let right = CENTRES.findIndex((centre) => centre > score);
     if (right < 0) right = last;
@@ -46,12 +49,12 @@ export class ScoreTable {
 
   /** The score that is not exceeded with probability p. */
   quantile(p: number): number {
-    const total = this.weights.reduce((sum, weight) => sum + weight, 0) + PRIOR;
-    let left = p * total;
+    let left = p * this.#sum();
     for (let i = 0; i < CELLS; i++) {
       const mass = (this.weights[i] ?? 0) + PRIOR * (NORMAL[i] ?? 0);
       if (left <= mass) {
-        const [a, b] = [EDGES[i] ?? 0, EDGES[i + 1] ?? 0];
+        const a = EDGES[i] ?? 0;
+        const b = EDGES[i + 1] ?? 0;
         return mass > 0 ? a + ((b - a) * left) / mass : b;
       }
       left -= mass;
@@ -60,8 +63,18 @@ export class ScoreTable {
   }
 
   get mean(): number {
-    const total = this.weights.reduce((sum, weight) => sum + weight, 0) + PRIOR;
-    return this.weights.reduce((sum, weight, i) => sum + weight * (CENTRES[i] ?? 0), 0) / total;
+    let sum = 0;
+    for (let i = 0; i < this.weights.length; i++) sum += (this.weights[i] ?? 0) * (CENTRES[i] ?? 0);
+    return sum / this.#sum();
+  }
+
+  /** A loop: a function called for each weight would box each sum. */
+  #sum(): number {
+    if (this.#total !== null) return this.#total;
+    let sum = 0;
+    for (let i = 0; i < this.weights.length; i++) sum += this.weights[i] ?? 0;
+    this.#total = sum + PRIOR;
+    return this.#total;
   }
 }
 

@@ -92,12 +92,11 @@ function solve({ queue, workers, rate, dispersion }: QueueQuestion, pace: number
   }
   // What comes while even the shortest can wait no longer is turned away: the push at the upper bound. Beyond capacity it is
   // what the mean drift leaves, to which the push at 0 adds; below, half the variance times the density there.
-  const push = (exponent: number, variance: number) =>
-    (variance / 2) * (Math.exp(exponent - highest) / (sum * step));
-  const pushedAway =
-    drift > 0
-      ? drift + push(-Math.log(Math.max(firstVariance, 1e-12)), firstVariance)
-      : push(height - logVariance, variance);
+  const [end, spread] =
+    drift > 0 ? [-Math.log(Math.max(firstVariance, 1e-12)), firstVariance] : [height - logVariance, variance];
+  // No function of its own within this one: numbers that it used would be boxed at every change of theirs.
+  const push = (spread / 2) * (Math.exp(end - highest) / (sum * step));
+  const pushedAway = drift > 0 ? drift + push : push;
   const top = stages.at(-1);
   if (top === undefined || top.work <= 0) return { late: Math.min(1, late), lateWork: Math.min(1, lateWork) };
   const turned = Math.min(1, (pushedAway * workers) / (rate * top.work));
