@@ -7,8 +7,9 @@ const LOOK_MS = 50;
 const FIRST_WEIGHT = 1e-9;
 
 interface Holding {
-  /** When its last request was taken, Unix ms. */
-  tookAtMs: number;
+  /** When its last request was taken or heard of, and when one of it was refused, Unix ms. */
+  cameAtMs: number;
+  refusedAtMs: number;
   /** Requests that it holds now. */
   held: number;
   /** Exponential sums of what it held and of time: their ratio is the mean since it came, if that was lately. */
@@ -32,11 +33,15 @@ export class Holdings {
     return this.#tenants.size === 0;
   }
 
-  /** A request of a tenant was taken. @param nowMs Unix ms */
-  took(tenant: string, nowMs: number): void {
-    const known = this.#tenants.get(tenant);
-    if (known === undefined) this.#tenants.set(tenant, { tookAtMs: nowMs, held: 0, sum: 0, weight: 0 });
-    else known.tookAtMs = nowMs;
+  /** A request of a tenant was taken, or heard of. @param nowMs Unix ms @param refused there was no place for it */
+  came(tenant: string, nowMs: number, refused = false): void {
+    let known = this.#tenants.get(tenant);
+    if (known === undefined) {
+      known = { cameAtMs: nowMs, refusedAtMs: Number.NEGATIVE_INFINITY, held: 0, sum: 0, weight: 0 };
+      this.#tenants.set(tenant, known);
+    }
+    known.cameAtMs = nowMs;
+    if (refused) known.refusedAtMs = nowMs;
   }
 
   /** @param held requests of each tenant @param places that the worker has in all @param nowMs Unix ms */
@@ -54,7 +59,7 @@ export class Holdings {
         holding.sum = FIRST_WEIGHT * (held.get(tenant) ?? 0);
       }
       holding.held = held.get(tenant) ?? 0;
-      if (holding.held === 0 && nowMs - holding.tookAtMs > LATELY_MS) this.#tenants.delete(tenant);
+      if (holding.held === 0 && nowMs - holding.cameAtMs > LATELY_MS) this.#tenants.delete(tenant);
     }
     const part = places / Math.max(1, this.#tenants.size);
     this.#over = [...this.#tenants].filter(([, one]) => one.held > part).map(([tenant]) => tenant);
@@ -67,11 +72,13 @@ export class Holdings {
 
   /**
    * Places that these tenants are likely to need beside those that they have: what they usually hold and its deviation, as of
-   * Poisson arrivals. Answers that began together end together, so there may be no other place for long.
+   * Poisson arrivals. Answers that began together end together, so there may be no other place for long. One of which a request
+   * was refused lately is due a place whatever it held.
    */
   get due(): number {
     const usual = this.#sum(({ sum, weight }) => (weight > 0 ? sum / weight : 0));
-    return Math.max(0, Math.round(usual + Math.sqrt(usual)) - this.within);
+    const refused = this.#sum(({ refusedAtMs }) => (this.#lookedAtMs - refusedAtMs <= USUAL_MS ? 1 : 0));
+    return Math.max(0, refused, Math.round(usual + Math.sqrt(usual)) - this.within);
   }
 
   #sum(of: (holding: Holding) => number): number {

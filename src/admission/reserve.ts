@@ -9,7 +9,7 @@ const NEVER_PART = 1 / 64;
 /** Excess work that was taken so lately is what makes others late, ms. */
 const CROWDED_MS = 5_000;
 
-/** Whether a request came while its tenant, or its key, had more queued than its share. */
+/** Whether a request came while its tenant, or its key, had more than its share. */
 export function isExcess({ share }: { share?: Share | undefined }): boolean {
   return share?.excess === true;
 }
@@ -17,6 +17,11 @@ export function isExcess({ share }: { share?: Share | undefined }): boolean {
 /** Whether a request within its share came while another's work waited: workers that keep room are to hear of it. */
 export function goesAhead({ share }: { share?: Share | undefined }): boolean {
   return share?.excess === false && share.contended === true;
+}
+
+/** Whether a request that is refused is one that others are to leave room for: within its share while another tenant is there. */
+export function isCrowdedOut({ share }: { share?: Share | undefined }): boolean {
+  return share?.excess === false && share.others === true;
 }
 
 /**

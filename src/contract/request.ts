@@ -45,14 +45,18 @@ export type Owner = z.output<typeof ownerSchema>;
 const shareSchema = z.object({
   /** Start tag, Unix ms of the pool's order. */
   startMs: z.number(),
+  /** Virtual time of that order when it begins: the start tag of its tenant, where that of its key is later. */
+  virtualMs: z.number().optional(),
   era: z.number(),
   cost: z.number(),
   tenantMs: z.number(),
   keyMs: z.number(),
-  /** Its tenant, or its key, had more queued than its share when it came. */
+  /** Its tenant, or its key, had more than its share when it came. */
   excess: z.boolean().optional(),
   /** When it came, work waited and another tenant had come lately. */
   contended: z.boolean().optional(),
+  /** When it came, another tenant had come lately. */
+  others: z.boolean().optional(),
 });
 export type Share = z.output<typeof shareSchema>;
 

@@ -54,6 +54,8 @@ export interface Engine {
   room(tokens: number): number;
   /** The same whatever prompts wait there: free sequences and free KV. Absent: as `room`. */
   places?(tokens: number): number;
+  /** Requests that it was given and that have not ended there: `room` and `places` count no others of this worker. Absent: not told. */
+  held?(): number;
   /**
    * From now until the first token of a prompt of `isl` tokens, ms, if it were submitted now and nothing else came.
    * Absent or undefined: the engine cannot tell, and nothing stands aside for it.

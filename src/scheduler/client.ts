@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { Config } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
-import type { Outcome, Owner, RoutedRequest, Submission } from '../contract/request.js';
+import type { Outcome, Owner, RoutedRequest, Share, Submission } from '../contract/request.js';
 import { connect, redisError } from '../queues/connection.js';
 import { type FormerPool, formerPools, notePools } from '../queues/former-pools.js';
 import { journalLength } from '../queues/journal.js';
@@ -10,9 +10,8 @@ import { Keys } from '../queues/keys.js';
 import { assertRedis, probeWrite } from '../queues/server-check.js';
 import { inTime } from '../queues/within.js';
 import { Recorder } from '../telemetry/recorder.js';
-import { correctTurn } from '../tenants/fair-share.js';
 import { settle } from '../tenants/limits.js';
-import { DIRECT, NOTHING, settleEnded, UNSENT, usedBy } from '../tenants/settlement.js';
+import { DIRECT, settleEnded, UNSENT, usedBy } from '../tenants/settlement.js';
 import { type Cancelled, cancelAll, cancelRequest } from './cancelling.js';
 import { ACCEPT_LIMIT_MS, Following, notTaken } from './following.js';
 import { GlobalScheduler, type RouteCounts } from './global-scheduler.js';
@@ -120,20 +119,21 @@ export class SluiceClient {
     this.#recorder.turnedAway(pool, acceptedAtMs, isl);
   }
 
-  /** Gives a request its owner's turn in the pool's fair order. */
-  async takeTurn(routed: RoutedRequest, owner: Owner): Promise<void> {
+  /** Gives a request its owner's turn in the pool's fair order, and charges it unless it is only to be found. */
+  async takeTurn(routed: RoutedRequest, owner: Owner, charge = true): Promise<void> {
     routed.owner = owner;
-    const { isl, maxTokens, acceptedAtMs } = routed;
-    const request = { isl, maxTokens, acceptedAtMs, owner };
-    routed.share = await this.#routers.of(routed.pool).takeTurn(request);
+    routed.share = await this.#turnOf(routed, owner, charge);
   }
 
-  /** Gives back the turn of a request that is not sent to its pool after all; its place is kept. */
-  async leaveTurn(routed: RoutedRequest): Promise<void> {
-    const { owner, share, pool } = routed;
-    if (owner === undefined || share === undefined) return;
-    delete routed.share;
-    await correctTurn(this.redis, this.keys, pool, owner, share, NOTHING);
+  /** Charges a turn that was only found, before its request is sent on the same connection. */
+  chargeTurn(routed: RoutedRequest): void {
+    // Redis that is away does not take the request either.
+    if (routed.owner !== undefined) this.#turnOf(routed, routed.owner, true).catch(() => {});
+  }
+
+  /** Tells the workers of a pool that it refused a request. */
+  crowdedOut(routed: RoutedRequest): void {
+    this.#routers.of(routed.pool).crowdedOut(routed);
   }
 
   /** Ends the account of a request that was not sent after all. */
@@ -172,6 +172,14 @@ export class SluiceClient {
   /** Sends a routed request with a fresh id. Resolves when it is accepted. Errors: `redis_full`, `no_redis`. */
   send(routed: RoutedRequest, handlers?: TokenHandlers): Promise<RequestHandle> {
     return this.#send(routed, handlers, () => this.#dispatch(routed));
+  }
+
+  #turnOf(
+    { pool, isl, maxTokens, acceptedAtMs }: RoutedRequest,
+    owner: Owner,
+    charge: boolean,
+  ): Promise<Share> {
+    return this.#routers.of(pool).takeTurn({ isl, maxTokens, acceptedAtMs, owner }, charge);
   }
 
   /** @param accept makes it durable, and tells whether it was not before */

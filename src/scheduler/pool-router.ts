@@ -8,7 +8,7 @@ import {
   type Standing,
 } from '../admission/deadline.js';
 import { orderOf } from '../admission/fairness.js';
-import { goesAhead } from '../admission/reserve.js';
+import { goesAhead, isCrowdedOut } from '../admission/reserve.js';
 import type { Config, PoolConfig } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
 import { type ControlMessage, parseJson } from '../contract/reply.js';
@@ -30,7 +30,7 @@ import { isRetired } from '../queues/journal.js';
 import type { Keys } from '../queues/keys.js';
 import { PoolQueues } from '../queues/pool-queues.js';
 import { readScale, rebase } from '../queues/rebase.js';
-import { type SharedRequest, takeTurn } from '../tenants/fair-share.js';
+import { type SharedRequest, takeTurn, VIRTUAL_TIME } from '../tenants/fair-share.js';
 import { NOTHING, settleEnded } from '../tenants/settlement.js';
 
 /** How long a router may go on with an epoch, or a count of prefill workers, that it read. */
@@ -82,13 +82,18 @@ export class PoolRouter {
     const { enabled, minPromptTokens } = this.pool.disaggregation;
     if (enabled === false || request.isl < minPromptTokens) await this.queues.addWhole(request, priority);
     else await this.queues.add(request, priority, (await this.#hasPrefill(nowMs)) ? 'flow' : 'whole');
-    if (goesAhead(request)) this.control({ type: 'within' }).catch(() => {});
+    if (goesAhead(request)) this.#tellWithin(request, false);
   }
 
-  /** The turn of a request in the pool's fair order; it is charged to its owner. */
-  takeTurn(request: SharedRequest): Promise<Share> {
+  /** Tells the workers of a request that is not sent, for want of a place that others have beyond their share. */
+  crowdedOut(request: RoutedRequest): void {
+    if (isCrowdedOut(request)) this.#tellWithin(request, true);
+  }
+
+  /** The turn of a request in the pool's fair order; it is charged to its owner if `charge`. */
+  takeTurn(request: SharedRequest, charge = true): Promise<Share> {
     const { deadlineResolutionMs } = this.config.queues;
-    return takeTurn(this.redis, this.keys, this.pool, request, deadlineResolutionMs);
+    return takeTurn(this.redis, this.keys, this.pool, request, deadlineResolutionMs, charge);
   }
 
   async lookup(id: string): Promise<Lookup> {
@@ -225,6 +230,10 @@ export class PoolRouter {
     return this.queues.close();
   }
 
+  #tellWithin({ owner }: RoutedRequest, refused: boolean): void {
+    if (owner !== undefined) this.control({ type: 'within', tenant: owner.tenant, refused }).catch(() => {});
+  }
+
   async #readEnd(id: string): Promise<EndRecord | undefined> {
     const text = await this.redis.get(this.keys.end(this.pool.name, id));
     return text === null ? undefined : endRecordSchema.safeParse(parseJson(text)).data;
@@ -235,11 +244,15 @@ export class PoolRouter {
     return fresh && this.#scale !== undefined ? this.#scale : this.#readScale(nowMs);
   }
 
-  /** Where the pool's order is now, Unix ms: at the clock, or where turns are taken at the turn of the first that waits. */
+  /** Where the pool's order is now, Unix ms: at the clock, or where turns are taken while anything waits or runs at their virtual time. */
   async #frontierMs(nowMs: number): Promise<number> {
-    const [job] = await this.queues.decode.getJobs(['prioritized'], 0, 0, true);
-    const first = routedRequestSchema.safeParse(job?.data).data;
-    return first?.share === undefined ? nowMs : first.share.startMs;
+    const { decode, prefill } = this.queues;
+    const [at, ...counts] = await Promise.all([
+      this.redis.hget(this.keys.fair(this.pool.name), VIRTUAL_TIME),
+      ...[decode, prefill].map((queue) => queue.getJobCountByTypes('prioritized', 'active')),
+    ]);
+    const isIdle = counts.every((count) => count === 0);
+    return at === null || isIdle ? nowMs : Number(at);
   }
 
   async #readScale(nowMs: number): Promise<DeadlineScale> {

@@ -8,6 +8,7 @@ import type { Keys } from '../queues/keys.js';
 import { luaScript } from '../queues/script.js';
 
 const shareScript = luaScript(new URL('./lua/share.lua', import.meta.url));
+const begunScript = luaScript(new URL('./lua/begun.lua', import.meta.url));
 const backScript = luaScript(new URL('./lua/share-back.lua', import.meta.url));
 const replySchema = z.tuple([
   z.coerce.number(),
@@ -16,14 +17,21 @@ const replySchema = z.tuple([
   z.coerce.number(),
   z.number(),
   z.number(),
+  z.number(),
+  z.coerce.number(),
 ]);
+
+/** Field of a pool's fair order (`Keys.fair`): where it is, Unix ms. */
+export const VIRTUAL_TIME = '#v';
 
 /** A request whose turn is to be found. */
 export type SharedRequest = Pick<RoutedRequest, 'isl' | 'maxTokens' | 'acceptedAtMs'> & { owner: Owner };
 
 /**
- * Finds and charges a request's turn in its pool's fair order, atomically over all gateways.
+ * Finds a request's turn in its pool's fair order, atomically over all gateways, and charges it.
  * @param resolutionMs of the deadline order
+ * @param charge false: nothing is charged, since it may yet be refused; charged it is by taking the turn again. What is refused
+ * would else keep its tenant's debts, and with them the order, from being what was really sent.
  */
 export async function takeTurn(
   redis: Redis,
@@ -31,6 +39,7 @@ export async function takeTurn(
   pool: PoolConfig,
   request: SharedRequest,
   resolutionMs: number,
+  charge = true,
 ): Promise<Share> {
   const { owner, isl, maxTokens, acceptedAtMs } = request;
   const cost = tokenCost(isl, Math.min(maxTokens, pool.expected.osl));
@@ -40,7 +49,10 @@ export async function takeTurn(
   );
   const reply = await shareScript(
     redis,
-    [...shareKeys(keys, pool.name, owner), ...jobs.map((prefix) => `${prefix}prioritized`)],
+    [
+      ...shareKeys(keys, pool.name, owner),
+      ...['prioritized', 'active'].flatMap((type) => jobs.map((prefix) => prefix + type)),
+    ],
     [
       owner.tenant,
       owner.key,
@@ -52,18 +64,31 @@ export async function takeTurn(
       msPerToken(pool),
       targetMs * KEPT_REQUESTS,
       LATELY_MS,
+      charge ? 1 : 0,
     ],
   );
-  const [startMs, era, sharers, perToken, excess, contended] = replySchema.parse(reply);
+  const [startMs, era, sharers, perToken, excess, waits, others, virtualMs] = replySchema.parse(reply);
   return {
     startMs,
+    virtualMs,
     era,
     tenantMs: cost * perToken,
     keyMs: cost * perToken * sharers,
     cost,
     excess: excess === 1,
-    contended: contended === 1,
+    contended: waits === 1 && others === 1,
+    others: others === 1,
   };
+}
+
+/** Notes that a request began, by which the order goes on while nothing waits. */
+export async function noteBegun(
+  redis: Redis,
+  keys: Keys,
+  pool: string,
+  { startMs, virtualMs = startMs, era }: Share,
+): Promise<void> {
+  await begunScript(redis, [keys.fair(pool)], [virtualMs, era]);
 }
 
 /** Corrects the charge by what the request really cost: `isl` and `osl` tokens, none if it never began. */

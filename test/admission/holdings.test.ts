@@ -7,7 +7,7 @@ const PLACES = 64;
 /** Looks each 100 ms at what tenants hold for so long, from `atMs` on; returns when it ended. */
 function hold(holdings: Holdings, held: Record<string, number>, atMs: number, seconds: number): number {
   for (let at = atMs; at < atMs + seconds * 1000; at += 100) {
-    for (const [tenant, count] of Object.entries(held)) if (count > 0) holdings.took(tenant, at);
+    for (const [tenant, count] of Object.entries(held)) if (count > 0) holdings.came(tenant, at);
     holdings.update(new Map(Object.entries(held)), PLACES, at);
   }
   return atMs + seconds * 1000;
@@ -37,6 +37,16 @@ describe('what tenants hold of a worker', () => {
     at = hold(holdings, { flood: 62, calm: 1 }, at, 40);
     expect(holdings.due).toBe(1);
     expect(holdings.within).toBe(1);
+  });
+
+  it('makes one due of which a request was refused lately, whatever it held', () => {
+    const holdings = new Holdings();
+    holdings.came('calm', 0, true);
+    let at = hold(holdings, { flood: 64 }, 0, 5);
+    expect(holdings.over).toEqual(['flood']);
+    expect(holdings.due).toBe(1);
+    at = hold(holdings, { flood: 63 }, at, 6);
+    expect(holdings.due).toBe(0);
   });
 
   it('is forgotten a minute after a tenant came last and has nothing left', () => {

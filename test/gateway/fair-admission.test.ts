@@ -51,6 +51,19 @@ it('counts before a request only what goes before it, of what was just admitted 
   expect(await judged('calm')).toBe('admit');
 });
 
+it('counts what it has admitted while it judges others that came at the same moment', async () => {
+  await beat(redis, keys, 'high', 'ready');
+  const admission = new Admission(config, redis, keys, client, capacityModels(config), Date.now);
+  const verdicts = Array.from({ length: 20 * SLOTS }, async () => {
+    const routed = client.route({ prompt: 'word '.repeat(1000), max_tokens: 150, slo_level: 'high' });
+    const asked = { routed, tenant: 'any', digest: () => 'any', patient: false };
+    return (await admission.consider(asked)).verdict.kind;
+  });
+  const admitted = (await Promise.all(verdicts)).filter((kind) => kind === 'admit').length;
+  expect(admitted).toBeGreaterThanOrEqual(SLOTS / 2);
+  expect(admitted).toBeLessThan(3 * SLOTS);
+});
+
 it('does not count what was admitted since the last reading and has left the queue for a place that fell free', async () => {
   await beat(redis, keys, 'high', 'ready');
   const admission = new Admission(config, redis, keys, client, capacityModels(config), Date.now);

@@ -211,6 +211,28 @@ describe('requests through the queues', () => {
     await Promise.all(requests.map((request) => request.done));
   });
 
+  it('gives no place twice while requests that ran before are on their way to the engine', async () => {
+    const before = await startPoolWorker(redis.url, config, 'high', new HandEngine(12), 'w1');
+    const asked = await Promise.all(
+      Array.from({ length: 12 }, (_, k) => ask({ id: `r${k}`, max_tokens: 1 })),
+    );
+    await until(() => before.worker.active === 12, 'all run');
+    await before.stop();
+    const engine = new HandEngine(2);
+    const { worker: now } = await worker(engine, 'w2');
+    let most = 0;
+    const left = new Set(asked.map(({ id }) => id));
+    for (const { id, done } of asked) done.then(() => left.delete(id));
+    await until(() => {
+      most = Math.max(most, now.active);
+      const running = engine.seen.filter(({ id }) => left.has(id));
+      if (running.length === 2 || running.length === left.size) engine.allow(running[0]?.id ?? '', 1);
+      return left.size === 0;
+    }, 'all have ended');
+    // One whose end is on its way to Redis is held beside those that run.
+    expect(most).toBeLessThanOrEqual(3);
+  });
+
   it('runs long prompts as prefill, then decode, when a prefill worker is ready', async () => {
     const disaggregated = testConfig((changed) => {
       const high = changed.pools.high;

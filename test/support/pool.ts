@@ -96,6 +96,10 @@ export class HandEngine implements Engine {
     return Math.max(0, this.slots - this.#running);
   }
 
+  held(): number {
+    return this.#running;
+  }
+
   setSlots(slots: number): void {
     this.slots = slots;
     this.#roomListener();

@@ -4,9 +4,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { freshEpoch, priorityOf } from '../../src/admission/deadline.js';
 import { BORROWED_REQUESTS, KEPT_REQUESTS, orderOf, tokenCost } from '../../src/admission/fairness.js';
 import { defaultConfig } from '../../src/config/load.js';
+import type { Share } from '../../src/contract/request.js';
 import { connect } from '../../src/queues/connection.js';
 import { Keys } from '../../src/queues/keys.js';
-import { correctTurn, takeTurn } from '../../src/tenants/fair-share.js';
+import { correctTurn, noteBegun, takeTurn } from '../../src/tenants/fair-share.js';
 import { startTestRedis, type TestRedis } from '../support/redis.js';
 
 const keys = new Keys('fair');
@@ -19,6 +20,7 @@ const KEPT = KEPT_REQUESTS * tokenCost(2000, 150);
 const PER_TOKEN = 1000 / tokenCost(2000, 150);
 const JOBS = '{fair:medium}:medium.decode:';
 const QUEUE = `${JOBS}prioritized`;
+const RUNNING = `${JOBS}active`;
 
 let server: TestRedis;
 let redis: Redis;
@@ -46,13 +48,27 @@ async function add(tenant: string, key: string, isl: number, nowMs = NOW, window
   return name;
 }
 
-/** Takes the first of the queue. */
+/** The turn of a request of 2000 and 150 tokens, which is not queued. */
+function turnOf(tenant: string, key: string, nowMs = NOW): Promise<Share> {
+  const request = { isl: 2000, maxTokens: 150, acceptedAtMs: nowMs, owner: { tenant, key } };
+  return takeTurn(redis, keys, pool, request, scale.resolutionMs);
+}
+
+/** Begins the first of the queue; it runs until `end`. */
 async function serve(): Promise<{ tenant: string; key: string; cost: number } | undefined> {
   const [name] = await redis.zpopmin(QUEUE);
   if (name === undefined) return undefined;
-  await redis.del(JOBS + name);
+  await redis.lpush(RUNNING, name);
+  const { share } = JSON.parse((await redis.hget(JOBS + name, 'data')) ?? '{}');
+  await noteBegun(redis, keys, pool.name, share);
   const [tenant = '', key = '', isl = ''] = name.split('/');
   return { tenant, key, cost: tokenCost(Number(isl), 1) };
+}
+
+/** Ends the request that began first. */
+async function end(): Promise<void> {
+  const name = await redis.rpop(RUNNING);
+  if (name !== null) await redis.del(JOBS + name);
 }
 
 describe('the fair order of a pool', () => {
@@ -104,6 +120,37 @@ describe('the fair order of a pool', () => {
     expect((await ask('calm', 'k')).excess).toBe(false);
   });
 
+  it('does not let a tenant borrow anew each time that nothing waits, while what it asked for runs', async () => {
+    // One place, which is never empty: what waits has left the queue when the next comes.
+    for (let k = 0; k < 30; k++) {
+      await add('flood', `k${k}`, 2000);
+      await serve();
+      if (k > 0) await end();
+    }
+    const shares = [];
+    for (let k = 0; k < 3; k++) shares.push(await turnOf('flood', `fresh${k}`));
+    expect(shares.map(({ excess }) => excess)).toEqual([true, true, true]);
+    // Nor is it charged for the time in which nobody else was there.
+    const calm = await turnOf('calm', 'k');
+    expect(calm).toMatchObject({ excess: false, others: true });
+    expect(shares[0]!.startMs - calm.startMs).toBeLessThanOrEqual(
+      (2 * BORROWED_REQUESTS + 1) * tokenCost(2000, 150) * PER_TOKEN,
+    );
+    for (const key of ['x', 'y', 'z']) await add('flood', key, 2000);
+    const name = await add('calm', 'k', 2000);
+    expect(await redis.zrank(QUEUE, name)).toBe(0);
+  });
+
+  it('forgets what is owed, but not who came, when nothing runs any more', async () => {
+    for (let k = 0; k < 30; k++) {
+      await add('flood', `k${k}`, 2000);
+      await serve();
+    }
+    for (let k = 0; k < 30; k++) await end();
+    expect(await turnOf('calm', 'k', NOW + 5000)).toMatchObject({ startMs: NOW + 5000, others: true });
+    expect(await turnOf('flood', 'k0', NOW + 5000)).toMatchObject({ startMs: NOW + 5000, excess: false });
+  });
+
   it('shares evenly between tenants that both want their work by tomorrow', async () => {
     const dayMs = 24 * 3_600_000;
     for (let k = 0; k < 60; k++) await add('first', 'k', 1000, NOW, dayMs);
@@ -153,11 +200,13 @@ describe('the fair order of a pool', () => {
   });
 
   it.each([
-    [1, 2 * tokenCost(3000, 1) + KEPT],
-    [5, 2 * tokenCost(3000, 1) + KEPT + BORROWED_REQUESTS * tokenCost(2000, 150)],
+    // While nothing ran before, and with what who used idle places may owe.
+    [1, 0, 2 * tokenCost(3000, 1) + KEPT],
+    [1, 4, 2 * tokenCost(3000, 1) + KEPT + BORROWED_REQUESTS * tokenCost(2000, 150)],
+    [5, 4, 2 * tokenCost(3000, 1) + KEPT + 2 * BORROWED_REQUESTS * tokenCost(2000, 150)],
   ])(
-    'keeps the gap between tenants with work waiting within its bound, with %i keys each',
-    async (many, bound) => {
+    'keeps the gap between tenants with work waiting within its bound, with %i keys each and up to %i running',
+    async (many, places, bound) => {
       const step = fc.oneof(
         fc.record({
           add: fc.constantFrom('a', 'b', 'c'),
@@ -181,6 +230,7 @@ describe('the fair order of a pool', () => {
             }
             const busy = new Set(Object.keys(waiting).filter((tenant) => waiting[tenant]! > 0));
             const served = await serve();
+            if (served === undefined || (await redis.llen(RUNNING)) > places) await end();
             if (served === undefined) continue;
             waiting[served.tenant]!--;
             history.push({ tenant: served.tenant, cost: served.cost, both: busy });

@@ -113,7 +113,7 @@ async function run(
       core.submit(request, now);
       waiting.delete(id);
       held.add(request);
-      holdings.took(request.tenant, now);
+      holdings.came(request.tenant, now);
       add(wait, request.tenant, now - request.atMs);
       if (!isExcess(request)) continue;
       unbegun.add(request);

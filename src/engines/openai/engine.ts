@@ -136,6 +136,10 @@ export class OpenaiEngine implements Engine {
     return this.#endpoints.reduce((sum, endpoint) => sum + endpoint.places(tokens), 0);
   }
 
+  held(): number {
+    return this.#endpoints.reduce((sum, endpoint) => sum + endpoint.held.size, 0);
+  }
+
   /** Of the server that would be asked. */
   firstTokenAfterMs(isl: number): number | undefined {
     return this.#best(isl)?.firstTokenAfterMs(isl);

@@ -124,6 +124,11 @@ class LiveSimEngine implements SimEngine {
     return this.#state === 'ready' ? this.#core.places(tokens) : 0;
   }
 
+  held(): number {
+    const { runningSequences, waitingSequences } = this.#core.load();
+    return runningSequences + waitingSequences;
+  }
+
   firstTokenAfterMs(isl: number): number {
     return this.#core.firstTokenAfterMs(isl, this.#clock());
   }

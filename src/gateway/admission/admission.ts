@@ -62,6 +62,8 @@ interface Before {
  */
 export class Admission {
   readonly #inHand = new Map<string, InHand>();
+  /** Those that were admitted, from that moment: many are judged before the first of them is sent. */
+  readonly #admitted = new WeakMap<RoutedRequest, Held | undefined>();
   readonly #readings: Readings;
 
   constructor(
@@ -83,13 +85,10 @@ export class Admission {
     return this.#pool(pool).admission.policy === 'predict';
   }
 
-  /** Counts an admitted request until readings of the queue have it. */
+  /** Counts an admitted request until readings of the queue have it. One that `consider` admitted is counted since then. */
   hold(routed: RoutedRequest): { durable: () => void; dropped: () => void } {
     const inHand = this.#inHand.get(routed.pool);
-    const held: Held | undefined = inHand?.add(
-      routed.isl,
-      orderOf(routed, this.config.queues.deadlineResolutionMs),
-    );
+    const held = this.#admitted.get(routed) ?? this.#count(routed);
     return {
       durable: () => {
         if (held !== undefined) held.durableAtMs = this.now();
@@ -100,7 +99,10 @@ export class Admission {
     };
   }
 
-  /** How the request would fare now. A client that comes back as it was told uses its promise up, unless `only` looked at. */
+  /**
+   * How the request would fare now. Unless it is `only` looked at, a client that comes back as it was told uses its promise up, and
+   * what is admitted is to be sent: it is counted.
+   */
   async consider(request: AdmissionRequest, only = false): Promise<Prospect> {
     const { routed, patient } = request;
     const pool = this.#pool(routed.pool);
@@ -136,6 +138,7 @@ export class Admission {
       waiting: reading.waiting + this.#notRead(pool.name, reading.atMs, LAST).requests,
       waitingRoom: pool.admission.waitingRoom,
     });
+    if (verdict.kind === 'admit' && !only) this.#admitted.set(routed, this.#count(routed));
     const perSecond = Math.max(1, sight.requests.ready) * sight.requests.rate;
     const { outstanding } = promises;
     return { verdict, terms, prediction, percentile, capacity, perSecond, outstanding };
@@ -247,6 +250,11 @@ export class Admission {
     const model = this.models.get(pool.name);
     if (model === undefined) throw new SluiceError('internal', `no pool named ${pool.name}`);
     return model.of(request, slow.lengths);
+  }
+
+  #count(routed: RoutedRequest): Held | undefined {
+    const order = orderOf(routed, this.config.queues.deadlineResolutionMs);
+    return this.#inHand.get(routed.pool)?.add(routed.isl, order);
   }
 
   /** What was admitted here, does not stand behind `order`, and a look at the queue at `atMs` does not have. */

@@ -50,19 +50,15 @@ function mayUse({ client }: GatewayServices, { key }: Caller, level: string): bo
   return asked !== undefined && highest !== undefined && asked >= highest;
 }
 
-/** Where it would stand in the fair order is found by taking a turn and giving it back. */
+/** By where it would stand in the fair order. */
 async function consider(
   { client, admission }: GatewayServices,
   { tenant, key }: Caller,
   routed: RoutedRequest,
   digest: () => string,
 ): Promise<Prospect> {
-  if (key !== null) await client.takeTurn(routed, { tenant, key: key.id });
-  try {
-    return await admission.consider({ routed, tenant, digest, patient: false }, true);
-  } finally {
-    if (key !== null) await client.leaveTurn(routed);
-  }
+  if (key !== null) await client.takeTurn(routed, { tenant, key: key.id }, false);
+  return admission.consider({ routed, tenant, digest, patient: false }, true);
 }
 
 function levelQuote(

@@ -42,6 +42,8 @@ export async function admit(
   try {
     return await place(services, served, { ...terms, tenant, owner });
   } catch (error) {
+    // Its turn was only found.
+    delete served.share;
     await client.giveTurnBack(served).catch(() => {});
     throw error;
   }
@@ -57,12 +59,17 @@ async function place(
   let refused: { request: AdmissionRequest; prospect: Prospect } | undefined;
   for (const pool of [null, ...lower]) {
     const routed = pool === null ? asked : relegatedTo(asked, pool);
-    if (owner !== undefined) await client.takeTurn(routed, owner);
-    if (!admission.predicts(routed.pool)) return routed;
+    const predicts = admission.predicts(routed.pool);
+    if (owner !== undefined) await client.takeTurn(routed, owner, !predicts);
+    if (!predicts) return routed;
     const request = { ...terms, routed };
     const prospect = await admission.consider(request);
-    if (prospect.verdict.kind === 'admit') return routed;
-    if (owner !== undefined) await client.leaveTurn(routed);
+    if (prospect.verdict.kind === 'admit') {
+      client.chargeTurn(routed);
+      return routed;
+    }
+    client.crowdedOut(routed);
+    delete routed.share;
     refused ??= { request, prospect };
   }
   if (refused === undefined) throw new SluiceError('internal', 'no pool was considered');

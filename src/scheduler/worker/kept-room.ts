@@ -11,6 +11,13 @@ interface KeptRoomOptions {
   log: (message: string) => void;
 }
 
+/** What a worker holds. */
+interface Work {
+  runs: ReadonlyMap<string, Run>;
+  /** Those that have left the engine. */
+  finishing: ReadonlySet<Run>;
+}
+
 /** Keeps a worker's last places for requests within their share while others flood the pool (admission/reserve.ts). */
 export class KeptRoom {
   readonly #reserve = new Reserve();
@@ -29,18 +36,20 @@ export class KeptRoom {
     private readonly changed: () => void,
   ) {}
 
-  /** A request within its share was queued. */
-  heard(): void {
-    this.#reserve.heardWithin(this.options.now());
-    this.#awaited = true;
+  /** A request within its share was queued, or refused. */
+  heard({ tenant, refused }: { tenant: string; refused: boolean }): void {
+    const nowMs = this.options.now();
+    this.#reserve.heardWithin(nowMs);
+    this.#holdings.came(tenant, nowMs, refused);
+    if (!refused) this.#awaited = true;
     this.changed();
   }
 
   /** A request was fetched. @param starved it was let go first, since it had stood aside for too long */
   took(request: Run['request'], starved: boolean): void {
     const nowMs = this.options.now();
-    if (request.owner !== undefined) this.#holdings.took(request.owner.tenant, nowMs);
-    if (isExcess(request)) this.#reserve.tookExcess(nowMs, !starved);
+    if (request.owner !== undefined) this.#holdings.came(request.owner.tenant, nowMs);
+    if (this.#isBeyond(request)) this.#reserve.tookExcess(nowMs, !starved);
     // Another may stand behind the one that was claimed.
     if (this.#claimed) this.#awaited = true;
     this.#claimed = false;
@@ -57,19 +66,20 @@ export class KeptRoom {
     return isWithin && this.#reserve.isCrowded(this.options.now());
   }
 
-  /** Of the engine's room what may be filled now. @param places that nobody has, of which `room` are open to new prompts @param runs those held */
-  of(room: number, places: () => number, runs: ReadonlyMap<string, Run>): number {
+  /** Of the engine's room what may be filled now. @param places that nobody has, of which `room` are open to new prompts */
+  of(room: number, places: () => number, work: Work): number {
     if (this.#holdings.isEmpty) return room;
     const nowMs = this.options.now();
     const free = places();
-    this.#holdings.update(heldBy(runs), free + runs.size, nowMs);
+    const runs = runningOf(work);
+    this.#holdings.update(heldBy(runs), free + runs.length, nowMs);
     if (!this.#reserve.isOn(nowMs)) return room;
     let unbegun = 0;
-    for (const { request, firstTokenAtMs } of runs.values())
+    for (const { request, firstTokenAtMs } of runs)
       if (firstTokenAtMs === null && this.#isBeyond(request)) unbegun++;
     const { within, due } = this.#holdings;
-    const work = { room, free, held: runs.size, unbegun, within, due };
-    const open = Math.min(room, roomForExcess(work) + (this.#claimed ? 1 : 0));
+    const held = { room, free, held: runs.length, unbegun, within, due };
+    const open = Math.min(room, roomForExcess(held) + (this.#claimed ? 1 : 0));
     if (this.#awaited && open <= 0 && room > 0 && !this.#asking) this.#ask();
     return open;
   }
@@ -101,10 +111,14 @@ export class KeptRoom {
   }
 }
 
+function runningOf({ runs, finishing }: Work): Run[] {
+  return [...runs.values()].filter((run) => !finishing.has(run));
+}
+
 /** Requests of each tenant among those held. */
-function heldBy(runs: ReadonlyMap<string, Run>): Map<string, number> {
+function heldBy(runs: readonly Run[]): Map<string, number> {
   const held = new Map<string, number>();
-  for (const { request } of runs.values()) {
+  for (const { request } of runs) {
     const tenant = request.owner?.tenant;
     if (tenant !== undefined) held.set(tenant, (held.get(tenant) ?? 0) + 1);
   }

@@ -15,6 +15,7 @@ import type { Keys } from '../../queues/keys.js';
 import { retention } from '../../queues/pool-queues.js';
 import { finalFailure, PullWorker, putBack } from '../../queues/pull-worker.js';
 import type { Recorder } from '../../telemetry/recorder.js';
+import { noteBegun } from '../../tenants/fair-share.js';
 import { bullTelemetry } from '../../tracing/tracing.js';
 import { failureOf } from '../pool-router.js';
 import { EndReport } from './end-report.js';
@@ -204,6 +205,7 @@ export class PoolWorker {
       return this.#overload.turnAway(parsed.data, job, token);
     }
     this.#overload.taken();
+    this.#noteBegun(parsed.data);
     try {
       const { gpus } = this.#context;
       run.gpuMark = gpus.begin(options.now());
@@ -223,6 +225,12 @@ export class PoolWorker {
       if (options.role === 'prefill' || run.cause === 'requeue' || run.cause === 'overtaken')
         this.#forget(run);
     }
+  }
+
+  /** Lost, the next one's is as good. */
+  #noteBegun({ share }: RoutedRequest): void {
+    const { redis, keys, pool } = this.options;
+    if (share !== undefined) noteBegun(redis, keys, pool.name, share).catch(() => {});
   }
 
   #begin(request: RoutedRequest, job: Job): Run {
@@ -340,7 +348,7 @@ export class PoolWorker {
         this.#runs.get(message.id)?.channels.add(message.replyTo);
         break;
       case 'within':
-        this.#kept.heard();
+        this.#kept.heard(message);
         break;
       case 'drain':
         if (message.workerId === this.options.workerId) this.options.onDrain?.(message.now);
@@ -353,8 +361,12 @@ export class PoolWorker {
   #adjustRoom(): void {
     const { engine } = this.options;
     const tokens = this.#meanKvTokens;
-    const has = engine.room(tokens);
-    const room = this.#kept.of(has, () => engine.places?.(tokens) ?? has, this.#runs);
+    const held = this.#runs.size - this.#finishing.size;
+    // On their way to the engine, or ended there and not known to be: their places are not to be given twice.
+    const unseen = Math.max(0, held - (engine.held?.() ?? held));
+    const has = Math.max(0, engine.room(tokens) - unseen);
+    const places = () => Math.max(0, (engine.places?.(tokens) ?? engine.room(tokens)) - unseen);
+    const room = this.#kept.of(has, places, { runs: this.#runs, finishing: this.#finishing });
     this.#bull.setRoom(this.#runs.size, room - this.#finishing.size);
   }
 
