@@ -15,11 +15,11 @@ const OUTPUT_WEIGHT = 2;
  * share stands behind the others, while those within theirs are served as if it were not there.
  *
  * Tenants share a pool, the keys of a tenant share what the tenant has. While two tenants with one key each both have
- * work waiting, the costs of what they began differ by at most the largest request of each and `KEPT_REQUESTS` of the
- * pool's expected lengths. A key that begins while its tenant has work queued goes between that work; its tenant gains
- * `BORROWED_REQUESTS` by that at most, however many keys it has. Who used idle places while nothing waited owes another
- * `BORROWED_REQUESTS` at most when others come (share.lua). What an answer costs is predicted when it is queued
- * and put right when it has ended; until then the gap may be that much wider.
+ * work waiting, the costs of what they began differ by at most the largest request of each and
+ * `KEPT_REQUESTS + BORROWED_REQUESTS` of the pool's expected lengths: what who comes may have kept, and how far virtual time is
+ * behind what began last (share.lua). A key that begins while its tenant has work queued goes between that work; its tenant
+ * gains another `BORROWED_REQUESTS` by that at most, however many keys it has. What an answer costs is predicted when it is
+ * queued and put right when it has ended; until then the gap may be that much wider.
  *
  * Cost of a request, in input tokens.
  */

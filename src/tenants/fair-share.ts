@@ -44,21 +44,18 @@ export async function takeTurn(
   const { owner, isl, maxTokens, acceptedAtMs } = request;
   const cost = tokenCost(isl, Math.min(maxTokens, pool.expected.osl));
   const targetMs = pool.targets.ttftSeconds * 1000;
-  const jobs = [keys.decodeQueue(pool.name), keys.prefillQueue(pool.name)].map(
-    (queue) => `${keys.poolPrefix(pool.name)}:${queue}:`,
+  const queues = [keys.decodeQueue(pool.name), keys.prefillQueue(pool.name)];
+  const jobs = ['prioritized', 'active'].flatMap((type) =>
+    queues.map((queue) => `${keys.poolPrefix(pool.name)}:${queue}:${type}`),
   );
   const reply = await shareScript(
     redis,
-    [
-      ...shareKeys(keys, pool.name, owner),
-      ...['prioritized', 'active'].flatMap((type) => jobs.map((prefix) => prefix + type)),
-    ],
+    [...shareKeys(keys, pool.name, owner), ...jobs],
     [
       owner.tenant,
       owner.key,
       cost,
       acceptedAtMs,
-      ...jobs,
       resolutionMs,
       targetMs * BORROWED_REQUESTS,
       msPerToken(pool),
@@ -81,7 +78,7 @@ export async function takeTurn(
   };
 }
 
-/** Notes that a request began, by which the order goes on while nothing waits. */
+/** Notes that a request began: virtual time follows. */
 export async function noteBegun(
   redis: Redis,
   keys: Keys,

@@ -200,8 +200,7 @@ describe('the fair order of a pool', () => {
   });
 
   it.each([
-    // While nothing ran before, and with what who used idle places may owe.
-    [1, 0, 2 * tokenCost(3000, 1) + KEPT],
+    [1, 0, 2 * tokenCost(3000, 1) + KEPT + BORROWED_REQUESTS * tokenCost(2000, 150)],
     [1, 4, 2 * tokenCost(3000, 1) + KEPT + BORROWED_REQUESTS * tokenCost(2000, 150)],
     [5, 4, 2 * tokenCost(3000, 1) + KEPT + 2 * BORROWED_REQUESTS * tokenCost(2000, 150)],
   ])(

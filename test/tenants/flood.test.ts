@@ -12,13 +12,14 @@ import { loadProfile } from '../../src/profile/load.js';
 import { connect } from '../../src/queues/connection.js';
 import { Keys } from '../../src/queues/keys.js';
 import { exponential, seededRandom } from '../../src/simulator/workload/random.js';
-import { takeTurn } from '../../src/tenants/fair-share.js';
+import { noteBegun, takeTurn } from '../../src/tenants/fair-share.js';
 import { startTestRedis, type TestRedis } from '../support/redis.js';
 
 const keys = new Keys('flood');
 const pool = defaultConfig().pools.medium!;
 const JOBS = '{flood:medium}:medium.decode:';
 const QUEUE = `${JOBS}prioritized`;
+const RUNNING = `${JOBS}active`;
 const NOW = 1_700_000_000_000;
 const SCALE = { epochMs: freshEpoch(20, NOW), resolutionMs: 20 };
 
@@ -28,6 +29,7 @@ interface Lengths {
   osl: number;
 }
 interface Asked extends SimRequest {
+  id: string;
   tenant: string;
   atMs: number;
   share: Share;
@@ -110,6 +112,8 @@ async function run(
       const kept = keeps && reserve.isOn(now) && roomForExcess(work) === 0;
       if (kept && isExcess(request)) break;
       await redis.zrem(QUEUE, id);
+      await redis.lpush(RUNNING, id);
+      await noteBegun(redis, keys, pool.name, request.share);
       core.submit(request, now);
       waiting.delete(id);
       held.add(request);
@@ -124,7 +128,10 @@ async function run(
     now = Math.max(now, Math.min(event, arrival));
     for (const { type, request, atMs } of core.advance(now)) {
       if (type === 'finished' && atMs > seconds * 500) done++;
-      if (type === 'finished') held.delete(request);
+      if (type === 'finished') {
+        held.delete(request);
+        await redis.lrem(RUNNING, 1, request.id);
+      }
       if (type !== 'token') continue;
       unbegun.delete(request);
       add(ttft, request.tenant, atMs - request.atMs);
@@ -139,6 +146,7 @@ async function run(
       const id = String(next);
       if (goesAhead({ share })) reserve.heardWithin(now);
       waiting.set(id, {
+        id,
         isl,
         maxTokens: osl,
         emitted: 0,
@@ -148,7 +156,6 @@ async function run(
         atMs,
         share,
       });
-      await redis.hset(JOBS + id, 'data', JSON.stringify(queued));
       await redis.zadd(QUEUE, priorityOf(order, SCALE) * 2 ** 32 + next, id);
     }
   }

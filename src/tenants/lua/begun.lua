@@ -1,5 +1,5 @@
 --[[
-  Notes that a request began: while nothing waits, the last start tag of those that did is where the pool's fair order is.
+  Notes that a request began: the pool's fair order follows the last start tag of those that did.
 
   KEYS[1]  hash of the pool's fair order (share.lua)
   ARGV[1]  virtual time then, ms   ARGV[2] era of it

@@ -1,67 +1,41 @@
 --[[
   Finds a request's start tag in a pool's fair order, and charges it if it is sent: start-time fair queueing over tenants, and
-  over the keys of each. Tags are Unix ms of the pool's order (admission/fairness.ts). The pool's virtual time is the start
-  tag, among tenants, of the request at the head of its queue; it never goes back. While requests run but none waits it follows the last tag
-  of those that began (begun.lua), behind by what a key may borrow, so that it is not ahead of what is on its way to the queue: a
-  tenant that floods a pool whose queue is kept short does not borrow anew each time that it is empty. While nothing waits or
-  runs it is the clock, and nobody owes anything.
+  over the keys of each. Tags are Unix ms of the pool's order (admission/fairness.ts). While anything waits or runs the pool's
+  virtual time follows the last tag of those that began (begun.lua), and never goes back; it is behind it by what a key may borrow,
+  so that it is not ahead of what is on its way to the queue. So a tenant that floods a pool whose queue is kept short does not
+  borrow anew each time that it is empty. While nothing waits or runs it is the clock, and nobody owes anything.
 
   KEYS[1]  hash: '#era' counts the times that the pool was found idle, '#v' virtual time, '#scale' ms for one token
            of cost in this era, '#begun' the last start tag of those that began, '#last' the tenant that came last and '#lastAt' when,
-           '#otherAt' when the last other one did, '#decode' and '#prefill' the start tag and the id of the last head
-           that was read of each queue, and each tenant -> end of its tagged work
+           '#otherAt' when the last other one did, and each tenant -> end of its tagged work
   KEYS[2]  sorted set of the tenant's keys: key -> end of its tagged work; '#era' -> the era that they belong to
   KEYS[3], KEYS[4]  BullMQ's sorted sets of waiting requests, decode and prefill   KEYS[5], KEYS[6] its lists of running ones
   ARGV[1]  tenant   ARGV[2] key   ARGV[3] cost, tokens   ARGV[4] Unix ms now
-  ARGV[5], ARGV[6]  prefixes of the two queues' job keys   ARGV[7] resolution of the deadline order, ms
-  ARGV[8]  how far a key may run ahead of its tenant, ms
-  ARGV[9]  ms for one token of cost, for an era that begins   ARGV[10] most unused share that is kept, ms
-  ARGV[11] how long after its last request another tenant counts as being there, ms
-  ARGV[12] 1: charge it; 0: only find it
+  ARGV[5]  resolution of the deadline order, ms   ARGV[6]  how far a key may run ahead of its tenant, ms
+  ARGV[7]  ms for one token of cost, for an era that begins   ARGV[8] most unused share that is kept, ms
+  ARGV[9]  how long after its last request another tenant counts as being there, ms
+  ARGV[10] 1: charge it; 0: only find it
   Reply: {start tag, era, keys that shared the tenant, ms for one token of cost, 1 if the tenant or the key had more
          than its share, 1 if work waits, 1 if another tenant came lately, virtual time when it begins}
 ]]
 local tenant, key, cost, now = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
-local resolution, ahead, kept = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[10])
+local resolution, ahead, kept = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[8])
 local KEEP_MS = 86400000
-
--- Where virtual time is when a request begins: of one without a turn its arrival, of what is no request now.
-local function startOf(data)
-  local read, request = pcall(cjson.decode, data or '')
-  if not read or type(request) ~= 'table' then return now end
-  local share = type(request.share) == 'table' and request.share or {}
-  return tonumber(share.virtualMs) or tonumber(share.startMs) or tonumber(request.acceptedAtMs) or now
-end
-
--- The start tag at the head of a queue. The data, which may be long, is read once for each head.
-local function head(queue, jobs, field)
-  local id = redis.call('ZRANGE', queue, 0, 0)[1]
-  if not id then return nil end
-  local start, of = string.match(redis.call('HGET', KEYS[1], field) or '', '^(%S+) (.*)$')
-  if of ~= id then
-    start = string.format('%.0f', startOf(redis.call('HGET', jobs .. id, 'data')))
-    redis.call('HSET', KEYS[1], field, start .. ' ' .. id)
-  end
-  return tonumber(start)
-end
 
 local known = redis.call('HMGET', KEYS[1], '#era', '#v', '#scale', '#begun', '#last', '#lastAt', '#otherAt')
 local era, virtual, scale, begun = tonumber(known[1]) or 0, tonumber(known[2]), tonumber(known[3]), tonumber(known[4])
 local last, lastAt, otherAt = known[5], known[6], known[7]
-local first, other = head(KEYS[3], ARGV[5], '#decode'), head(KEYS[4], ARGV[6], '#prefill')
-if other and (not first or other < first) then first = other end
-local runs = redis.call('LLEN', KEYS[5]) + redis.call('LLEN', KEYS[6]) > 0
-if first then
-  virtual = math.max(first, virtual or 0)
-elseif runs and virtual then
+local waits = redis.call('ZCARD', KEYS[3]) + redis.call('ZCARD', KEYS[4]) > 0
+local busy = waits or redis.call('LLEN', KEYS[5]) + redis.call('LLEN', KEYS[6]) > 0
+if busy and virtual then
   virtual = math.max(virtual, (begun or 0) - ahead)
 else
   era, virtual, scale = era + 1, now, nil
   redis.call('DEL', KEYS[1])
 end
 if not scale then
-  scale = tonumber(ARGV[9])
-  redis.call('HSET', KEYS[1], '#era', era, '#scale', ARGV[9])
+  scale = tonumber(ARGV[7])
+  redis.call('HSET', KEYS[1], '#era', era, '#scale', ARGV[7])
 end
 
 if tonumber(redis.call('ZSCORE', KEYS[2], '#era')) ~= era then
@@ -79,14 +53,14 @@ if not keyEnd then sharers = sharers + 1 end
 local tenantEnd = math.max(tonumber(redis.call('HGET', KEYS[1], tenant)) or 0, rested)
 keyEnd = math.max(keyEnd or 0, rested)
 
--- Who owes nothing goes before the head of the queue, which would be tied with it, and before who borrows.
-local begin = (first or runs) and virtual - resolution or virtual
-local excess = math.max(keyEnd, tenantEnd) > begin
+-- Who owes nothing goes before who borrows, which would be tied with it.
+local begin = busy and virtual - resolution or virtual
+local excess = math.max(keyEnd, tenantEnd) > math.max(begin, busy and begun or 0)
 local start = math.max(excess and virtual or begin, keyEnd, tenantEnd - ahead)
 -- A key that waits for its tenant's other keys does not take the order of all tenants ahead.
 local tenantStart = math.min(start, math.max(virtual, tenantEnd))
 redis.call('HSET', KEYS[1], '#v', string.format('%.3f', virtual))
-if ARGV[12] == '1' then
+if ARGV[10] == '1' then
   local ends = { tenantEnd + cost * scale, math.max(keyEnd, tenantEnd - ahead) + cost * scale * sharers }
   redis.call('HSET', KEYS[1], tenant, string.format('%.3f', ends[1]))
   redis.call('ZADD', KEYS[2], string.format('%.3f', ends[2]), key)
@@ -96,9 +70,9 @@ end
 if last and last ~= tenant then otherAt = lastAt end
 redis.call('HSET', KEYS[1], '#last', tenant, '#lastAt', ARGV[4])
 if otherAt then redis.call('HSET', KEYS[1], '#otherAt', otherAt) end
-local others = otherAt and now - tonumber(otherAt) <= tonumber(ARGV[11])
+local others = otherAt and now - tonumber(otherAt) <= tonumber(ARGV[9])
 
 redis.call('PEXPIRE', KEYS[1], KEEP_MS)
 redis.call('PEXPIRE', KEYS[2], KEEP_MS)
-return { string.format('%.0f', start), era, sharers, tostring(scale), excess and 1 or 0, first and 1 or 0, others and 1 or 0,
+return { string.format('%.0f', start), era, sharers, tostring(scale), excess and 1 or 0, waits and 1 or 0, others and 1 or 0,
   string.format('%.0f', tenantStart) }
