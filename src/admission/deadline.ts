@@ -41,14 +41,12 @@ export function standingOf(priority: number): Standing {
 }
 
 /**
- * Whether the epoch is so old that deadlines of the longest usual wait would soon be clamped, or so close that those overdue
- * would: an order that a busy day took ahead of the clock comes back to it when the pool is idle, and that of a pool which is
- * seldom full falls behind it (admission/fairness.ts).
- * @param nowMs where the pool's order is, Unix ms
+ * Whether the epoch is so old that deadlines of the longest usual wait would soon be clamped, or lies ahead: an order
+ * that a busy day took ahead of the clock (admission/fairness.ts) comes back to it when the queue is empty.
  */
 export function needsRebase(scale: DeadlineScale, nowMs: number): boolean {
-  const spans = (nowMs - scale.epochMs) / (TICKS * scale.resolutionMs);
-  return spans < 1 / 16 || spans > 1 / 2;
+  const age = nowMs - scale.epochMs;
+  return age < 0 || age > (TICKS * scale.resolutionMs) / 2;
 }
 
 /**

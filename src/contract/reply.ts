@@ -73,8 +73,11 @@ const controlSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('keep'), workerId: z.string() }),
   /** Send this request's tokens and end to one more reply channel. */
   z.object({ type: z.literal('attach'), id: z.string(), replyTo: z.string() }),
-  /** A request within its tenant's share was queued, or `refused`, while another tenant's work waits or runs. */
-  z.object({ type: z.literal('within'), tenant: z.string(), refused: z.boolean() }),
+  /**
+   * A request within its tenant's share was queued while another tenant's work waits. With `keeper` it was refused, and that
+   * worker is to keep a place for the next.
+   */
+  z.object({ type: z.literal('within'), tenant: z.string(), keeper: z.string().optional() }),
 ]);
 /** A message to the workers of a pool. */
 export type ControlMessage = z.output<typeof controlSchema>;

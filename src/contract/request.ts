@@ -45,7 +45,7 @@ export type Owner = z.output<typeof ownerSchema>;
 const shareSchema = z.object({
   /** Start tag, Unix ms of the pool's order. */
   startMs: z.number(),
-  /** Virtual time of that order when it begins: the start tag of its tenant, where that of its key is later. */
+  /** The same as its own time, which runs at the pace of what begins; that of its tenant, where that of its key is later. */
   virtualMs: z.number().optional(),
   era: z.number(),
   cost: z.number(),

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { Config } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
-import type { Outcome, Owner, RoutedRequest, Share, Submission } from '../contract/request.js';
+import type { Outcome, Owner, RoutedRequest, Submission } from '../contract/request.js';
 import { connect, redisError } from '../queues/connection.js';
 import { type FormerPool, formerPools, notePools } from '../queues/former-pools.js';
 import { journalLength } from '../queues/journal.js';
@@ -122,18 +122,14 @@ export class SluiceClient {
   /** Gives a request its owner's turn in the pool's fair order, and charges it unless it is only to be found. */
   async takeTurn(routed: RoutedRequest, owner: Owner, charge = true): Promise<void> {
     routed.owner = owner;
-    routed.share = await this.#turnOf(routed, owner, charge);
+    const { pool, isl, maxTokens, acceptedAtMs } = routed;
+    const request = { isl, maxTokens, acceptedAtMs, owner };
+    routed.share = await this.#routers.of(pool).takeTurn(request, charge);
   }
 
-  /** Charges a turn that was only found, before its request is sent on the same connection. */
-  chargeTurn(routed: RoutedRequest): void {
-    // Redis that is away does not take the request either.
-    if (routed.owner !== undefined) this.#turnOf(routed, routed.owner, true).catch(() => {});
-  }
-
-  /** Tells the workers of a pool that it refused a request. */
-  crowdedOut(routed: RoutedRequest): void {
-    this.#routers.of(routed.pool).crowdedOut(routed);
+  /** Tells the workers of a pool that it refused a request. @param keeper of them, who is to keep a place for the next */
+  crowdedOut(routed: RoutedRequest, keeper: string): void {
+    this.#routers.of(routed.pool).crowdedOut(routed, keeper);
   }
 
   /** Ends the account of a request that was not sent after all. */
@@ -172,14 +168,6 @@ export class SluiceClient {
   /** Sends a routed request with a fresh id. Resolves when it is accepted. Errors: `redis_full`, `no_redis`. */
   send(routed: RoutedRequest, handlers?: TokenHandlers): Promise<RequestHandle> {
     return this.#send(routed, handlers, () => this.#dispatch(routed));
-  }
-
-  #turnOf(
-    { pool, isl, maxTokens, acceptedAtMs }: RoutedRequest,
-    owner: Owner,
-    charge: boolean,
-  ): Promise<Share> {
-    return this.#routers.of(pool).takeTurn({ isl, maxTokens, acceptedAtMs, owner }, charge);
   }
 
   /** @param accept makes it durable, and tells whether it was not before */

@@ -30,7 +30,7 @@ import { isRetired } from '../queues/journal.js';
 import type { Keys } from '../queues/keys.js';
 import { PoolQueues } from '../queues/pool-queues.js';
 import { readScale, rebase } from '../queues/rebase.js';
-import { type SharedRequest, takeTurn, VIRTUAL_TIME } from '../tenants/fair-share.js';
+import { frontierMs, type SharedRequest, takeTurn } from '../tenants/fair-share.js';
 import { NOTHING, settleEnded } from '../tenants/settlement.js';
 
 /** How long a router may go on with an epoch, or a count of prefill workers, that it read. */
@@ -82,12 +82,12 @@ export class PoolRouter {
     const { enabled, minPromptTokens } = this.pool.disaggregation;
     if (enabled === false || request.isl < minPromptTokens) await this.queues.addWhole(request, priority);
     else await this.queues.add(request, priority, (await this.#hasPrefill(nowMs)) ? 'flow' : 'whole');
-    if (goesAhead(request)) this.#tellWithin(request, false);
+    if (goesAhead(request)) this.#tellWithin(request);
   }
 
-  /** Tells the workers of a request that is not sent, for want of a place that others have beyond their share. */
-  crowdedOut(request: RoutedRequest): void {
-    if (isCrowdedOut(request)) this.#tellWithin(request, true);
+  /** Tells the workers of a request that is not sent, for want of a place that others have beyond their share. @param keeper the one that is to keep a place for the next */
+  crowdedOut(request: RoutedRequest, keeper: string): void {
+    if (isCrowdedOut(request)) this.#tellWithin(request, keeper);
   }
 
   /** The turn of a request in the pool's fair order; it is charged to its owner if `charge`. */
@@ -230,8 +230,8 @@ export class PoolRouter {
     return this.queues.close();
   }
 
-  #tellWithin({ owner }: RoutedRequest, refused: boolean): void {
-    if (owner !== undefined) this.control({ type: 'within', tenant: owner.tenant, refused }).catch(() => {});
+  #tellWithin({ owner }: RoutedRequest, keeper?: string): void {
+    if (owner !== undefined) this.control({ type: 'within', tenant: owner.tenant, keeper }).catch(() => {});
   }
 
   async #readEnd(id: string): Promise<EndRecord | undefined> {
@@ -244,15 +244,15 @@ export class PoolRouter {
     return fresh && this.#scale !== undefined ? this.#scale : this.#readScale(nowMs);
   }
 
-  /** Where the pool's order is now, Unix ms: at the clock, or where turns are taken while anything waits or runs at their virtual time. */
+  /** Where the pool's order is now, Unix ms: at the clock, or where turns are taken and work waits at its own time. */
   async #frontierMs(nowMs: number): Promise<number> {
+    if (this.config.gateway.auth !== 'keys') return nowMs;
     const { decode, prefill } = this.queues;
-    const [at, ...counts] = await Promise.all([
-      this.redis.hget(this.keys.fair(this.pool.name), VIRTUAL_TIME),
-      ...[decode, prefill].map((queue) => queue.getJobCountByTypes('prioritized', 'active')),
+    const [at, ...waiting] = await Promise.all([
+      frontierMs(this.redis, this.keys, this.pool),
+      ...[decode, prefill].map((queue) => this.redis.zcard(queue.toKey('prioritized'))),
     ]);
-    const isIdle = counts.every((count) => count === 0);
-    return at === null || isIdle ? nowMs : Number(at);
+    return at === null || waiting.every((count) => count === 0) ? nowMs : at;
   }
 
   async #readScale(nowMs: number): Promise<DeadlineScale> {

@@ -21,9 +21,6 @@ const replySchema = z.tuple([
   z.coerce.number(),
 ]);
 
-/** Field of a pool's fair order (`Keys.fair`): where it is, Unix ms. */
-export const VIRTUAL_TIME = '#v';
-
 /** A request whose turn is to be found. */
 export type SharedRequest = Pick<RoutedRequest, 'isl' | 'maxTokens' | 'acceptedAtMs'> & { owner: Owner };
 
@@ -78,14 +75,27 @@ export async function takeTurn(
   };
 }
 
+/** Where a pool's order is while work waits, Unix ms; null: no turn was taken there. */
+export async function frontierMs(redis: Redis, keys: Keys, pool: PoolConfig): Promise<number | null> {
+  const [virtual = null, shift = null, begun = null] = await redis.hmget(
+    keys.fair(pool.name),
+    '#v',
+    '#shift',
+    '#begun',
+  );
+  if (virtual === null) return null;
+  const ahead = pool.targets.ttftSeconds * 1000 * BORROWED_REQUESTS;
+  return Math.max(Number(virtual), Number(begun ?? 0) - ahead) + Number(shift ?? 0);
+}
+
 /** Notes that a request began: virtual time follows. */
 export async function noteBegun(
   redis: Redis,
   keys: Keys,
   pool: string,
-  { startMs, virtualMs = startMs, era }: Share,
+  { virtualMs, era }: Share,
 ): Promise<void> {
-  await begunScript(redis, [keys.fair(pool)], [virtualMs, era]);
+  if (virtualMs !== undefined) await begunScript(redis, [keys.fair(pool)], [virtualMs, era]);
 }
 
 /** Corrects the charge by what the request really cost: `isl` and `osl` tokens, none if it never began. */

@@ -7,7 +7,7 @@ import { defaultConfig } from '../../src/config/load.js';
 import type { Share } from '../../src/contract/request.js';
 import { connect } from '../../src/queues/connection.js';
 import { Keys } from '../../src/queues/keys.js';
-import { correctTurn, noteBegun, takeTurn } from '../../src/tenants/fair-share.js';
+import { correctTurn, frontierMs, noteBegun, takeTurn } from '../../src/tenants/fair-share.js';
 import { startTestRedis, type TestRedis } from '../support/redis.js';
 
 const keys = new Keys('fair');
@@ -49,9 +49,9 @@ async function add(tenant: string, key: string, isl: number, nowMs = NOW, window
 }
 
 /** The turn of a request of 2000 and 150 tokens, which is not queued. */
-function turnOf(tenant: string, key: string, nowMs = NOW): Promise<Share> {
+function turnOf(tenant: string, key: string, nowMs = NOW, charge = true): Promise<Share> {
   const request = { isl: 2000, maxTokens: 150, acceptedAtMs: nowMs, owner: { tenant, key } };
-  return takeTurn(redis, keys, pool, request, scale.resolutionMs);
+  return takeTurn(redis, keys, pool, request, scale.resolutionMs, charge);
 }
 
 /** Begins the first of the queue; it runs until `end`. */
@@ -72,11 +72,53 @@ async function end(): Promise<void> {
 }
 
 describe('the fair order of a pool', () => {
-  it('is the order of arrival while nothing waits', async () => {
+  it('is the order of arrival while nothing waits, runs or is on its way', async () => {
     for (let k = 0; k < 5; k++) {
-      const request = { isl: 5000, maxTokens: 500, acceptedAtMs: NOW + k, owner: { tenant: 'a', key: 'k' } };
-      expect((await takeTurn(redis, keys, pool, request, scale.resolutionMs)).startMs).toBe(NOW + k);
+      const acceptedAtMs = NOW + k * 2000;
+      const request = { isl: 5000, maxTokens: 500, acceptedAtMs, owner: { tenant: 'a', key: 'k' } };
+      expect((await takeTurn(redis, keys, pool, request, scale.resolutionMs)).startMs).toBe(acceptedAtMs);
     }
+  });
+
+  it('charges nothing for a turn that is only found, and tells of it as it is charged', async () => {
+    for (let k = 0; k < 20; k++) expect((await turnOf('flood', `k${k}`, NOW, false)).excess).toBe(false);
+    expect(await frontierMs(redis, keys, pool)).toBe(null);
+    // Many that are charged at once before the first of them is queued owe each other what they do in a queue.
+    const shares = [];
+    for (let k = 0; k < 12; k++) shares.push(await turnOf('flood', 'k'));
+    expect(new Set(shares.map(({ era }) => era)).size).toBe(1);
+    expect(shares[11]!.startMs - shares[0]!.startMs).toBeCloseTo(
+      (11 - KEPT_REQUESTS) * tokenCost(2000, 150) * PER_TOKEN,
+      -2,
+    );
+    expect((await turnOf('flood', 'k', NOW, false)).excess).toBe(true);
+    expect((await turnOf('calm', 'k', NOW, false)).excess).toBe(false);
+  });
+
+  it('stays at the clock while nothing waits, however much or little runs, and goes at its own pace while work does', async () => {
+    await add('a', 'k', 2000);
+    await serve();
+    for (const everyMs of [20, 20_000]) {
+      let nowMs = NOW;
+      for (let k = 1; k <= 200; k++) {
+        nowMs = NOW + k * everyMs;
+        const name = await add('a', 'k', 2000, nowMs);
+        const { share } = JSON.parse((await redis.hget(JOBS + name, 'data'))!);
+        expect(Math.abs(share.startMs - nowMs)).toBeLessThanOrEqual(
+          (BORROWED_REQUESTS + 2) * tokenCost(2000, 150) * PER_TOKEN,
+        );
+        await serve();
+        if (k > 4) await end();
+      }
+      expect(Math.abs((await frontierMs(redis, keys, pool))! - nowMs)).toBeLessThanOrEqual(1000);
+    }
+    // A backlog that drains while nobody asks takes the order on.
+    for (let k = 0; k < 40; k++) await add('a', 'k', 2000);
+    const before = (await frontierMs(redis, keys, pool))!;
+    for (let k = 0; k < 30; k++) await serve();
+    expect((await frontierMs(redis, keys, pool))! - before).toBeGreaterThan(
+      15 * tokenCost(2000, 1) * PER_TOKEN,
+    );
   });
 
   it('puts a newcomer before the backlog of a tenant that floods, with one key or twenty', async () => {
@@ -147,7 +189,10 @@ describe('the fair order of a pool', () => {
       await serve();
     }
     for (let k = 0; k < 30; k++) await end();
-    expect(await turnOf('calm', 'k', NOW + 5000)).toMatchObject({ startMs: NOW + 5000, others: true });
+    expect(await turnOf('calm', 'k', NOW + 5000, false)).toMatchObject({
+      startMs: NOW + 5000,
+      others: true,
+    });
     expect(await turnOf('flood', 'k0', NOW + 5000)).toMatchObject({ startMs: NOW + 5000, excess: false });
   });
 

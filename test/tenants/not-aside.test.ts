@@ -28,7 +28,7 @@ function keptRoom() {
     kept.took(run.request, false);
     runs.set(String(runs.size), run);
     const free = PLACES - runs.size;
-    kept.of(free, () => free, { runs, finishing: new Set() });
+    kept.of(free, () => free, { runs, left: new Set() });
   };
   return { clock, kept, take };
 }

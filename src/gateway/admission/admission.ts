@@ -34,6 +34,8 @@ export interface Prospect {
   /** Requests/s of the pool's workers. */
   perSecond: number;
   outstanding: number;
+  /** Ids of those that serve. */
+  workers: readonly string[];
 }
 
 export interface AdmissionRequest {
@@ -141,7 +143,10 @@ export class Admission {
     if (verdict.kind === 'admit' && !only) this.#admitted.set(routed, this.#count(routed));
     const perSecond = Math.max(1, sight.requests.ready) * sight.requests.rate;
     const { outstanding } = promises;
-    return { verdict, terms, prediction, percentile, capacity, perSecond, outstanding };
+    const workers = readyOf(reading.workers, 'vllm')
+      .map(({ workerId }) => workerId)
+      .sort();
+    return { verdict, terms, prediction, percentile, capacity, perSecond, outstanding, workers };
   }
 
   /**
@@ -253,6 +258,8 @@ export class Admission {
   }
 
   #count(routed: RoutedRequest): Held | undefined {
+    // Nobody asks of a pool that takes everything, and what it had would never be forgotten.
+    if (!this.predicts(routed.pool)) return undefined;
     const order = orderOf(routed, this.config.queues.deadlineResolutionMs);
     return this.#inHand.get(routed.pool)?.add(routed.isl, order);
   }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { levelFor } from '../../admission/levels.js';
 import { relegatedTo } from '../../admission/relegation.js';
 import { SluiceError } from '../../contract/errors.js';
@@ -65,16 +66,38 @@ async function place(
     const request = { ...terms, routed };
     const prospect = await admission.consider(request);
     if (prospect.verdict.kind === 'admit') {
-      client.chargeTurn(routed);
+      // What it is charged is what others see of it: many may have been found at once.
+      if (owner !== undefined) await charge({ client, admission }, routed, owner);
       return routed;
     }
-    client.crowdedOut(routed);
+    const keeper = keeperFor(prospect.workers, owner);
+    if (keeper !== undefined) client.crowdedOut(routed, keeper);
     delete routed.share;
     refused ??= { request, prospect };
   }
   if (refused === undefined) throw new SluiceError('internal', 'no pool was considered');
   client.turnedAway(asked);
   throw await admission.refuse(refused.request, refused.prospect);
+}
+
+/** Takes the turn that was found. One that Redis does not take was not admitted. */
+async function charge(
+  { client, admission }: Pick<SendServices, 'client' | 'admission'>,
+  routed: RoutedRequest,
+  owner: Owner,
+): Promise<void> {
+  try {
+    await client.takeTurn(routed, owner);
+  } catch (error) {
+    admission.hold(routed).dropped();
+    throw error;
+  }
+}
+
+/** The worker that is to keep a place for a refused tenant, the same one each time. */
+function keeperFor(workers: readonly string[], owner: Owner | undefined): string | undefined {
+  if (owner === undefined || workers.length === 0) return undefined;
+  return workers[createHash('sha1').update(owner.tenant).digest().readUInt32BE() % workers.length];
 }
 
 async function takePlace(

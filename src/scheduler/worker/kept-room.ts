@@ -15,7 +15,7 @@ interface KeptRoomOptions {
 interface Work {
   runs: ReadonlyMap<string, Run>;
   /** Those that have left the engine. */
-  finishing: ReadonlySet<Run>;
+  left: ReadonlySet<Run>;
 }
 
 /** Keeps a worker's last places for requests within their share while others flood the pool (admission/reserve.ts). */
@@ -36,12 +36,12 @@ export class KeptRoom {
     private readonly changed: () => void,
   ) {}
 
-  /** A request within its share was queued, or refused. */
-  heard({ tenant, refused }: { tenant: string; refused: boolean }): void {
+  /** A request within its share was queued, or refused: then a place is kept by the `keeper`. */
+  heard({ tenant, keeper }: { tenant: string; keeper?: string | undefined }): void {
     const nowMs = this.options.now();
     this.#reserve.heardWithin(nowMs);
-    this.#holdings.came(tenant, nowMs, refused);
-    if (!refused) this.#awaited = true;
+    this.#holdings.came(tenant, nowMs, keeper === this.options.workerId);
+    if (keeper === undefined) this.#awaited = true;
     this.changed();
   }
 
@@ -111,8 +111,8 @@ export class KeptRoom {
   }
 }
 
-function runningOf({ runs, finishing }: Work): Run[] {
-  return [...runs.values()].filter((run) => !finishing.has(run));
+function runningOf({ runs, left }: Work): Run[] {
+  return [...runs.values()].filter((run) => !left.has(run));
 }
 
 /** Requests of each tenant among those held. */

@@ -73,6 +73,8 @@ export class PoolWorker {
   #started = false;
   /** Runs that left the engine and whose end is on its way to Redis; the next request comes with the answer. */
   readonly #finishing = new Set<Run>();
+  /** All that left the engine or do not come to it, also those whose tokens are on their way to the journal. */
+  readonly #left = new Set<Run>();
   #roomChanged = false;
   #meanKvTokens: number;
 
@@ -91,6 +93,7 @@ export class PoolWorker {
       gpus,
       now: options.now,
       began: (request) => this.#kept.began(request),
+      left: (run) => this.#left.add(run),
     };
     this.#meanKvTokens = pool.expected.isl + pool.expected.osl;
     this.#control = connect(redisUrl, 'subscriber');
@@ -200,6 +203,8 @@ export class PoolWorker {
     const refused = refusal(parsed.data, run.startedAtMs);
     if (refused !== undefined) throw finalFailure(refused);
     if (!this.#goesOnLate(parsed.data) && this.#overload.isLate(parsed.data, job)) {
+      // It does not come to the engine.
+      this.#left.add(run);
       if (this.#relegates) return this.#sentOn(run, await this.#relegation.move(parsed.data, run.channels));
       if (options.pool.overload.policy === 'late') this.#forget(run);
       return this.#overload.turnAway(parsed.data, job, token);
@@ -215,6 +220,7 @@ export class PoolWorker {
         run.gpuSeconds = gpuSecondsOf(this.#context, run);
         gpus.end(options.now());
         this.#finishing.add(run);
+        this.#left.add(run);
         // BullMQ asks at once whether the next comes with the answer to this one's end.
         this.#adjustRoom();
       });
@@ -317,6 +323,7 @@ export class PoolWorker {
 
   #forget(run: Run): void {
     this.#finishing.delete(run);
+    this.#left.delete(run);
     this.#emitter.drop(run);
     // A later run of the same request may be here already.
     if (this.#runs.get(run.id) === run) this.#runs.delete(run.id);
@@ -361,12 +368,12 @@ export class PoolWorker {
   #adjustRoom(): void {
     const { engine } = this.options;
     const tokens = this.#meanKvTokens;
-    const held = this.#runs.size - this.#finishing.size;
+    const held = this.#runs.size - this.#left.size;
     // On their way to the engine, or ended there and not known to be: their places are not to be given twice.
     const unseen = Math.max(0, held - (engine.held?.() ?? held));
     const has = Math.max(0, engine.room(tokens) - unseen);
     const places = () => Math.max(0, (engine.places?.(tokens) ?? engine.room(tokens)) - unseen);
-    const room = this.#kept.of(has, places, { runs: this.#runs, finishing: this.#finishing });
+    const room = this.#kept.of(has, places, { runs: this.#runs, left: this.#left });
     this.#bull.setRoom(this.#runs.size, room - this.#finishing.size);
   }
 

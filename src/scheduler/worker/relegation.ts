@@ -35,7 +35,6 @@ export class Relegation {
     const { config, pool, redis, recorder, now } = this.options;
     const [to] = poolsBelow(config, pool);
     if (to === undefined) throw new Error(`no pool below ${pool.name}`);
-    await this.#leaveTurn(request);
     const lower = relegatedTo(request, to);
     const target = this.#router(to);
     if (lower.owner !== undefined && request.share !== undefined)
@@ -45,6 +44,7 @@ export class Relegation {
     // Who does not hear of it looks it up.
     for (const channel of channels) redis.publish(channel, JSON.stringify([frame])).catch(() => {});
     await target.dispatch(lower, now());
+    await this.#leaveTurn(request);
     const atMs = now();
     recorder.arrival(to.name, atMs, request.isl);
     const wholeSeconds = Math.max(0, atMs - request.acceptedAtMs) / 1000;

@@ -50,6 +50,8 @@ export interface RunContext {
   now: () => number;
   /** A request got its first token, or was found to have it from a run before. */
   began: (request: RoutedRequest) => void;
+  /** A run has left the engine, however it ended there. */
+  left: (run: Run) => void;
 }
 
 /** GPU-seconds that a request has used so far. */
@@ -96,8 +98,12 @@ export async function runRequest(context: RunContext, run: Run, job: Job): Promi
     if (run.firstTokenAtMs !== null) context.began(request);
   }
   const most = phase === 'prefill' ? 1 : request.maxTokens;
-  if (run.tokens.length < most && endOf(run.tokens) === undefined)
-    transfer = await traced(context, run, phase, transfer);
+  try {
+    if (run.tokens.length < most && endOf(run.tokens) === undefined)
+      transfer = await traced(context, run, phase, transfer);
+  } finally {
+    context.left(run);
+  }
   run.abort.throwIfAborted();
   // A single token is the answer's whole text; more must be in the journal before the job completes.
   if (phase !== 'prefill' && run.tokens.length === 1) context.emitter.drop(run);
