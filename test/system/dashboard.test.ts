@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { violations } from '../support/axe.js';
 import { openBrowser } from '../support/browser.js';
 import { until } from '../support/pool.js';
@@ -12,8 +12,8 @@ import { until } from '../support/pool.js';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** What the test saw, to be looked at afterwards. */
 const SHOTS = join(ROOT, 'node_modules', '.cache', 'dashboard');
-/** The demo, nearly three times as long: what is done until its end takes time where the machine is busy. */
-const DEMO_SECONDS = 300;
+/** The demo at half its pace: what is done until its end takes time where the machine is busy. */
+const DEMO_SECONDS = 224;
 
 let demo: ChildProcess;
 let dataDir: string;
@@ -22,12 +22,15 @@ let url: string;
 let said = '';
 const wrong: string[] = [];
 
-beforeAll(async () => {
+/** Its own demo for each try: what a first one used up is not there for a second. */
+beforeEach(async () => {
   browser = await openBrowser();
   dataDir = mkdtempSync(join(tmpdir(), 'sluice-dashboard-'));
   mkdirSync(SHOTS, { recursive: true });
   const args = ['bin/sluice.js', 'demo', '--seconds', String(DEMO_SECONDS), '--data', dataDir];
   const { REDIS_URL: _url, SLUICE_DATA: _data, ...env } = process.env;
+  said = '';
+  wrong.length = 0;
   demo = spawn(process.execPath, args, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] });
   for (const stream of [demo.stdout, demo.stderr]) {
     stream?.on('data', (chunk: Buffer) => {
@@ -44,7 +47,7 @@ beforeAll(async () => {
   );
 }, 300_000);
 
-afterAll(async () => {
+afterEach(async () => {
   await browser.close();
   const ended = new Promise((resolve) => demo.once('exit', resolve));
   if (demo.exitCode === null && demo.kill('SIGTERM')) await ended;
@@ -122,38 +125,7 @@ test('one page shows the demo: levels, states that light up, GPUs that change ha
     await card.getByText(/in time in the last minute/).waitFor({ timeout: 60_000 });
   }
 
-  // Load rises and then bursts: the planner of high is lit steady, scales up ahead of the load, and protects.
-  const asTheBurstComes = ['steady', 'scaleUp', 'burstProtect'];
-  await until(async () => inOrder(await litOnes(), asTheBurstComes), asTheBurstComes.join(', '), 180_000);
-  const lit = machines.locator('.chart-box [data-lit=true]');
-  await machines.screenshot({ path: join(SHOTS, 'machines-burst.png') });
-  await overview.screenshot({ path: join(SHOTS, 'overview-dark.png'), fullPage: true });
-
-  for (const page of [overview, machines]) expect(await violations(page)).toEqual([]);
-
-  // Back to before the burst, and live again by one key.
-  const log = machines.getByRole('list', { name: /Log/ });
-  await log
-    .getByRole('listitem')
-    .filter({ hasText: /→ burst protect/ })
-    .first()
-    .waitFor();
-  const earlier = log.getByRole('listitem').filter({ hasText: /scale up → steady/ });
-  await earlier.last().getByRole('button').click();
-  await machines.getByText(/as of \d\d:\d\d:\d\d/).waitFor();
-  expect(await lit.getAttribute('data-node')).toBe('steady');
-  const slider = machines.getByRole('slider');
-  await slider.focus();
-  await slider.press('Home');
-  await machines.getByText(/ ago$/).waitFor();
-  await slider.press('l');
-  await machines
-    .getByRole('status')
-    .filter({ hasText: /^Live$/ })
-    .waitFor();
-  // A page that is looked at no more would still draw what is live, beside the demo on the same cores.
-  await machines.close();
-
+  // What needs no burst comes before it: beside a busy machine's other work it may take a minute.
   // One request, stage by stage.
   const requests = await open('requests');
   await requests.getByLabel('State').selectOption('completed');
@@ -189,6 +161,38 @@ test('one page shows the demo: levels, states that light up, GPUs that change ha
   await boards.screenshot({ path: join(SHOTS, 'queues.png') });
   await boards.close();
 
+  // Load rises and then bursts: the planner of high is lit steady, scales up ahead of the load, and protects.
+  const asTheBurstComes = ['steady', 'scaleUp', 'burstProtect'];
+  await until(async () => inOrder(await litOnes(), asTheBurstComes), asTheBurstComes.join(', '), 120_000);
+  const lit = machines.locator('.chart-box [data-lit=true]');
+  await machines.screenshot({ path: join(SHOTS, 'machines-burst.png') });
+  await overview.screenshot({ path: join(SHOTS, 'overview-dark.png'), fullPage: true });
+
+  for (const page of [overview, machines]) expect(await violations(page)).toEqual([]);
+
+  // Back to before the burst, and live again by one key.
+  const log = machines.getByRole('list', { name: /Log/ });
+  await log
+    .getByRole('listitem')
+    .filter({ hasText: /→ burst protect/ })
+    .first()
+    .waitFor();
+  const earlier = log.getByRole('listitem').filter({ hasText: /scale up → steady/ });
+  await earlier.last().getByRole('button').click();
+  await machines.getByText(/as of \d\d:\d\d:\d\d/).waitFor();
+  expect(await lit.getAttribute('data-node')).toBe('steady');
+  const slider = machines.getByRole('slider');
+  await slider.focus();
+  await slider.press('Home');
+  await machines.getByText(/ ago$/).waitFor();
+  await slider.press('l');
+  await machines
+    .getByRole('status')
+    .filter({ hasText: /^Live$/ })
+    .waitFor();
+  // A page that is looked at no more would still draw what is live, beside the demo on the same cores.
+  await machines.close();
+
   // The other theme, under the same load.
   await overview.emulateMedia({ colorScheme: 'light' });
   await overview.locator('html[data-theme=light]').waitFor();
@@ -218,4 +222,4 @@ test('one page shows the demo: levels, states that light up, GPUs that change ha
 
   expect(wrong).toEqual([]);
   expect(said).not.toContain('Error');
-}, 420_000);
+}, 300_000);

@@ -168,6 +168,11 @@ export class SimCore<R extends SimRequest> {
     return begin + compute * 1000;
   }
 
+  /** Requests that it has and that have not ended. */
+  get accepted(): number {
+    return this.#scheduler.running + this.#scheduler.queued;
+  }
+
   /**
    * Requests of about `tokens` KV tokens that the engine could work on soon: within its free sequences (and those that the
    * ITL leaves, src/profile/worker-model.ts), within the KV
@@ -175,17 +180,16 @@ export class SimCore<R extends SimRequest> {
    * engine always has room for one, so that a request too large for it is refused and does not wait for ever.
    */
   room(tokens: number): number {
-    const { running, queued, pendingPrefillTokens } = this.#scheduler;
+    const { pendingPrefillTokens } = this.#scheduler;
     const byPrefill = Math.ceil(
       (2 * this.options.maxBatchedTokens - pendingPrefillTokens) / Math.max(1, tokens),
     );
-    return Math.max(running + queued === 0 ? 1 : 0, Math.min(this.places(tokens), byPrefill));
+    return Math.max(this.accepted === 0 ? 1 : 0, Math.min(this.places(tokens), byPrefill));
   }
 
   /** The same whatever prompts wait. */
   places(tokens: number): number {
-    const { running, queued } = this.#scheduler;
-    const accepted = running + queued;
+    const { accepted } = this;
     const yetToGrow = this.#finalBlocks - (this.#kv.held - this.#handoverBlocks);
     const byKv = Math.floor((this.#kv.free - yetToGrow) / blocksFor(Math.max(1, tokens)));
     return Math.max(accepted === 0 ? 1 : 0, Math.min(this.#lengths.sequences() - accepted, byKv));

@@ -125,8 +125,7 @@ class LiveSimEngine implements SimEngine {
   }
 
   held(): number {
-    const { runningSequences, waitingSequences } = this.#core.load();
-    return runningSequences + waitingSequences;
+    return this.#core.accepted;
   }
 
   firstTokenAfterMs(isl: number): number {

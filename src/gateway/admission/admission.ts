@@ -6,6 +6,7 @@ import { poolsBelow } from '../../config/pools-below.js';
 import type { Config, PoolConfig } from '../../config/types.js';
 import { SluiceError } from '../../contract/errors.js';
 import type { RoutedRequest } from '../../contract/request.js';
+import type { Heartbeat } from '../../contract/worker.js';
 import { normalQuantile } from '../../forecast/bands/largest.js';
 import type { Keys } from '../../queues/keys.js';
 import type { SluiceClient } from '../../scheduler/client.js';
@@ -34,8 +35,7 @@ export interface Prospect {
   /** Requests/s of the pool's workers. */
   perSecond: number;
   outstanding: number;
-  /** Ids of those that serve. */
-  workers: readonly string[];
+  workers: readonly Heartbeat[];
 }
 
 export interface AdmissionRequest {
@@ -143,9 +143,7 @@ export class Admission {
     if (verdict.kind === 'admit' && !only) this.#admitted.set(routed, this.#count(routed));
     const perSecond = Math.max(1, sight.requests.ready) * sight.requests.rate;
     const { outstanding } = promises;
-    const workers = readyOf(reading.workers, 'vllm')
-      .map(({ workerId }) => workerId)
-      .sort();
+    const { workers } = reading;
     return { verdict, terms, prediction, percentile, capacity, perSecond, outstanding, workers };
   }
 

@@ -3,8 +3,10 @@ import { levelFor } from '../../admission/levels.js';
 import { relegatedTo } from '../../admission/relegation.js';
 import { SluiceError } from '../../contract/errors.js';
 import type { Owner, RoutedRequest, Submission } from '../../contract/request.js';
+import type { Heartbeat } from '../../contract/worker.js';
 import { take } from '../../tenants/limits.js';
 import type { AdmissionRequest, Prospect } from '../admission/admission.js';
+import { readyOf } from '../admission/readings.js';
 import type { Caller } from '../caller.js';
 import type { SendServices } from '../services.js';
 
@@ -94,10 +96,11 @@ async function charge(
   }
 }
 
-/** The worker that is to keep a place for a refused tenant, the same one each time. */
-function keeperFor(workers: readonly string[], owner: Owner | undefined): string | undefined {
-  if (owner === undefined || workers.length === 0) return undefined;
-  return workers[createHash('sha1').update(owner.tenant).digest().readUInt32BE() % workers.length];
+/** The worker that is to keep a place for a refused tenant, the same one each time while the same ones serve. */
+function keeperFor(workers: readonly Heartbeat[], owner: Owner | undefined): string | undefined {
+  const ready = readyOf(workers, 'vllm').map(({ workerId }) => workerId);
+  if (owner === undefined || ready.length === 0) return undefined;
+  return ready.sort()[createHash('sha1').update(owner.tenant).digest().readUInt32BE() % ready.length];
 }
 
 async function takePlace(

@@ -372,7 +372,7 @@ export class PoolWorker {
     // On their way to the engine, or ended there and not known to be: their places are not to be given twice.
     const unseen = Math.max(0, held - (engine.held?.() ?? held));
     const has = Math.max(0, engine.room(tokens) - unseen);
-    const places = () => Math.max(0, (engine.places?.(tokens) ?? engine.room(tokens)) - unseen);
+    const places = () => (engine.places === undefined ? has : Math.max(0, engine.places(tokens) - unseen));
     const room = this.#kept.of(has, places, { runs: this.#runs, left: this.#left });
     this.#bull.setRoom(this.#runs.size, room - this.#finishing.size);
   }
