@@ -81,16 +81,19 @@ it('a drain that comes when the engine is ready and the worker still waits for R
   );
   const asked = await client.submit({ id: 'r', prompt: 'why', max_tokens: 5, slo_level: 'high' });
   asked.done.catch(() => {});
-  await until(async () => (await state()) === 'starting', 'it beats');
+  let looks = 0;
+  let healthy = false;
+  Object.defineProperty(engine.gets, '/health', {
+    get: () => {
+      looks++;
+      return healthy ? '' : 503;
+    },
+  });
+  await until(async () => looks > 0 && (await state()) === 'starting', 'it waits for its engine');
   process.kill(server.pid, 'SIGSTOP');
   try {
-    let looks = 0;
-    Object.defineProperty(engine.gets, '/health', {
-      get: () => {
-        looks++;
-        return '';
-      },
-    });
+    looks = 0;
+    healthy = true;
     // The look after the one by which the engine had started.
     await until(() => looks >= 2, 'the engine is ready');
     worker.kill('SIGTERM');
