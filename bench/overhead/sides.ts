@@ -20,6 +20,8 @@ export async function bareSide(redisUrl: string, queueName = BARE_QUEUE): Promis
   const connection = plain();
   // BullMQ's own limit of 10,000 events can trim an end away before a busy client has read it.
   const queue = new Queue(queueName, { connection, streams: { events: { maxLen: 1_000_000 } } });
+  // One listener of each job that is waited for.
+  queue.setMaxListeners(0);
   const events = new QueueEvents(queueName, { connection: plain() });
   events.setMaxListeners(0);
   await events.waitUntilReady();
