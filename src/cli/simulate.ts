@@ -71,9 +71,15 @@ function run(file: string, flags: SimulateFlags): number {
   let toldMs = startedMs;
   const note = (line: string) => process.stderr.write(`simulate: ${line}\n`);
   const decisions: TransitionRecord[] = [];
+  /** By pool, the newest. */
+  const outOfReach = new Map<string, unknown>();
   const result = simulate({
     ...options,
-    ...(flags.records === undefined ? {} : { onDecision: (record) => decisions.push(record) }),
+    onDecision: (record) => {
+      if (flags.records !== undefined) decisions.push(record);
+      const infeasible = record.basis?.facts?.infeasible;
+      if (infeasible !== undefined) outOfReach.set(record.pool, infeasible);
+    },
     onProgress: ({ atSeconds, requests, open }) => {
       if (Date.now() - toldMs < PROGRESS_MS) return;
       toldMs = Date.now();
@@ -86,6 +92,7 @@ function run(file: string, flags: SimulateFlags): number {
   const seconds = (Date.now() - startedMs) / 1000;
   for (const { skipped, firstBad } of traces)
     if (skipped > 0) note(`left out ${skipped} broken rows, the first: ${firstBad}`);
+  for (const [pool, why] of outOfReach) note(`${pool}: ${why}`);
   const report = simulatedReport(options.config, result);
   if (report.total.requests === 0)
     throw new SluiceError('invalid_request', `${file}: expected at least one request, got none`);

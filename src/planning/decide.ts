@@ -73,7 +73,7 @@ export function decide(input: DecideInput): Plan {
     fewer,
     floor,
     restate: again,
-    reason: taken?.why ?? unknowns(s) ?? balance(s, candidates, kept),
+    reason: taken?.why ?? unknowns(s) ?? balance(s, candidates, kept) + beyondReach(s),
     numbers: {
       ready: s.load.ready.decode,
       readyPrefill: s.load.ready.prefill,
@@ -165,6 +165,11 @@ function unknowns({ load, o }: Sight): string | null {
     load.recentRps === null ? 'arrivals' : null,
   ].filter((name) => name !== null);
   return missing.length === 0 ? null : `hold: ${missing.join(', ')} unknown`;
+}
+
+/** The slow loop tells it each time. */
+function beyondReach({ slow, facts }: Sight): string {
+  return slow && facts.infeasible !== undefined ? `; ${facts.infeasible}` : '';
 }
 
 /** Nothing is done: whether what is ordered is enough, too much or all that the limits allow. */

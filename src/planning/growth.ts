@@ -44,6 +44,7 @@ export function growth(s: Sight, ahead: RatesAhead | null, idle: boolean): Growt
     load,
     desired,
     settled: !s.short && isSettled(s),
+    hopelessShare: s.spending.hopeless.late,
   });
   wants.push(...fromZero(s), ...takeBack(s, shortage.prefill ?? shortage.decode));
 
@@ -55,7 +56,7 @@ export function growth(s: Sight, ahead: RatesAhead | null, idle: boolean): Growt
     sightings[role] = evidence !== null && evidence.need > desired[role] ? sightings[role] + 1 : 0;
     // What is over before a worker could come is no reason for one.
     if (evidence === null || sightings[role] < (s.prospects === null ? enough : lasting)) continue;
-    if (s.prospects !== null && !overspent(s.o, policy, s.outlook)) continue;
+    if (s.prospects !== null && !overspent(s)) continue;
     const to = stepTowards(desired[role], evidence.need, policy.aggressiveness);
     wants.push({ replicas: { ...desired, [role]: to }, why: `${evidence.why}; needs ${evidence.need}` });
   }
@@ -130,7 +131,8 @@ function takeBackPredicted(s: Sight, drainFrom: Replicas): Proposal[] {
       ? [{ replicas: drainFrom, why: `load returned before the drain ended: ${load.waiting} requests wait` }]
       : [];
   const { late } = prospects.of(memory.desired, [rate]);
-  const most = Math.max(s.spending.late, allowedLate(policy));
+  const { hopeless } = s.spending;
+  const most = Math.max(s.spending.late, hopeless.late + allowedLate(policy) * (1 - hopeless.late));
   if (late <= most) return [];
   const why = `load returned before the drain ended: ${percent(late)} late of ${fixed(rate)} requests/s`;
   return [{ replicas: drainFrom, why }];

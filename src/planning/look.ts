@@ -29,6 +29,7 @@ export function look(input: DecideInput, o: PoolObservation): Sight {
   const load = measureLoad(o, policy, facts);
   const coldStartSeconds = o.coldStartSeconds ?? facts.coldStartSeconds;
   const expected = expectedReplicas(memory, o);
+  const prospects = prospectsOf(facts, policy, outlook?.dispersion ?? null);
   return {
     o,
     policy,
@@ -38,11 +39,12 @@ export function look(input: DecideInput, o: PoolObservation): Sight {
     now,
     load,
     outlook,
-    prospects: prospectsOf(facts, policy, outlook?.dispersion ?? null),
+    prospects,
     spending: spending(policy, outlook, {
       lateWaiting: o.queue.lateWaiting ?? 0,
       expected: (load.recentRps ?? 0) * wonBackSeconds(decisionSpan(coldStartSeconds, policy)),
       even: isEven(policy, memory.lastSpikeAtMs, now),
+      hopeless: prospects?.hopeless,
     }),
     coldStartSeconds,
     expected,

@@ -120,4 +120,6 @@ export interface CapacityFacts {
   halves?: HalfFacts | undefined;
   /** The factor by which measured throughput changed all of this; absent: 1. */
   correction?: number | undefined;
+  /** Why requests of these lengths cannot have the pool's promise at whatever load, and what would help; absent: they can. */
+  infeasible?: string | undefined;
 }

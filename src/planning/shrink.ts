@@ -87,7 +87,9 @@ function isPlanned(after: Replicas, s: Sight, within: readonly RatesAhead[] | nu
     late += prospect.late / within.length;
     lateWork += prospect.lateWork / within.length;
   }
-  if (late > spending.late * SHRINK_MARGIN || lateWork > spending.lateWork * SHRINK_MARGIN) return null;
+  const { hopeless } = spending;
+  const most = (of: 'late' | 'lateWork') => hopeless[of] + (spending[of] - hopeless[of]) * SHRINK_MARGIN;
+  if (late > most('late') || lateWork > most('lateWork')) return null;
   const mean = within.reduce((sum, lead) => sum + lead.mean, 0) / within.length;
   return (
     `${show(after)} leave ${percent(late)} late of ${fixed(mean)} requests/s forecast within ` +

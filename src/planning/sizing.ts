@@ -12,6 +12,8 @@ export interface SizingInput {
   desired: Replicas;
   /** The latency window holds only samples of the workers that are ready now. */
   settled: boolean;
+  /** 0..1 of requests that miss with however many workers. */
+  hopelessShare: number;
 }
 
 /** Why a role is short of workers, and how many of them would end it. */

@@ -1,4 +1,5 @@
 import type { PoolObservation } from '../contract/observation.js';
+import type { Prospect } from './model/late-curve.js';
 import type { Outlook } from './outlook.js';
 import type { PoolPolicy } from './policy.js';
 import { percent } from './words.js';
@@ -24,6 +25,8 @@ const WORK_FACTOR = 3;
 export interface Spending {
   late: number;
   lateWork: number;
+  /** Of both, what is late with however many workers. */
+  hopeless: Prospect;
   /** So much has been late that what comes may not use the planned share. */
   overPace: boolean;
   why: string;
@@ -34,27 +37,45 @@ export function allowedLate(policy: PoolPolicy): number {
   return Math.min(policy.violationsAllowed, 1 - policy.latencyPercentile / 100);
 }
 
+/** What a spending rests on, besides the last hour. */
+export interface Ahead {
+  /** Requests that wait and stand aside. */
+  lateWaiting: number;
+  /** Requests to come. */
+  expected: number;
+  /** No burst is at hand. */
+  even: boolean;
+  /** What is late with however many workers; none: no capacity model. */
+  hopeless?: Prospect | undefined;
+}
+
+const NONE_HOPELESS: Prospect = { late: 0, lateWork: 0 };
+
 /**
  * The allowed violations as a budget of the last hour and the time ahead: with N requests ended within the hour, M of them
  * missed, and n to come, the time ahead may use
  *   (planned share x allowed x (N + n) - M - waiting late + pardoned) / n
- * within bounds, wider while the load is `even`. Only a pool that optimises cost spends on purpose.
+ * within bounds, wider while the load is `even`. Only a pool that optimises cost spends on purpose. A share h that is late with
+ * however many workers is part of the budget while the others can make up for it; where it alone is more than the
+ * budget, it is counted apart, and the level is planned for the others.
  */
-export function spending(
-  policy: PoolPolicy,
-  outlook: Outlook | null,
-  { lateWaiting, expected, even }: { lateWaiting: number; expected: number; even: boolean },
-): Spending {
+export function spending(policy: PoolPolicy, outlook: Outlook | null, ahead: Ahead): Spending {
+  const { lateWaiting, expected, even, hopeless = NONE_HOPELESS } = ahead;
   const allowed = allowedLate(policy);
-  if (!policy.costOptimization) return of(allowed * UNPLANNED, true, 'none is spent on purpose');
+  if (!policy.costOptimization) return of(allowed * UNPLANNED, hopeless, true, 'none is spent on purpose');
   const planned = allowed * (even ? PLANNED : PLANNED_BETWEEN_BURSTS);
   const ended = outlook?.ended ?? 0;
   const pardoned = outlook?.pardoned ?? 0;
   const missed = Math.max(0, (outlook?.missed ?? 0) + lateWaiting - pardoned);
-  const left = expected > 0 ? (planned * (ended + expected) - missed) / expected : planned;
-  const share = Math.min(planned * (even ? MOST : 1), Math.max(allowed * LEAST, left));
+  const h = hopeless.late;
+  const apart = h >= planned;
+  const ofOthers = apart ? Math.max(0, missed - h * (ended + lateWaiting)) / Math.max(1e-9, 1 - h) : missed;
+  const left = expected > 0 ? (planned * (ended + expected) - ofOthers) / expected : planned;
+  const others = apart || h === 0 ? left : (left - h) / (1 - h);
+  const share = Math.min(planned * (even ? MOST : 1), Math.max(allowed * LEAST, others));
   return of(
     share,
+    hopeless,
     left < planned,
     `${percent(missed / Math.max(1, ended + lateWaiting))} of the last hour's ${Math.round(ended + lateWaiting)} were late` +
       (pardoned > 0 ? `, not counting ${Math.round(pardoned)} of the pool's opening` : ''),
@@ -71,21 +92,40 @@ export function isEven(policy: PoolPolicy, lastSpikeAtMs: number | null, now: nu
   return policy.burstProtection && (lastSpikeAtMs === null || now - lastSpikeAtMs >= EVEN_MS);
 }
 
+/** What a window is judged by. */
+export interface Spent {
+  o: PoolObservation;
+  policy: PoolPolicy;
+  outlook: Outlook | null;
+  spending: Spending;
+}
+
 /**
- * More became late within the window than ever may; always so where nothing is spent on purpose, or nothing ended. A
+ * More became late within the window than ever may, beside what may be hopeless; always so where nothing is spent on purpose, or nothing ended. A
  * request that stands aside has missed when it began to, not when it ends: counted are those that ended late and those
  * that stand aside now beyond those that did a window ago; those that an engine had when the window began count for the past.
  */
-export function overspent(o: PoolObservation, policy: PoolPolicy, outlook: Outlook | null): boolean {
+export function overspent({ o, policy, outlook, spending: { hopeless } }: Spent): boolean {
   const { violationShare, requests } = o.latency;
   if (!policy.costOptimization || violationShare === null) return true;
   const more = (o.queue.lateWaiting ?? 0) - (outlook?.asideBefore ?? 0);
   // While those that stand aside are worked off, what ran when the window began may have stood aside before it.
   const inside = more < 0 ? Math.min(outlook?.runningBefore ?? 0, -more) : 0;
-  const missed = (requests * violationShare + more - inside) / Math.max(1, requests + more);
+  const all = Math.max(1, requests + more);
+  const missed = (requests * violationShare + more - inside - excused(hopeless.late, all)) / all;
   return missed > policy.violationsAllowed;
 }
 
-function of(late: number, overPace: boolean, why: string): Spending {
-  return { late, lateWork: late * WORK_FACTOR, overPace, why: `${percent(late)} may be late (${why})` };
+/** Of so many requests, those that may well be hopeless ones: their mean number and two deviations (binomial). */
+export function excused(hopelessShare: number, requests: number): number {
+  const mean = hopelessShare * requests;
+  return mean + 2 * Math.sqrt(mean * (1 - hopelessShare));
+}
+
+/** `share`: of the requests that are not hopeless. */
+function of(share: number, hopeless: Prospect, overPace: boolean, why: string): Spending {
+  const late = hopeless.late + share * (1 - hopeless.late);
+  const lateWork = hopeless.lateWork + share * WORK_FACTOR * (1 - hopeless.lateWork);
+  const apart = hopeless.late > 0 ? `; ${percent(hopeless.late)} are with however many workers` : '';
+  return { late, lateWork, hopeless, overPace, why: `${percent(late)} may be late (${why}${apart})` };
 }

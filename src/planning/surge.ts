@@ -31,7 +31,7 @@ export function surge(s: Sight, check: BurstCheck | null): Proposal | null {
   if (check === null) return null;
   const { policy, memory } = s;
   const spends = s.prospects !== null && policy.costOptimization;
-  if (spends && !(s.spending.overPace && overspent(s.o, policy, s.outlook))) return null;
+  if (spends && !(s.spending.overPace && overspent(s))) return null;
   const { rate, behind } = spends ? lasting(s, check) : withBacklog(s, check);
   const { desired } = memory;
   const need = needFor(s, [rate]) ?? { ...desired, decode: desired.decode + 1 };

@@ -1,6 +1,7 @@
 import { inTimeTokens, ttftBudget } from './load.js';
 import type { PoolPolicy } from './policy.js';
 import { type Evidence, type Sizing, type SizingInput, wholeWorkers } from './sizing.js';
+import { excused } from './spending.js';
 import { fixed, percent } from './words.js';
 
 /**
@@ -33,7 +34,8 @@ function workersFor(rps: number, capacityRps: number, policy: PoolPolicy): numbe
   return capacityRps > 0 ? wholeWorkers(rps / (capacityRps * policy.buffer)) : null;
 }
 
-function queueEvidence({ observation, policy, facts, load }: SizingInput): Evidence | null {
+function queueEvidence({ observation, policy, facts, load, hopelessShare }: SizingInput): Evidence | null {
+  if (hopelessShare >= 1) return null;
   const tokens = inTimeTokens(observation);
   const threshold = policy.thresholds.prefillQueue;
   if (load.prefillQueue === null || tokens === null || load.prefillQueue <= threshold) return null;
@@ -54,11 +56,14 @@ function kvEvidence({ policy, load }: SizingInput): Evidence | null {
 
 /** Latency and violations, once enough requests ended on the workers that are ready now. */
 function latencyEvidence(input: SizingInput): { ttft: Evidence | null; itl: Evidence | null } {
-  const { observation, policy, load, settled } = input;
+  const { observation, policy, load, settled, hopelessShare } = input;
   const { requests, ttftSeconds, itlSeconds, violationShare } = observation.latency;
   // Without a ready worker, what ended is the past's; only what waits can ask for one.
   const known = settled && load.ready.decode > 0 && requests >= samplesFor(policy.latencyPercentile);
   if (!known) return { ttft: null, itl: null };
+  // What no worker would end is no evidence for one.
+  const beyond = (violationShare ?? 1) * requests - excused(hopelessShare, requests);
+  if (hopelessShare > 0 && beyond <= 0) return { ttft: null, itl: null };
   const prefillers = policy.disaggregated ? load.ready.prefill : load.ready.decode;
   const over = (value: number | null, target: number) =>
     value === null ? 0 : value / (target * policy.buffer);
@@ -74,7 +79,12 @@ function latencyEvidence(input: SizingInput): { ttft: Evidence | null; itl: Evid
     itlShare > 1
       ? { need: load.ready.decode + 1, why: sentence('ITL', itlSeconds, policy.targets.itlSeconds) }
       : null;
-  if (ttft === null && itl === null && violationShare !== null && violationShare > policy.violationsAllowed) {
+  if (
+    ttft === null &&
+    itl === null &&
+    violationShare !== null &&
+    beyond > policy.violationsAllowed * requests
+  ) {
     const why = `${percent(violationShare)} of ${requests} requests missed their SLO, ${percent(policy.violationsAllowed)} allowed`;
     if (ttftShare >= itlShare) ttft = { need: prefillers + 1, why };
     else itl = { need: load.ready.decode + 1, why };

@@ -55,7 +55,9 @@ describe('more than allowed became late within the window', () => {
   const over = (violationShare: number, lateWaiting: number, asideBefore: number, runningBefore = 0) => {
     const latency = { requests: 100, violationShare };
     const seen = observation({ ready: 1, lateWaiting, latency });
-    return overspent(seen, saver, { ...hour(0, 0), asideBefore, runningBefore });
+    const outlook = { ...hour(0, 0), asideBefore, runningBefore };
+    const ahead = { lateWaiting, expected: 100, even: false };
+    return overspent({ o: seen, policy: saver, outlook, spending: spending(saver, outlook, ahead) });
   };
 
   test('where more than a tenth ended late, or came to stand aside', () => {
@@ -103,4 +105,39 @@ test('a load is even once no burst came for a quarter of an hour, where one woul
 
 test('lateness is won back over a quarter of an hour, or as long as a decision answers for', () => {
   expect([wonBackSeconds(130), wonBackSeconds(1800)]).toEqual([900, 1800]);
+});
+
+describe('requests that are late with however many workers', () => {
+  const ahead = { lateWaiting: 0, expected: 100, even: false };
+
+  test('are part of what may be late while the others can make up for them', () => {
+    const hopeless = { late: 0.04, lateWork: 0.5 };
+    // (0.085 x 1100 - 60) / 100 = 0.335, at most 0.085 of the 96 % that are not
+    const some = spending(saver, hour(1000, 60), { ...ahead, hopeless });
+    expect(some.late).toBeCloseTo(0.04 + 0.085 * 0.96, 6);
+    expect(some.lateWork).toBeCloseTo(0.5 + 3 * 0.085 * 0.5, 6);
+    // (0.085 x 1100 - 87) / 100 = 0.065, of which 0.04 are hopeless
+    expect(spending(saver, hour(1000, 87), { ...ahead, hopeless }).late).toBeCloseTo(0.065, 6);
+    expect(some.why).toContain('4 % are with however many workers');
+  });
+
+  test('are counted apart where they alone are more than that', () => {
+    // Of 1000, 200 were hopeless; 20 of the other 800 were late: (0.085 x 1100 - 20 / 0.8) / 100 is more than 0.085.
+    const many = spending(saver, hour(1000, 220), { ...ahead, hopeless: { late: 0.2, lateWork: 0.9 } });
+    expect(many.late).toBeCloseTo(0.2 + 0.085 * 0.8, 6);
+    expect(many.overPace).toBe(false);
+    const all = spending(saver, hour(1000, 1000), { ...ahead, hopeless: { late: 1, lateWork: 1 } });
+    expect([all.late, all.lateWork]).toEqual([1, 1]);
+  });
+
+  test('excuse as many of a window as there may well be', () => {
+    const seen = observation({ ready: 1, latency: { requests: 50, violationShare: 0.16 } });
+    const over = (late: number) => {
+      const outlook = { ...hour(0, 0), asideBefore: 0 };
+      const by = spending(saver, outlook, { ...ahead, hopeless: { late, lateWork: late } });
+      return overspent({ o: seen, policy: saver, outlook, spending: by });
+    };
+    // 8 of 50, where 2 and twice 1.4 more may be hopeless
+    expect([over(0), over(0.04)]).toEqual([true, false]);
+  });
 });

@@ -16,6 +16,7 @@ export function explainRecord(record: TransitionRecord, usdPerGpuHour: number): 
     ...row('fleet', fleet(record)),
     ...row('expects', expected(record)),
     ...considered(record, usdPerGpuHour),
+    ...row('promise', promise(record)),
     ...row('decided', decided(record)),
     ...row('because', record.reason),
   ];
@@ -84,6 +85,12 @@ function expected({ basis, candidates = [] }: TransitionRecord): string | null {
       ? ''
       : `; ${percent(outlook.missed / outlook.ended)} of the last hour's ${Math.round(outlook.ended)} missed`;
   return `${fixed(mean)} requests/s in ${fixed(seconds)} s, likely ${spread}${ragged}${spent}`;
+}
+
+/** Said only where the promise is out of reach. */
+function promise({ basis }: TransitionRecord): string | null {
+  const infeasible = basis?.facts?.infeasible;
+  return typeof infeasible === 'string' ? infeasible : null;
 }
 
 /** A table of the fleets; the one that stands afterwards is marked. */

@@ -1,4 +1,5 @@
 import { type QueueAnswer, queueAnswer } from './diffusion.js';
+import { heldUp } from './held-up.js';
 import type { WorkerQueue } from './worker-queue.js';
 
 /** Loads (arrival rate over capacity) at which the curve is computed; between them it is taken as straight. */
@@ -30,6 +31,14 @@ export class LateCurve {
 
   /** `rate`: requests/s. */
   at(rate: number): Prospect {
+    const { late, lateWork } = this.#queued(rate);
+    const held = heldUp(this.queue, this.workers, rate);
+    return held === 0
+      ? { late, lateWork }
+      : { late: late + held * (1 - late), lateWork: lateWork + held * (1 - lateWork) };
+  }
+
+  #queued(rate: number): Prospect {
     if (rate <= 0) return { late: 0, lateWork: 0 };
     if (!(this.#capacity > 0)) return { late: 1, lateWork: 1 };
     const load = rate / this.#capacity;

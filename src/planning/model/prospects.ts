@@ -23,6 +23,17 @@ export class Prospects {
   ) {}
 
   /**
+   * What is late with however many workers: prompts that miss target x buffer even where none waits before them. No worker is
+   * ordered for them.
+   */
+  get hopeless(): Prospect {
+    const { disaggregated } = this.policy;
+    const { stages } = this.#queue(disaggregated ? 'prefill' : 'decode');
+    const { late, lateWork } = stages[0] ?? { late: 1, lateWork: 1 };
+    return { late: late * (this.model.split ?? 1), lateWork };
+  }
+
+  /**
    * Late shares of these replicas, in the mean over equally likely arrival rates, requests/s. In a disaggregated pool
    * prompts queue for prefill workers, and what decode workers cannot pass at their ITL is late too.
    */

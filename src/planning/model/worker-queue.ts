@@ -25,6 +25,18 @@ export interface WorkerQueue {
   work: number;
   /** By wait, shortest first. Empty: no request is in time, not even alone. */
   stages: readonly QueueStage[];
+  /** Prompts that are in time after no wait at all; they are computed all the same, and hold up who comes meanwhile. */
+  hopeless: readonly Hopeless[];
+  /** The longest wait of the others, seconds, mean. */
+  patienceSeconds: number;
+}
+
+/** Prompts of about one length that always stand aside. */
+export interface Hopeless {
+  /** 0..1 of all requests. */
+  share: number;
+  /** What a worker computes of one before others have their turn. */
+  seconds: number;
 }
 
 /** `aimSeconds`: a request whose first token is predicted later than this stands aside. */
@@ -36,7 +48,8 @@ export function workerQueue({ rps, classes }: WorkerModel, aimSeconds: number): 
     work += share * workSeconds;
   }
   const stepSeconds = (aimSeconds - shortest) / WAITS;
-  if (!(rps > 0) || !(stepSeconds > 0)) return { rps, stepSeconds: 0, work, stages: [] };
+  if (!(rps > 0) || !(stepSeconds > 0))
+    return { rps, stepSeconds: 0, work, stages: [], hopeless: [], patienceSeconds: 0 };
   const stages: QueueStage[] = [];
   let stage: QueueStage | null = null;
   let longestOwn = Number.POSITIVE_INFINITY;
@@ -60,5 +73,12 @@ export function workerQueue({ rps, classes }: WorkerModel, aimSeconds: number): 
     }
     stage.lateWork = 1 - stage.work / work;
   }
-  return { rps, stepSeconds, work, stages };
+  const inTime = classes.filter(({ ownSeconds }) => stepSeconds / 2 + ownSeconds <= aimSeconds);
+  const hopeless = classes
+    .filter((one) => !inTime.includes(one))
+    .map(({ share, ownSeconds }) => ({ share, seconds: ownSeconds }));
+  const others = inTime.reduce((sum, { share }) => sum + share, 0);
+  const own = inTime.reduce((sum, { share, ownSeconds }) => sum + share * ownSeconds, 0);
+  const patienceSeconds = others > 0 ? aimSeconds - own / others : 0;
+  return { rps, stepSeconds, work, stages, hopeless, patienceSeconds };
 }

@@ -1,6 +1,7 @@
 import type { EngineConfig, PoolConfig } from '../../config/types.js';
 import { unreachable } from '../../contract/errors.js';
 import { type PoolObservation, PROMPT_SHARES } from '../../contract/observation.js';
+import { explainFeasibility, poolQuestion } from '../../planning/feasibility/pool.js';
 import type { RequestMix } from '../../planning/load-watch.js';
 import type { CapacityFacts } from '../../planning/policy.js';
 import type { Replicas } from '../../planning/replicas.js';
@@ -17,6 +18,9 @@ const NOOP: CapacityFacts = {
   coldStartSeconds: 1,
   model: null,
 };
+
+/** Requests that stand for all, so that each class of prompts has a whole number of them. */
+const SAMPLE = 200;
 
 /**
  * Capacity of one worker of each role for the lengths of recent requests (the expected ones until some were seen), from
@@ -58,7 +62,9 @@ export function capacityFacts(
         osl: mix?.osl ?? osl,
       };
       const halves = halvesOf(pool, engine, tp, profile, known);
+      const infeasible = outOfReach(pool, tp, profile, known);
       return {
+        ...(infeasible === null ? {} : { infeasible }),
         rps,
         prefillTokensPerSecond: prefillTokensPerSecond(profile, prefillTp, isl),
         coldStartSeconds: engine.coldStartSeconds,
@@ -77,6 +83,21 @@ export function capacityFacts(
     default:
       return unreachable(engine);
   }
+}
+
+/** Why requests of these lengths cannot have the pool's promise, and what would help; null: they can. */
+function outOfReach(pool: PoolConfig, tp: Replicas, profile: Profile, mix: RequestMix): string | null {
+  const osl = Math.max(1, Math.round(mix.osl));
+  const sample = PROMPT_SHARES.flatMap((share, k) =>
+    Array.from({ length: Math.round(share * SAMPLE) }, () => ({
+      isl: Math.max(1, Math.round(mix.prompts[k] ?? pool.expected.isl)),
+      osl,
+    })),
+  );
+  const question = poolQuestion(pool, profile, tp, { sample, rps: null });
+  if (question === null) return null;
+  const { verdict, sentence } = explainFeasibility(question);
+  return verdict.feasible ? null : sentence;
 }
 
 function meanPrompt(mix: RequestMix | null): number | null {

@@ -45,6 +45,7 @@ export interface LoopParts {
 export class PlannerLoop {
   #snapshot: PlannerSnapshot | null = null;
   #mind: Mind | null = null;
+  #outOfReach = false;
   #numbers: PlanNumbers = {};
   #mindSavedAtMs = 0;
   /** A forecast that was made and not shown yet. */
@@ -213,11 +214,22 @@ export class PlannerLoop {
     this.#tick(null, now);
   }
 
+  /** Once each time that the lengths of requests put the promise out of reach, or back in it. */
+  #tellPromise(infeasible: string | undefined): void {
+    const { log, policy } = this.parts;
+    if (infeasible !== undefined && !this.#outOfReach)
+      log.warn({ pool: policy.pool, why: infeasible }, 'promise out of reach');
+    if (infeasible === undefined && this.#outOfReach)
+      log.info({ pool: policy.pool }, 'promise in reach again');
+    this.#outOfReach = infeasible !== undefined;
+  }
+
   #tick(observation: PoolObservation | null, now: number): void {
     const { policy } = this.parts;
     this.#take({ type: 'TICK', now }, (before) => {
       const known = this.#mind?.look(observation, before.memory, now);
       if (known?.outlook != null && known.outlook.leads.length > 0) this.#outlook = known.outlook;
+      if (known !== undefined) this.#tellPromise(known.facts.infeasible);
       return known === undefined
         ? { snapshot: before, record: null, decision: null }
         : tick(before, { observation, policy, ...known, now });

@@ -45,6 +45,7 @@ const basisSchema = z.object({
       /** In records of a pool that chooses its form. */
       halves: z.object({ rps: roleRps, prefillTokensPerSecond: z.number(), model: roleModels }).optional(),
       correction: z.number().optional(),
+      infeasible: z.string().optional(),
     })
     .nullable(),
   outlook: outlookSchema.nullable().default(null),
