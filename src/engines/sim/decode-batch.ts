@@ -45,7 +45,7 @@ export class DecodeBatch<R extends SimRequest> {
 
   /** New blocks that the step `ahead` steps from now needs (0: the next one). */
   blocksNeeded(ahead: number): number {
-    return this.#needs[(this.step + ahead) % BLOCK_TOKENS] ?? 0;
+    return this.#needs[residueOf(this.step + ahead)] ?? 0;
   }
 
   /** New blocks of the steps from..to, both `ahead` of now, to excluded. */
@@ -96,7 +96,12 @@ export class DecodeBatch<R extends SimRequest> {
   }
 
   #count(sequence: Sequence<R>, by: number): void {
-    const residue = (((sequence.joinStep - sequence.context) % BLOCK_TOKENS) + BLOCK_TOKENS) % BLOCK_TOKENS;
+    const residue = residueOf(sequence.joinStep - sequence.context);
     this.#needs[residue] = (this.#needs[residue] ?? 0) + by;
   }
+}
+
+/** Modulo the block size, a power of two, never negative: without a division, as all decoding passes here. */
+function residueOf(step: number): number {
+  return step & (BLOCK_TOKENS - 1);
 }
