@@ -228,7 +228,7 @@ export class SimCore<R extends SimRequest> {
 
   #begin(atMs: number): void {
     const scheduler = this.#scheduler;
-    this.#expireHandovers(atMs);
+    if (this.#expiryMs <= atMs) this.#expireHandovers(atMs);
     const preemptions = scheduler.preemptions;
     if (!scheduler.schedule(atMs)) {
       this.#wakeMs = this.#externalMs();

@@ -60,13 +60,14 @@ export class DecodeBatch<R extends SimRequest> {
   affordable(free: number, most: number): number {
     if (this.size === 0) return most;
     let steps = Math.floor(free / this.size) * BLOCK_TOKENS;
+    if (steps >= most) return most;
     let left = free % this.size;
     while (steps < most) {
       left -= this.blocksNeeded(1 + steps);
       if (left < 0) break;
       steps++;
     }
-    return Math.min(steps, most);
+    return steps;
   }
 
   advance(steps: number): void {

@@ -78,8 +78,9 @@ export class Scheduler<R extends SimRequest> {
     for (let next = this.#frontEnd.leave(atMs); next; next = this.#frontEnd.leave(atMs)) this.#wait(next);
     this.reserved = false;
     const preemptionsBefore = this.preemptions;
-    while (this.batch.blocksNeeded(0) > this.kv.free) this.#preemptLatest(atMs);
-    this.kv.take(this.batch.blocksNeeded(0));
+    let blocks = this.batch.blocksNeeded(0);
+    for (; blocks > this.kv.free; blocks = this.batch.blocksNeeded(0)) this.#preemptLatest(atMs);
+    this.kv.take(blocks);
     this.reserved = this.batch.size > 0;
 
     let budget = this.limits.maxBatchedTokens - this.batch.size;
