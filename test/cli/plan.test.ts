@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { planCommand } from '../../src/cli/plan/command.js';
-import { parseSlo, withSlos } from '../../src/cli/plan/slo.js';
+import { parseSlos, withSlos } from '../../src/cli/plan/slo.js';
 import { defaultConfig } from '../../src/config/load.js';
 import { busiest, cut, MinuteCounts } from '../../src/simulator/plan/busiest.js';
 import { printed } from '../support/printed.js';
@@ -149,14 +149,65 @@ describe('sluice plan', () => {
   });
 });
 
-describe('targets of a level', () => {
-  it('are read with their units and set on the pool of the level', () => {
-    expect(parseSlo('high=ttft:300ms,itl:0.03s,p99')).toEqual({
-      level: 'high',
-      ttftSeconds: 0.3,
-      itlSeconds: 0.03,
-      percentile: 99,
+describe('levels that --slo names', () => {
+  const row = (k: number, level?: string) =>
+    JSON.stringify({
+      at_seconds: k,
+      isl: 300,
+      osl: 20,
+      ...(level === undefined ? {} : { slo_level: level }),
     });
+  const plain = join(folder, 'plain.jsonl');
+  writeFileSync(plain, Array.from({ length: 60 }, (_, k) => row(k)).join('\n'));
+  const named = join(folder, 'named.jsonl');
+  writeFileSync(named, Array.from({ length: 60 }, (_, k) => row(k, k % 2 === 0 ? 'high' : 'low')).join('\n'));
+
+  it('are one level where they name the same', async () => {
+    const args = [plain, '--format', 'jsonl', '--slo', 'high=ttft:300ms', '--slo', 'high=itl:30ms'];
+    const { pools } = JSON.parse(await plan(...args, '--json'));
+    expect(pools).toMatchObject([{ level: 'high', targets: { ttftSeconds: 0.3, itlSeconds: 0.03 } }]);
+  });
+
+  it('may be several where every row names its own', async () => {
+    const args = [named, '--format', 'jsonl', '--slo', 'high', '--slo', 'low=p90', '--json'];
+    const { pools } = JSON.parse(await plan(...args));
+    expect(pools).toMatchObject([{ level: 'high' }, { level: 'low', violationsAllowed: 0.1 }]);
+  });
+
+  it.each([
+    [
+      [plain, '--slo', 'high', '--slo', 'medium'],
+      /expected each request to name its level beside --slo of high and medium, .* by --mix high=0\.50,medium=0\.50, or ask for one level$/,
+    ],
+    [
+      [plain, '--mix', 'high=.5,medium=.5', '--slo', 'low=p90'],
+      /--slo low: expected requests of that level, got none/,
+    ],
+    [[named, '--slo', 'medium'], /--slo medium: expected requests of that level, got none of the 60/],
+    [
+      [plain, '--slo', 'high=p95', '--slo', 'high=p99'],
+      /expected --slo to name a percentile of high once, got it twice/,
+    ],
+  ])('are refused for %j', async (args, message) => {
+    await expect(plan(...args, '--format', 'jsonl')).rejects.toMatchObject({
+      exitCode: 2,
+      message: expect.stringMatching(message),
+    });
+  });
+});
+
+describe('targets of a level', () => {
+  it.each(['high=p95,p99', 'high=ttft:300ms,ttft:1s', 'high=itl:30ms,itl:30ms'])(
+    'stand once in %s',
+    (text) => {
+      expect(() => parseSlos([text])).toThrow(/of high once, got it twice; keep one of them/);
+    },
+  );
+
+  it('are read with their units and set on the pool of the level', () => {
+    expect(parseSlos(['high=ttft:300ms,itl:0.03s,p99'])).toEqual([
+      { level: 'high', ttftSeconds: 0.3, itlSeconds: 0.03, percentile: 99 },
+    ]);
     const { pools } = withSlos(defaultConfig(), [{ level: 'high', ttftSeconds: 0.5, percentile: 99 }]);
     expect(pools.high).toMatchObject({
       targets: { ttftSeconds: 0.5, itlSeconds: 0.03 },

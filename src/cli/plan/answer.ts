@@ -5,6 +5,7 @@ import { busiest, cut, MinuteCounts } from '../../simulator/plan/busiest.js';
 import { type PoolPlan, planPool, workersOf } from '../../simulator/plan/fleets.js';
 import type { TimedRequest } from '../../simulator/workload/arrivals.js';
 import type { OpenedTraffic } from './open.js';
+import type { SloSpec } from './slo.js';
 
 /** What `sluice plan` answers; `--json` prints it. */
 export interface PlanAnswer {
@@ -36,13 +37,17 @@ const MOST_REQUESTS = 150_000;
 /** Served before counting begins: what is judged is a system at work. */
 const LEAD_SECONDS = 600;
 
-/** Errors: `invalid_request` for a load without requests, `unknown_level` for requests that no pool serves. */
+/**
+ * Errors: `invalid_request` for a load without requests, for an asked level without any, and for requests that could be of
+ * several asked levels; `unknown_level` for requests that no pool serves.
+ */
 export function planAnswer({ file, traffic, minutes, maxGpus, note }: PlanAsk): PlanAnswer {
-  const { opened, config, engines } = traffic;
+  const { opened, config, engines, slos } = traffic;
   const { requests, durationSeconds = Number.POSITIVE_INFINITY } = opened.options;
   const counts = new MinuteCounts();
   for (const request of requests) {
     if (request.atSeconds >= durationSeconds) break;
+    if (traffic.everyLevelNamed && request.level === undefined) throw ofNoLevel(file, slos);
     counts.add(request);
   }
   if (counts.total === 0)
@@ -59,6 +64,13 @@ export function planAnswer({ file, traffic, minutes, maxGpus, note }: PlanAsk): 
     `${counts.total} requests in ${length} min, ${stretch.requests} of them in the ${span / 60} min that are simulated`,
   );
   const byPool = split(config, cut(requests, stretch, lead));
+  for (const { level } of slos)
+    if (!Object.values(config.pools).some((pool) => pool.level === level && byPool.get(pool.name)?.length))
+      throw new SluiceError(
+        'invalid_request',
+        `--slo ${level}: expected requests of that level, got none of the ${stretch.requests} that are simulated; ` +
+          'give it a share by --mix, take a longer stretch (--hours, --whole), or leave its --slo out',
+      );
   const pools = [...byPool].flatMap(([name, own]) => {
     const pool = config.pools[name];
     const engine = engines[name];
@@ -103,6 +115,15 @@ export function planAnswer({ file, traffic, minutes, maxGpus, note }: PlanAsk): 
       inventory: config.inventory.hosts.reduce((total, { islands }) => total + islands.flat().length, 0),
     },
   };
+}
+
+function ofNoLevel(file: string, slos: readonly SloSpec[]): SluiceError {
+  const levels = slos.map(({ level }) => level);
+  return new SluiceError(
+    'invalid_request',
+    `${file}: expected each request to name its level beside --slo of ${levels.join(' and ')}, got one that names none; ` +
+      `share them out, as by --mix ${levels.map((level) => `${level}=${(1 / levels.length).toFixed(2)}`).join(',')}, or ask for one level`,
+  );
 }
 
 function split(config: Config, requests: readonly TimedRequest[]): Map<string, TimedRequest[]> {

@@ -6,7 +6,7 @@ import { checkOutput, writeOutput } from '../report/output.js';
 import { planAnswer } from './answer.js';
 import { type OpenFlags, openTraffic } from './open.js';
 import { planPage } from './page.js';
-import { parseSlo } from './slo.js';
+import { parseSlos } from './slo.js';
 import { renderPlan } from './text.js';
 
 interface PlanFlags extends OpenFlags {
@@ -36,7 +36,7 @@ export function planCommand(): Command {
     .argument('<file>', 'trace file (with --format), or scenario (.yaml; docs/simulator.md)')
     .option(
       '--slo <spec>',
-      'targets of a level, as in high=ttft:300ms,itl:30ms,p95; what is left out is as configured. Given once, without --mix: also the level of requests that name none',
+      'targets of a level, as in high=ttft:300ms,itl:30ms,p95; what is left out is as configured; repeatable. One level, without --mix: also that of requests that name none',
       (spec: string, before: string[]) => [...before, spec],
       [],
     )
@@ -78,7 +78,7 @@ function run(file: string, flags: PlanFlags): number {
     );
   if (/\.ya?ml$/.test(file)) refuseTraceFlags(flags);
   const minutes = flags.whole === true ? null : 60 * numberOption('--hours', flags.hours);
-  const traffic = openTraffic(file, flags, flags.slo.map(parseSlo));
+  const traffic = openTraffic(file, flags, parseSlos(flags.slo));
   const answer = planAnswer({ file, traffic, minutes, maxGpus, note });
   for (const { skipped, firstBad } of traffic.opened.traces)
     if (skipped > 0) note(`left out ${skipped} broken rows, the first: ${firstBad}`);

@@ -24,17 +24,23 @@ export interface OpenedTraffic {
   opened: OpenScenario;
   /** With the asked targets. */
   config: Config;
+  /** What was asked, one of each level. */
+  slos: readonly SloSpec[];
+  /** A request that names no level is of none of those asked: a trace, several levels and no mix. */
+  everyLevelNamed: boolean;
   engines: Readonly<Record<string, PoolEngine>>;
 }
 
 /** Opens a trace or a scenario, and the configuration with the asked targets. Errors as `openScenario`, `withSlos`. */
 export function openTraffic(file: string, flags: OpenFlags, slos: readonly SloSpec[]): OpenedTraffic {
   const given = flags.config === undefined ? {} : { config: loadConfig(flags.config) };
-  const opened = /\.ya?ml$/.test(file)
+  const isScenario = /\.ya?ml$/.test(file);
+  const opened = isScenario
     ? openScenario(file, { ...given, ...(flags.seed === undefined ? {} : { seed: seedOption(flags.seed) }) })
     : scenarioOf(traceFields(file, flags, slos), 'plan', given);
   const config = withSlos(opened.options.config, slos);
-  return { opened, config, engines: openEngines(config) };
+  const everyLevelNamed = !isScenario && flags.mix === undefined && slos.length > 1;
+  return { opened, config, slos, everyLevelNamed, engines: openEngines(config) };
 }
 
 function traceFields(file: string, flags: OpenFlags, slos: readonly SloSpec[]) {
