@@ -9,6 +9,7 @@ import { type ForecastReport, renderForecast, reportJson, seriesFacts } from './
 import { MODELS, RATES, readSeries } from './forecast/series.js';
 import { numberOption, seedOption } from './report/options.js';
 import { checkOutput, writeOutput } from './report/output.js';
+import { noteTraces } from './report/trace-notes.js';
 
 interface ForecastFlags {
   format?: string;
@@ -23,6 +24,7 @@ interface ForecastFlags {
   seed: string;
   dispersion: string;
   skipBad?: boolean;
+  maxGap?: string;
   json?: boolean;
   plot?: string;
 }
@@ -58,6 +60,7 @@ export function forecastCommand(): Command {
     .option('--seed <n>', 'seed of thinning and of counts drawn around rates', '1')
     .option('--dispersion <d>', 'of counts drawn around rates: 1 Poisson, 0 the rates as they are', '1')
     .option('--skip-bad', 'leave broken rows out and count them')
+    .option('--max-gap <seconds>', 'shorten longer times without a row, in seconds of the trace')
     .option('--json', 'print the report as JSON (docs/forecast.md)')
     .option('--plot <file>', 'write series and forecasts there: .svg, or .html with the tables')
     .addHelpText('after', EXAMPLES)
@@ -72,7 +75,7 @@ function run(file: string, flags: ForecastFlags): void {
   if (flags.plot !== undefined && !/\.(svg|html)$/.test(flags.plot))
     throw wrong('--plot to end in .svg or .html', flags.plot);
   if (flags.plot !== undefined) checkOutput(flags.plot);
-  const rates = readSeries({
+  const { rates, traces } = readSeries({
     file,
     format: flags.format,
     binSeconds,
@@ -83,8 +86,10 @@ function run(file: string, flags: ForecastFlags): void {
       flags.minutes === undefined ? Number.POSITIVE_INFINITY : 60 * numberOption('--minutes', flags.minutes),
     level: flags.slo,
     skipBad: flags.skipBad === true,
+    maxGapSeconds: flags.maxGap === undefined ? undefined : numberOption('--max-gap', flags.maxGap),
     note,
   });
+  noteTraces(traces, note);
   const warmupBins = Math.ceil(zeroOrMore('--warmup', flags.warmup) / binSeconds);
   checkLength(rates, warmupBins + Math.max(...windows.map(({ to }) => to)) + 1, binSeconds);
   let toldMs = Date.now();
@@ -102,7 +107,12 @@ function run(file: string, flags: ForecastFlags): void {
       },
     }),
   );
-  const report: ForecastReport = { series: seriesFacts(basename(file), rates, binSeconds), windows, results };
+  const report: ForecastReport = {
+    series: seriesFacts(basename(file), rates, binSeconds),
+    traces,
+    windows,
+    results,
+  };
   if (flags.plot !== undefined)
     writeOutput(flags.plot, flags.plot.endsWith('.html') ? plotPage(report, rates) : plotForecast(report));
   const text =

@@ -12,7 +12,8 @@ import { checkOutput, writeOutput } from './report/output.js';
 import { ProgressLine } from './report/progress.js';
 import { renderClientSide, renderFailures, renderReport } from './report/render.js';
 import { measureLoad } from './report/session.js';
-import { openSystem } from './system.js';
+import { noteTraces } from './report/trace-notes.js';
+import { openSystem, systemConfig } from './system.js';
 
 interface ReplayFlags {
   format: string;
@@ -27,6 +28,7 @@ interface ReplayFlags {
   json?: boolean;
   report?: string;
   skipBad?: boolean;
+  maxGap?: string;
 }
 
 /** `sluice replay TRACE`: a trace against a running system, or one of its own for the run. */
@@ -47,6 +49,7 @@ export function replayCommand(): Command {
     .option('-c, --config <file>', 'configuration file')
     .option('--data <dir>', 'data folder of the running system, or of the one started for the run')
     .option('--skip-bad', 'leave broken rows out and count them')
+    .option('--max-gap <seconds>', 'shorten longer times without a row, in seconds of the trace')
     .option('--report <file>', 'write the run as one HTML page with its time lines')
     .option('--json', 'print the report as JSON (docs/report.md)')
     .action(async (trace: string, flags: ReplayFlags) => {
@@ -58,12 +61,11 @@ export function replayCommand(): Command {
 async function replay(path: string, flags: ReplayFlags): Promise<number> {
   const progress = new ProgressLine(process.stderr, 'replay');
   if (flags.report !== undefined) checkOutput(flags.report);
-  const arrivals = await readArrivals(path, flags, (line) => progress.note(line));
+  const wanted = { configFile: flags.config, dataDir: flags.data };
+  const levels = Object.values((await systemConfig(wanted)).pools).map(({ level }) => level);
+  const arrivals = await readArrivals(path, flags, levels, (line) => progress.note(line));
   return interruptible(async (signal) => {
-    const system = await openSystem({
-      ...(flags.config === undefined ? {} : { configFile: flags.config }),
-      ...(flags.data === undefined ? {} : { dataDir: flags.data }),
-    });
+    const system = await openSystem(wanted);
     try {
       checkLevels(system.config, arrivals);
       const { config, redisUrl } = system;
@@ -98,6 +100,7 @@ async function replay(path: string, flags: ReplayFlags): Promise<number> {
 async function readArrivals(
   path: string,
   flags: ReplayFlags,
+  levels: readonly string[],
   note: (line: string) => void,
 ): Promise<Arrival[]> {
   const mix = mixOf(flags);
@@ -105,11 +108,13 @@ async function readArrivals(
   const rateScale = numberOption('--rate-scale', flags.rateScale);
   const seed = seedOption(flags.seed);
   const minutes = flags.minutes === undefined ? undefined : numberOption('--minutes', flags.minutes);
-  const { rows, skipped, firstBad } = await readTrace(path, formatOf(flags.format), {
+  const { rows, ...facts } = await readTrace(path, formatOf(flags.format), {
     skipBad: flags.skipBad === true,
+    levels,
+    ...(flags.maxGap === undefined ? {} : { maxGapSeconds: numberOption('--max-gap', flags.maxGap) }),
     ...(minutes === undefined ? {} : { maxSeconds: minutes * 60 }),
   });
-  if (skipped > 0) note(`left out ${skipped} broken rows, the first: ${firstBad}`);
+  noteTraces([facts], note);
   const arrivals = arrivalsOf(
     rows,
     { seed, speed, rateScale, ...(mix ? { mix } : {}) },

@@ -11,6 +11,7 @@ import { numberOption, seedOption } from './report/options.js';
 import { checkOutput, writeOutput } from './report/output.js';
 import { renderReport } from './report/render.js';
 import { seriesText, simulatedPage, simulatedReport } from './report/simulated.js';
+import { noteTraces } from './report/trace-notes.js';
 import { traceScenario } from './report/trace-scenario.js';
 
 interface SimulateFlags {
@@ -24,6 +25,7 @@ interface SimulateFlags {
   config?: string;
   coldStart?: string;
   skipBad?: boolean;
+  maxGap?: string;
   json?: boolean;
   series?: string;
   records?: string;
@@ -53,6 +55,7 @@ export function simulateCommand(): Command {
     .option('-c, --config <file>', 'configuration file')
     .option('--cold-start <seconds>', 'cold start of every engine, instead of the configured one')
     .option('--skip-bad', 'leave broken rows out and count them')
+    .option('--max-gap <seconds>', 'shorten longer times without a row, in seconds of the trace')
     .option('--series <file>', 'write the time series there: CSV, or JSON for a name that ends in .json')
     .option('--records <file>', "write every planner's decision records there, one a line (see explain)")
     .option('--report <file>', 'write the run as one HTML page with its time lines')
@@ -70,6 +73,8 @@ function run(file: string, flags: SimulateFlags): number {
   const startedMs = Date.now();
   let toldMs = startedMs;
   const note = (line: string) => process.stderr.write(`simulate: ${line}\n`);
+  const factsOf = () => traces.map((trace) => trace.facts());
+  let gapsTold = false;
   const decisions: TransitionRecord[] = [];
   /** By pool, the newest. */
   const outOfReach = new Map<string, unknown>();
@@ -87,11 +92,15 @@ function run(file: string, flags: SimulateFlags): number {
       note(
         `${(atSeconds / 3600).toFixed(2)} h, ${requests} requests, ${open} open, ${rate.toFixed(0)} requests/s`,
       );
+      // A gap takes long to get through: it is told while that lasts, and with all else at the end.
+      if (gapsTold || factsOf().every(({ gaps }) => gaps.length === 0)) return;
+      gapsTold = true;
+      noteTraces(factsOf(), note);
     },
   });
   const seconds = (Date.now() - startedMs) / 1000;
-  for (const { skipped, firstBad } of traces)
-    if (skipped > 0) note(`left out ${skipped} broken rows, the first: ${firstBad}`);
+  const facts = factsOf();
+  noteTraces(facts, note);
   for (const [pool, why] of outOfReach) note(`${pool}: ${why}`);
   const report = simulatedReport(options.config, result);
   if (report.total.requests === 0)
@@ -102,13 +111,15 @@ function run(file: string, flags: SimulateFlags): number {
     writeOutput(flags.report, simulatedPage(basename(file), options.config, result));
   if (flags.series !== undefined) writeOutput(flags.series, seriesText(result, flags.series));
   const text =
-    flags.json === true ? `${JSON.stringify(report, null, 2)}\n` : renderReport(report, options.config);
+    flags.json === true
+      ? `${JSON.stringify({ ...report, traces: facts }, null, 2)}\n`
+      : renderReport(report, options.config);
   process.stdout.write(text);
   return report.total.lost === 0 ? 0 : 1;
 }
 
 function openFile(file: string, flags: SimulateFlags): OpenScenario {
-  for (const name of ['format', 'slo', 'mix', 'minutes', 'coldStart', 'skipBad'] as const)
+  for (const name of ['format', 'slo', 'mix', 'minutes', 'coldStart', 'skipBad', 'maxGap'] as const)
     if (flags[name] !== undefined) throw onlyForTraces(name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`));
   for (const name of ['speed', 'rateScale'] as const)
     if (flags[name] !== '1') throw onlyForTraces(name === 'speed' ? name : 'rate-scale');
@@ -139,6 +150,7 @@ function openTrace(file: string, flags: SimulateFlags): OpenScenario {
         ...(flags.slo === undefined ? {} : { level: flags.slo }),
         ...(flags.mix === undefined ? {} : { mix: flags.mix }),
         ...(flags.skipBad === true ? { skip_bad: true } : {}),
+        ...(flags.maxGap === undefined ? {} : { max_gap_seconds: numberOption('--max-gap', flags.maxGap) }),
         ...(flags.minutes === undefined ? {} : { minutes: numberOption('--minutes', flags.minutes) }),
         speed: numberOption('--speed', flags.speed),
         rate_scale: numberOption('--rate-scale', flags.rateScale),

@@ -84,6 +84,12 @@ export async function openSystem(options: SystemOptions): Promise<OpenSystem> {
   }
 }
 
+/** The configuration that `openSystem` comes to; nothing is started. Errors: `no_redis`, `invalid_config`. */
+export async function systemConfig(options: SystemOptions): Promise<Config> {
+  const found = await lookForSystem(options);
+  return found?.config ?? options.config ?? configOf(options.configFile);
+}
+
 async function lookForSystem(options: SystemOptions): Promise<SystemAddress | undefined> {
   const { redisUrl } = readEnvironment();
   if (redisUrl !== null) {

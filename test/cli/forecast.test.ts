@@ -70,6 +70,16 @@ describe('sluice forecast', () => {
     expect(report.series.meanRps).toBeCloseTo(2, 0);
   });
 
+  it('tells of rows left out and of gaps', async () => {
+    const odd = join(folder, 'odd.jsonl');
+    writeFileSync(odd, [...rows, 'broken', JSON.stringify({ at_seconds: 9000, isl: 5, osl: 2 })].join('\n'));
+    const args = [odd, '--format', 'jsonl', '--skip-bad', '--models', 'constant', '--json'];
+    const { out, notes } = await printed(forecastCommand(), ...args);
+    expect(JSON.parse(out).traces).toMatchObject([{ skipped: 1, gaps: [{ line: 3002, seconds: 6001 }] }]);
+    expect(notes).toMatch(/left out 1 broken rows, .*odd\.jsonl:3002: nothing comes for 1\.7 h/s);
+    expect(JSON.parse(await forecast(...args, '--max-gap', '60')).series.bins).toBe(101);
+  });
+
   it('prints a table for a reader', async () => {
     const out = await forecast(rates, '--format', 'rates', '--models', 'constant,linear', '--after', '120');
     expect(out).toMatch(/rates\.csv: 240 bins of 30 s \(2\.0 h\), mean 12\.\d+ requests\/s/);
@@ -114,6 +124,10 @@ describe('sluice forecast', () => {
     [[rates, '--format', 'rates', '--plot', 'x.png'], 'expected --plot to end in .svg or .html, got "x.png"'],
     [[join(folder, 'none.csv'), '--format', 'rates'], 'expected a CSV of rates at'],
     [[trace, '--format', 'azure'], 'trace.jsonl:1: expected'],
+    [
+      [trace, '--format', 'jsonl', '--slo', 'bogus'],
+      'expected --slo to be a level of the requests, which are of low, got "bogus"',
+    ],
   ])('refuses %j', async (args, message) => {
     await expect(forecast(...args)).rejects.toThrow(message);
   });

@@ -168,6 +168,16 @@ describe('levels that --slo names', () => {
     expect(pools).toMatchObject([{ level: 'high', targets: { ttftSeconds: 0.3, itlSeconds: 0.03 } }]);
   });
 
+  it('leave out rows of others, which are told in the answer too', async () => {
+    const odd = join(folder, 'odd.jsonl');
+    writeFileSync(odd, [row(0), row(1, 'nope'), row(2), row(4000)].join('\n'));
+    const args = [odd, '--format', 'jsonl', '--slo', 'high', '--skip-bad', '--json'];
+    const { traces, load } = JSON.parse(await plan(...args));
+    expect(load.requests).toBe(3);
+    expect(traces).toMatchObject([{ skipped: 1, gaps: [{ line: 4, fromSeconds: 2, seconds: 3998 }] }]);
+    expect(JSON.parse(await plan(...args, '--max-gap', '30')).load).toEqual({ seconds: 60, requests: 3 });
+  });
+
   it('may be several where every row names its own', async () => {
     const args = [named, '--format', 'jsonl', '--slo', 'high', '--slo', 'low=p90', '--json'];
     const { pools } = JSON.parse(await plan(...args));

@@ -52,6 +52,27 @@ describe('sluice simulate', () => {
     expect(lines.filter((line) => line.startsWith('30,medium,20,20,1,'))).toHaveLength(1);
   });
 
+  it('counts rows of an unknown level among the broken ones, and tells of gaps, on stderr and in the report', async () => {
+    const odd = join(folder, 'odd.jsonl');
+    const row = (at: number, more = {}) => JSON.stringify({ at_seconds: at, isl: 100, osl: 10, ...more });
+    writeFileSync(odd, [row(0), row(1, { slo_level: 'nope' }), row(1), row(8000)].join('\n'));
+    await expect(simulate(odd, '--format', 'jsonl')).rejects.toThrow(
+      /odd\.jsonl:2: expected an SLO level of high, medium, low, got "nope"/,
+    );
+    const args = [odd, '--format', 'jsonl', '--skip-bad', '--json'];
+    const { out, notes } = await printed(simulateCommand(), ...args);
+    expect(JSON.parse(out)).toMatchObject({
+      total: { requests: 3 },
+      traces: [{ skipped: 1, gaps: [{ line: 4, fromSeconds: 1, seconds: 7999 }], shortenedSeconds: 0 }],
+    });
+    expect(notes).toMatch(/left out 1 broken rows, the first: .*odd\.jsonl:2: /);
+    expect(notes).toMatch(/odd\.jsonl:4: nothing comes for 2\.2 h before this row, .* --max-gap SECONDS/);
+    const short = await printed(simulateCommand(), ...args, '--max-gap', '60');
+    expect(JSON.parse(short.out).total.wallSeconds).toBeLessThan(100);
+    expect(JSON.parse(short.out).traces).toMatchObject([{ gaps: [], shortenedSeconds: 7939 }]);
+    expect(short.notes).toMatch(/took 2\.2 h out of gaps \(--max-gap\)/);
+  });
+
   it.each([
     [[trace], /expected --format to be one of azure, .* got none/],
     [[trace, '--format', 'csv'], /got "csv"/],

@@ -62,7 +62,7 @@ describe('traces by columns', () => {
     const stream = streamTrace(path, 'vidur', { skipBad: true });
     const read = await parseTrace(lines, 'vidur', { skipBad: true });
     expect([...stream.rows]).toEqual(read.rows);
-    expect(stream.skipped).toBe(1);
+    expect(stream.facts().skipped).toBe(1);
     expect(() => [...streamTrace(path, 'vidur').rows]).toThrow(/v\.csv:3: expected arrived_at .* got "x"/);
     expect(() => streamTrace(join(folder, 'none'), 'vidur')).toThrow(/expected a trace file at/);
     expect(() => streamTrace(folder, 'vidur')).toThrow(/expected a trace file at/);

@@ -141,6 +141,49 @@ describe('mooncake and our own traces', () => {
   });
 });
 
+describe('a level that no pool serves', () => {
+  it('is a broken row, refused by line or counted', async () => {
+    const row = (level: string) => `{"at_seconds": 1, "isl": 5, "osl": 6, "slo_level": "${level}"}`;
+    const lines = [row('high'), row('nope'), row('low')];
+    const levels = ['high', 'low'];
+    await expect(parseTrace(lines, 'jsonl', { levels })).rejects.toThrow(
+      /^trace:2: expected an SLO level of high, low, got "nope"; .* --skip-bad$/,
+    );
+    const { rows, skipped } = await parseTrace(lines, 'jsonl', { levels, skipBad: true });
+    expect([rows.map(({ level }) => level), skipped]).toEqual([['high', 'low'], 1]);
+  });
+});
+
+describe('gaps of a trace', () => {
+  const read = (times: number[], options = {}) =>
+    parseTrace(
+      times.map((at) => `{"at_seconds": ${at}, "isl": 5, "osl": 6}`),
+      'jsonl',
+      options,
+    );
+  const hours = (count: number) => 3600 * count;
+
+  it('are told with line and length where they are over an hour and 100 times the mean distance', async () => {
+    const { gaps } = await read([0, 1, 1 + hours(96)]);
+    expect(gaps).toEqual([{ line: 3, fromSeconds: 1, seconds: hours(96) }]);
+    expect((await read([0, 1, 1 + hours(1)])).gaps).toEqual([]);
+    // 60 s between rows: 6000 s are no gap yet.
+    expect((await read([0, 60, 120, 6120])).gaps).toEqual([]);
+    expect((await read([0, 60, 120, 6121])).gaps).toHaveLength(1);
+  });
+
+  it('are none where all rows are far apart', async () => {
+    expect((await read([0, hours(2), hours(50)])).gaps).toEqual([]);
+  });
+
+  it('are shortened where that is asked for, and what comes after moves with them', async () => {
+    const { rows, gaps, shortenedSeconds } = await read([0, 1, 1001, 1002, 5000], { maxGapSeconds: 600 });
+    expect(rows.map(({ atSeconds }) => atSeconds)).toEqual([0, 1, 601, 602, 1202]);
+    // 1000 - 600, and 3998 - 600.
+    expect([gaps, shortenedSeconds]).toEqual([[], 400 + 3398]);
+  });
+});
+
 describe('reading a trace', () => {
   it('counts broken rows under skipBad and names the first', async () => {
     const row = (at: number) => `{"at_seconds":${at},"isl":1,"osl":1}`;
@@ -200,8 +243,10 @@ const shared = new URL('../../../shared/traces/', import.meta.url).pathname;
 describe.runIf(existsSync(shared))('the public traces', () => {
   it('read whole and in order', async () => {
     const conversations = await readTrace(join(shared, 'AzureLLMInferenceTrace_conv.csv'), 'azure');
+    expect(conversations).toMatchObject({ gaps: [], skipped: 0 });
     expect(conversations.rows).toHaveLength(19_366);
     const mooncake = await readTrace(join(shared, 'mooncake_synthetic_trace.jsonl'), 'mooncake');
+    expect(mooncake.gaps).toEqual([]);
     expect(mooncake.rows).toHaveLength(3_993);
   });
 });

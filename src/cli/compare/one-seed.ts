@@ -5,6 +5,7 @@ import { type RunOfPolicy, runOfPolicy, type SeedFacts } from '../../simulator/c
 import type { PolicyRun, PolicyRunResult } from '../../simulator/compare/run.js';
 import { excusedBy } from '../../simulator/compare/verdict.js';
 import type { OpenScenario } from '../../simulator/open/scenario.js';
+import { noteTraces } from '../report/trace-notes.js';
 import type { Crew } from './crew.js';
 import { oracle } from './oracle.js';
 import type { RunCount } from './run-count.js';
@@ -53,6 +54,10 @@ export async function compareSeed(
   if (total === 0)
     throw new SluiceError('invalid_request', `${spec.file}: expected at least one request, got none`);
   note(`seed ${seed}: ${total} requests`);
+  noteTraces(
+    opened.traces.map((trace) => trace.facts()),
+    note,
+  );
   const requests = Object.fromEntries(
     Object.entries(arrivals).map(([pool, figures]) => [pool, figures.requests]),
   );

@@ -1,5 +1,6 @@
 import type { Backtest, Window } from '../../forecast/backtest/backtest.js';
 import { PROBABILITIES } from '../../forecast/backtest/losses.js';
+import type { TraceFacts } from '../../simulator/traces/read.js';
 import { alignedTable } from '../report/table.js';
 
 /** A series that was forecast. */
@@ -16,6 +17,7 @@ export interface SeriesFacts {
 
 export interface ForecastReport {
   series: SeriesFacts;
+  traces: readonly TraceFacts[];
   windows: readonly Window[];
   results: readonly Backtest[];
 }
@@ -36,9 +38,10 @@ export function seriesFacts(source: string, series: readonly number[], binSecond
 }
 
 /** `sluice forecast --json`; seconds, and requests/s. */
-export function reportJson({ series, windows, results }: ForecastReport) {
+export function reportJson({ series, traces, windows, results }: ForecastReport) {
   return {
     series,
+    traces,
     models: results.map(({ model, losses, planMs, planMsP99, stateBytes }) => ({
       model,
       planMs,

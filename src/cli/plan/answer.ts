@@ -3,13 +3,17 @@ import { SluiceError } from '../../contract/errors.js';
 import { explainFeasibility, poolQuestion } from '../../planning/feasibility/pool.js';
 import { busiest, cut, MinuteCounts } from '../../simulator/plan/busiest.js';
 import { type PoolPlan, planPool, workersOf } from '../../simulator/plan/fleets.js';
+import type { TraceFacts } from '../../simulator/traces/read.js';
 import type { TimedRequest } from '../../simulator/workload/arrivals.js';
+import { noteTraces } from '../report/trace-notes.js';
 import type { OpenedTraffic } from './open.js';
 import type { SloSpec } from './slo.js';
 
 /** What `sluice plan` answers; `--json` prints it. */
 export interface PlanAnswer {
   file: string;
+  /** What there is to tell of each trace that was read. */
+  traces: TraceFacts[];
   /** Of the whole load. */
   load: { seconds: number; requests: number };
   /** What was simulated of it, seconds from its begin. */
@@ -52,6 +56,8 @@ export function planAnswer({ file, traffic, minutes, maxGpus, note }: PlanAsk): 
   }
   if (counts.total === 0)
     throw new SluiceError('invalid_request', `${file}: expected at least one request, got none`);
+  const traces = opened.traces.map((trace) => trace.facts());
+  noteTraces(traces, note);
   const length = counts.requests.length;
   const stretch = busiest(
     counts,
@@ -98,6 +104,7 @@ export function planAnswer({ file, traffic, minutes, maxGpus, note }: PlanAsk): 
     }, 0);
   return {
     file,
+    traces,
     load: { seconds: length * 60, requests: counts.total },
     judged: { ...stretch, whole: span >= length * 60 },
     coldStartSeconds: Math.max(

@@ -58,6 +58,7 @@ export function planCommand(): Command {
     .option('--cold-start <seconds>', 'cold start of every engine, instead of the configured one')
     .option('-c, --config <file>', 'configuration file')
     .option('--skip-bad', 'leave broken rows out and count them')
+    .option('--max-gap <seconds>', 'shorten longer times without a row, in seconds of the trace')
     .option('--report <file>', 'write the answer as a page with the curve of each pool (HTML)')
     .option('--json', 'print the answer as JSON (docs/plan.md)')
     .addHelpText('after', EXAMPLES)
@@ -80,8 +81,6 @@ function run(file: string, flags: PlanFlags): number {
   const minutes = flags.whole === true ? null : 60 * numberOption('--hours', flags.hours);
   const traffic = openTraffic(file, flags, parseSlos(flags.slo));
   const answer = planAnswer({ file, traffic, minutes, maxGpus, note });
-  for (const { skipped, firstBad } of traffic.opened.traces)
-    if (skipped > 0) note(`left out ${skipped} broken rows, the first: ${firstBad}`);
   if (flags.report !== undefined) writeOutput(flags.report, planPage(answer));
   process.stdout.write(flags.json === true ? `${JSON.stringify(answer, null, 1)}\n` : renderPlan(answer));
   return answer.gpus.fixed === null ? 1 : 0;
@@ -93,6 +92,7 @@ function refuseTraceFlags(flags: PlanFlags): void {
     flags.mix === undefined ? null : '--mix',
     flags.coldStart === undefined ? null : '--cold-start',
     flags.skipBad === undefined ? null : '--skip-bad',
+    flags.maxGap === undefined ? null : '--max-gap',
     flags.speed === '1' ? null : '--speed',
     flags.rateScale === '1' ? null : '--rate-scale',
   ].filter((name) => name !== null);

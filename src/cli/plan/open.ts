@@ -18,6 +18,7 @@ export interface OpenFlags {
   config?: string;
   coldStart?: string;
   skipBad?: boolean;
+  maxGap?: string;
 }
 
 export interface OpenedTraffic {
@@ -61,6 +62,7 @@ function traceFields(file: string, flags: OpenFlags, slos: readonly SloSpec[]) {
         ...(level === undefined ? {} : { level }),
         ...(flags.mix === undefined ? {} : { mix: flags.mix }),
         ...(flags.skipBad === true ? { skip_bad: true } : {}),
+        ...(flags.maxGap === undefined ? {} : { max_gap_seconds: numberOption('--max-gap', flags.maxGap) }),
         speed: numberOption('--speed', flags.speed),
         rate_scale: numberOption('--rate-scale', flags.rateScale),
       },

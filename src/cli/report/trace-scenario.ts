@@ -9,6 +9,7 @@ const FLAGS: Readonly<Record<string, string>> = {
   minutes: '--minutes',
   speed: '--speed',
   rate_scale: '--rate-scale',
+  max_gap_seconds: '--max-gap',
   cold_start_seconds: '--cold-start',
 };
 

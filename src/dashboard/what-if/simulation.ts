@@ -61,7 +61,7 @@ export function bothRuns(task: Task, tell: (phase: Phase, share: number) => void
   if (requests === 0)
     throw new SluiceError('invalid_request', 'source: expected at least one request, got none');
   const changed = run('changed', task.changed);
-  for (const { skipped, firstBad } of load.traces)
+  for (const { skipped, firstBad } of load.traces.map((trace) => trace.facts()))
     if (skipped > 0) notes.push(`left out ${skipped} broken rows of the trace, the first: ${firstBad}`);
   const began = Object.values(task.recorded)[0]?.[0]?.startSecond;
   return {

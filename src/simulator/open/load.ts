@@ -23,12 +23,16 @@ export interface OpenLoad {
   minuteRates(): number[];
 }
 
-/** Opens a load, or what it names otherwise where a file of it is not there. Errors as `openScenario`. */
+/**
+ * Opens a load, or what it names otherwise where a file of it is not there. Errors as `openScenario`.
+ * @param levels that rows of a trace may name
+ */
 export function openLoad(
   load: ScenarioFields['arrivals'][number],
   folder: string,
   seed: number,
   traces: TraceStream[],
+  levels: readonly string[],
 ): OpenLoad {
   const { otherwise, ...own } = load;
   const files = [own.trace, own.series, own.tokens].filter((file) => file !== undefined);
@@ -36,10 +40,16 @@ export function openLoad(
   const fields = missing ? otherwise : own;
   return fields.trace === undefined
     ? drawnLoad(fields, folder, seed)
-    : traceLoad(fields, folder, seed, traces);
+    : traceLoad(fields, folder, seed, traces, levels);
 }
 
-function traceLoad(load: LoadFields, folder: string, seed: number, traces: TraceStream[]): OpenLoad {
+function traceLoad(
+  load: LoadFields,
+  folder: string,
+  seed: number,
+  traces: TraceStream[],
+  levels: readonly string[],
+): OpenLoad {
   const { trace, format, level, speed = 1, rate_scale: rateScale = 1 } = load;
   if (trace === undefined || format === undefined)
     throw new SluiceError('internal', 'a load without a trace');
@@ -47,6 +57,8 @@ function traceLoad(load: LoadFields, folder: string, seed: number, traces: Trace
   const open = () =>
     streamTrace(path, format, {
       skipBad: load.skip_bad === true,
+      levels,
+      ...(load.max_gap_seconds === undefined ? {} : { maxGapSeconds: load.max_gap_seconds }),
       ...(load.minutes === undefined ? {} : { maxSeconds: load.minutes * 60 }),
     });
   const mix: Mix | undefined =

@@ -74,6 +74,12 @@ const sourceFields = {
   format: z.enum(TRACE_FORMATS).optional(),
   skip_bad: z.boolean().optional(),
   minutes: z.number().positive().optional(),
+  /** Rows of a trace that are further apart, seconds of the trace, are moved so near. */
+  max_gap_seconds: z
+    .number()
+    .positive()
+    .max(400 * 86_400)
+    .optional(),
   /** Copies of a row, where rate_scale is above 1, come within so long after it. */
   spread_seconds: z.number().min(0).max(86_400).optional(),
   /** Points of seconds and requests per second. */
@@ -115,6 +121,8 @@ function wrongWith(load: Source): string | null {
   if (load.burst !== undefined && (trace !== undefined || load.dispersion !== undefined))
     return 'expected burst beside rate, series or week, and without dispersion, which it has';
   if (trace === undefined && load.spread_seconds !== undefined) return 'expected spread_seconds beside trace';
+  if (trace === undefined && load.max_gap_seconds !== undefined)
+    return 'expected max_gap_seconds beside trace';
   return null;
 }
 

@@ -76,9 +76,10 @@ export function scenarioOf(
   if (fields.cold_start_seconds !== undefined) config = withColdStart(config, fields.cold_start_seconds);
   const seed = overrides.seed ?? fields.seed;
   const traces: TraceStream[] = [];
+  const levels = Object.values(config.pools).map(({ level }) => level);
   const opened = fields.arrivals.map((load, index) => {
     // Loads of one scenario are independent of each other, the first as it would be alone.
-    return openLoad(load, folder, (seed + index * 0x9e3779b1) >>> 0, traces);
+    return openLoad(load, folder, (seed + index * 0x9e3779b1) >>> 0, traces, levels);
   });
   const engines = openEngines(config);
   const peaks = overrides.peaks ?? peaksOf(fields, file, { config, engines, loads: opened, seed });

@@ -48,13 +48,18 @@ export function mooncakeParser(): RowParser {
   };
 }
 
-/** Rows of our own: JSON lines of at_seconds, isl, osl and, if wanted, slo_level, id, prompt (its length goes before isl). */
-export function jsonlParser(): RowParser {
+/**
+ * Rows of our own: JSON lines of at_seconds, isl, osl and, if wanted, slo_level, id, prompt (its length goes before isl).
+ * @param levels that a row may name; absent: any
+ */
+export function jsonlParser(levels?: readonly string[]): RowParser {
   const ids = new Set<string>();
   return (text) => {
     const row = parseJson(text, ownSchema);
     const isl = row.prompt === undefined ? (row.isl ?? 0) : estimateTokens(row.prompt);
     if (isl < 1) throw new BadRow('expected a prompt with text in it, got only spaces');
+    if (row.slo_level !== undefined && levels?.includes(row.slo_level) === false)
+      throw new BadRow(`expected an SLO level of ${levels.join(', ')}, got ${show(row.slo_level)}`);
     if (row.id !== undefined) {
       if (ids.has(row.id)) throw new BadRow(`expected an id of its own, got ${show(row.id)} again`);
       ids.add(row.id);

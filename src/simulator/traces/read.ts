@@ -3,6 +3,7 @@ import { SluiceError, unreachable } from '../../contract/errors.js';
 import { unreadable } from '../../contract/unreadable.js';
 import { azureParser } from './azure.js';
 import { burstGptParser, vidurParser } from './columns.js';
+import { type Gap, Gaps } from './gaps.js';
 import { jsonlParser, mooncakeParser } from './json.js';
 import { BadRow, type RowParser, type TraceRow } from './row.js';
 
@@ -14,27 +15,40 @@ export interface TraceOptions {
   skipBad?: boolean;
   /** Take only the rows of the first so many seconds. */
   maxSeconds?: number;
+  /** Rows that are further apart, seconds, are moved so near. */
+  maxGapSeconds?: number;
+  /** Levels that a row may name; default: any. */
+  levels?: readonly string[];
   /** Named in messages. */
   name?: string;
 }
 
-export interface Trace {
-  /** Sorted by time; the first row is at 0. */
-  rows: TraceRow[];
+/** What there is to tell of the rows that were read. */
+export interface TraceFacts {
+  file: string;
   /** Rows left out by `skipBad`. */
   skipped: number;
   /** What was wrong with the first of them. */
   firstBad: string | null;
+  /** Those left after `maxGapSeconds`. */
+  gaps: Gap[];
+  /** Taken out by `maxGapSeconds`. */
+  shortenedSeconds: number;
 }
 
-function parserOf(format: TraceFormat): RowParser {
+export interface Trace extends TraceFacts {
+  /** Sorted by time; the first row is at 0. */
+  rows: TraceRow[];
+}
+
+function parserOf(format: TraceFormat, levels: readonly string[] | undefined): RowParser {
   switch (format) {
     case 'azure':
       return azureParser();
     case 'mooncake':
       return mooncakeParser();
     case 'jsonl':
-      return jsonlParser();
+      return jsonlParser(levels);
     case 'burstgpt':
       return burstGptParser();
     case 'vidur':
@@ -57,14 +71,16 @@ class RowReader {
   #originLine = 0;
   #beforeFirst = 0;
   #last = 0;
-  skipped = 0;
-  firstBad: string | null = null;
+  #skipped = 0;
+  #firstBad: string | null = null;
+  readonly #gaps = new Gaps();
+  #shortenedSeconds = 0;
 
   constructor(
     private readonly format: TraceFormat,
     private readonly options: TraceOptions,
   ) {
-    this.#parse = parserOf(format);
+    this.#parse = parserOf(format, options.levels);
     this.#name = options.name ?? 'trace';
   }
 
@@ -77,15 +93,22 @@ class RowReader {
       if (row === null) return null;
       if (this.#origin === null) this.#originLine = this.#line;
       this.#origin ??= row.atSeconds;
-      const atSeconds = row.atSeconds - this.#origin;
-      if (atSeconds > LONGEST_DAYS * 86_400) throw new BadRow(this.#tooFar(atSeconds));
-      if (atSeconds < 0) this.#beforeFirst++;
-      if (atSeconds < this.#last)
+      const sinceFirst = row.atSeconds - this.#origin;
+      if (sinceFirst > LONGEST_DAYS * 86_400) throw new BadRow(this.#tooFar(sinceFirst));
+      if (sinceFirst < 0) this.#beforeFirst++;
+      const distance = sinceFirst - this.#last;
+      if (distance < 0)
         throw new BadRow(
-          `expected rows in order of time, got one ${(this.#last - atSeconds).toFixed(3)} s before the last`,
+          `expected rows in order of time, got one ${(-distance).toFixed(3)} s before the last`,
         );
-      if (this.options.maxSeconds !== undefined && atSeconds >= this.options.maxSeconds) return 'end';
-      this.#last = atSeconds;
+      const { maxSeconds, maxGapSeconds = Number.POSITIVE_INFINITY } = this.options;
+      const tooLong = Math.max(0, distance - maxGapSeconds);
+      const atSeconds = sinceFirst - this.#shortenedSeconds - tooLong;
+      if (maxSeconds !== undefined && atSeconds >= maxSeconds) return 'end';
+      if (this.#rows > 0)
+        this.#gaps.add({ line: this.#line, fromSeconds: this.#last, seconds: distance - tooLong });
+      this.#shortenedSeconds += tooLong;
+      this.#last = sinceFirst;
       this.#rows++;
       return { ...row, atSeconds };
     } catch (error) {
@@ -96,10 +119,21 @@ class RowReader {
           'invalid_request',
           `${what}; correct the row, or leave such rows out with --skip-bad`,
         );
-      this.skipped++;
-      this.firstBad ??= what;
+      this.#skipped++;
+      this.#firstBad ??= what;
       return null;
     }
+  }
+
+  /** Of the rows read so far. */
+  facts(): TraceFacts {
+    return {
+      file: this.#name,
+      skipped: this.#skipped,
+      firstBad: this.#firstBad,
+      gaps: this.#gaps.found(),
+      shortenedSeconds: this.#shortenedSeconds,
+    };
   }
 
   #tooFar(atSeconds: number): string {
@@ -119,7 +153,7 @@ class RowReader {
       );
     if (this.#rows > 0) return;
     const left =
-      this.firstBad === null ? '' : `; ${this.skipped} rows were left out, the first: ${this.firstBad}`;
+      this.#firstBad === null ? '' : `; ${this.#skipped} rows were left out, the first: ${this.#firstBad}`;
     throw new SluiceError(
       'invalid_request',
       `${this.#name}: expected at least one ${this.format} row, got none${left}`,
@@ -144,14 +178,14 @@ export async function parseTrace(
     if (row !== null) rows.push(row);
   }
   reader.finish();
-  return { rows, skipped: reader.skipped, firstBad: reader.firstBad };
+  return { rows, ...reader.facts() };
 }
 
-/** A trace that is read as its rows are asked for; the counts are those of the rows read so far. */
+/** A trace that is read as its rows are asked for. */
 export interface TraceStream {
   rows: Iterable<TraceRow>;
-  readonly skipped: number;
-  readonly firstBad: string | null;
+  /** Of the rows read so far. */
+  facts(): TraceFacts;
 }
 
 /**
@@ -173,15 +207,7 @@ export function streamTrace(path: string, format: TraceFormat, options: TraceOpt
       closeSync(file);
     }
   }
-  return {
-    rows: rows(),
-    get skipped() {
-      return reader.skipped;
-    },
-    get firstBad() {
-      return reader.firstBad;
-    },
-  };
+  return { rows: rows(), facts: () => reader.facts() };
 }
 
 /** Nothing is read yet: a pipe gives its bytes only once. */
