@@ -17,7 +17,7 @@ const CONSOLE: Printer = { out: (line) => console.log(line), error: (line) => co
 /**
  * `sluice config check FILE`: says whether a file is valid, with every problem in it, and warns of promises that no engine
  * of its profile can keep.
- * @returns the exit code: 0 valid, 2 not.
+ * @returns the exit code: 0 valid, 2 not, 4 no such file.
  */
 export function configCheck(
   file: string,
@@ -41,7 +41,7 @@ export function configCheck(
     return 0;
   } catch (caught) {
     const error = SluiceError.from(caught);
-    if (error.code !== 'invalid_config') throw error;
+    if (error.code !== 'invalid_config' && error.code !== 'not_found') throw error;
     if (options.json === true) {
       printer.out(JSON.stringify({ valid: false, notes: [], errors: error.message.split('\n') }, null, 2));
     } else printer.error(error.message);
@@ -65,7 +65,7 @@ export function configShow(
     return 0;
   } catch (caught) {
     const error = SluiceError.from(caught);
-    if (error.code !== 'invalid_config') throw error;
+    if (error.code !== 'invalid_config' && error.code !== 'not_found') throw error;
     printer.error(error.message);
     return error.exitCode;
   }

@@ -7,7 +7,7 @@ import { TRACE_FORMATS } from '../simulator/traces/read.js';
 import { plotForecast, plotPage } from './forecast/plot.js';
 import { type ForecastReport, renderForecast, reportJson, seriesFacts } from './forecast/report.js';
 import { MODELS, RATES, readSeries } from './forecast/series.js';
-import { numberOption, seedOption } from './report/options.js';
+import { numberOption, seedOption, zeroOrMore } from './report/options.js';
 import { checkOutput, writeOutput } from './report/output.js';
 import { noteTraces } from './report/trace-notes.js';
 
@@ -134,10 +134,6 @@ function dispersionOf(text: string): number {
   const value = zeroOrMore('--dispersion', text);
   if (value === 0 || value >= 1) return value;
   throw wrong('--dispersion to be 0, 1 or more', text);
-}
-
-function zeroOrMore(name: string, text: string): number {
-  return text.trim() === '0' ? 0 : numberOption(name, text);
 }
 
 function modelsOf(text: string): LoadPredictorName[] {

@@ -57,8 +57,15 @@ export function engineProblems(fields: EngineFields): { key: Key; message: strin
   return problems;
 }
 
-/** An engine from its fields; a profile's path is relative to `folder`. */
-export function buildEngine(fields: EngineFields, folder: string): EngineConfig {
+/**
+ * An engine from its fields; a profile's path is relative to `folder`.
+ * @param coldStartSeconds of a simulated engine whose fields name none
+ */
+export function buildEngine(
+  fields: EngineFields,
+  folder: string,
+  coldStartSeconds = SIM.coldStartSeconds,
+): EngineConfig {
   const kind = fields.kind ?? 'sim';
   if (kind === 'noop') return { kind };
   const base = kind === 'sim' ? SIM : OPENAI;
@@ -71,7 +78,7 @@ export function buildEngine(fields: EngineFields, folder: string): EngineConfig 
     return {
       kind,
       ...shared,
-      coldStartSeconds: fields.cold_start_seconds ?? SIM.coldStartSeconds,
+      coldStartSeconds: fields.cold_start_seconds ?? coldStartSeconds,
       prefixCache: fields.prefix_cache ?? SIM.prefixCache,
       seed: fields.seed ?? SIM.seed,
     };

@@ -21,19 +21,20 @@ export interface CheckedConfig {
 
 /**
  * Reads and validates a configuration file.
- * Errors: `invalid_config` with every problem, one a line, as `file:line:column: path: expected X, got Y`.
+ * Errors: `not_found` where there is no such file; `invalid_config` with every problem, one a line, as `file:line:column: path: expected X, got Y`.
+ * @param coldStartSeconds of simulated engines for which the file sets none; default: the presets'
  */
-export function loadConfig(file: string): Config {
-  return parseConfig(readConfigText(file), file);
+export function loadConfig(file: string, coldStartSeconds?: number): Config {
+  return parseConfig(readConfigText(file), file, coldStartSeconds);
 }
 
 /** As `loadConfig`, from text; `file` is named in errors. */
-export function parseConfig(text: string, file: string): Config {
-  return checkConfig(text, file).config;
+export function parseConfig(text: string, file: string, coldStartSeconds?: number): Config {
+  return checkConfig(text, file, coldStartSeconds).config;
 }
 
 /** As `parseConfig`, with notes. */
-export function checkConfig(text: string, file: string): CheckedConfig {
+export function checkConfig(text: string, file: string, coldStartSeconds?: number): CheckedConfig {
   const source = parseSource(text, file);
   const problems: Problems = new Problems(file, source.locate);
   if (!isMapping(source.value)) {
@@ -41,7 +42,7 @@ export function checkConfig(text: string, file: string): CheckedConfig {
   }
   const { pools: found, rest } = findPools(source.value, problems);
   const planner = gatherPlanner(rest, problems);
-  const pools = readPools(found, planner, dirname(file), problems);
+  const pools = readPools(found, planner, dirname(file), problems, coldStartSeconds);
   if (!Object.hasOwn(rest, 'planner') || isMapping(rest.planner)) rest.planner = planner.nested();
   const origin = (path: Path): Path => (path[0] === 'planner' ? planner.origin(path.slice(1), path) : path);
   const fields = validate(fileSchema, rest, origin, problems, ['pools']);

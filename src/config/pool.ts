@@ -13,6 +13,7 @@ export function buildPool(
   fields: PoolFields,
   proactive: NormalizedPool['proactive'],
   folder: string,
+  coldStartSeconds: number,
 ): PoolConfig {
   const level = fields.level ?? name.toLowerCase();
   const base = presetPool(fields.preset ?? (isTier(level) ? level : 'medium'), name, level);
@@ -77,7 +78,7 @@ export function buildPool(
       fields.queue_timeout_seconds === undefined ? base.queueTimeoutSeconds : fields.queue_timeout_seconds,
     idleAfterSeconds: fields.idle_after_seconds ?? base.idleAfterSeconds,
     burstCalmSeconds: fields.burst_calm_seconds ?? base.burstCalmSeconds,
-    engine: buildEngine(fields.engine ?? {}, folder),
+    engine: buildEngine(fields.engine ?? {}, folder, coldStartSeconds),
   };
 }
 

@@ -4,7 +4,7 @@ import type { RawPool } from './find-pools.js';
 import { type NormalizedPool, normalizePool } from './normalize.js';
 import { agrees, buildPool } from './pool.js';
 import { type PoolFields, poolSchema } from './pool-schema.js';
-import { presetPool, TIERS } from './presets.js';
+import { presetPool, SIM, TIERS } from './presets.js';
 import { type Path, type Problems, show } from './problems.js';
 import type { PoolConfig } from './types.js';
 import { validate } from './validate.js';
@@ -22,15 +22,21 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/;
 /** Its Redis keys would be the GPU ledger's. */
 const RESERVED = 'gpu';
 
-/** Reads each pool; null: the three presets. `planner` takes what Dynamo sets by pool and Sluice once. */
+/**
+ * Reads each pool; null: the three presets. `planner` takes what Dynamo sets by pool and Sluice once.
+ * @param coldStartSeconds of simulated engines for which none is set
+ */
 export function readPools(
   raw: RawPool[] | null,
   planner: Assignments,
   folder: string,
   problems: Problems,
+  coldStartSeconds = SIM.coldStartSeconds,
 ): ReadPools {
   if (raw === null) {
-    const pools = TIERS.map((tier) => presetPool(tier, tier, tier));
+    const pools = TIERS.map((tier) => {
+      return { ...presetPool(tier, tier, tier), engine: { ...SIM, coldStartSeconds } };
+    });
     return { pools, complete: true, origin: () => ['pools'] };
   }
   const origins = new Map<string, (field: string) => Path>();
@@ -45,7 +51,8 @@ export function readPools(
     if (fields === null) continue;
     checkProactive(fields, normalized, problems);
     checkEngine(fields, origin, problems);
-    if (problems.count === before) pools.push(buildPool(name, fields, normalized.proactive, folder));
+    if (problems.count === before)
+      pools.push(buildPool(name, fields, normalized.proactive, folder, coldStartSeconds));
   }
   return {
     pools,

@@ -23,7 +23,7 @@ export interface Source {
   locate: Locate;
 }
 
-/** Reads a file as UTF-8 text. Errors: `invalid_config` when it is missing, no file, too large or not UTF-8. */
+/** Reads a file as UTF-8 text. Errors: `not_found` where there is none; `invalid_config` when it is no file, too large or not UTF-8. */
 export function readConfigText(file: string): string {
   let bytes: Buffer;
   try {
@@ -34,7 +34,10 @@ export function readConfigText(file: string): string {
     bytes = readFileSync(file);
   } catch (error) {
     if (error instanceof SluiceError) throw error;
-    throw refuse(file, `cannot read this file (${readFailure(error)})`);
+    throw new SluiceError(
+      isMissing(error) ? 'not_found' : 'invalid_config',
+      `${file}: cannot read this file (${readFailure(error)})`,
+    );
   }
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
@@ -110,9 +113,14 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-function readFailure(error: unknown): string {
+function isMissing(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code === 'ENOENT' || code === 'ENOTDIR') return 'there is no such file';
+  return code === 'ENOENT' || code === 'ENOTDIR';
+}
+
+function readFailure(error: unknown): string {
+  if (isMissing(error)) return 'there is no such file';
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code === 'EACCES' || code === 'EPERM') return 'permission denied';
   return messageOf(error);
 }

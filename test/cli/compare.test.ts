@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { compareCommand } from '../../src/cli/compare/command.js';
+import { openSpec } from '../../src/cli/compare/task.js';
 import { printed } from '../support/printed.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-compare-'));
@@ -30,6 +31,24 @@ async function compare(...args: string[]): Promise<string> {
   notes = said;
   return out;
 }
+
+describe('the cold start of a comparison', () => {
+  const coldStart = (more: string, folderOf = folder) => {
+    const file = join(folderOf, 'cold.yaml');
+    const load =
+      'arrivals: [{ level: medium, rate: [[0, 1], [60, 1]], isl: { median: 10 }, osl: { median: 5 } }]';
+    writeFileSync(file, `${more}\n${load}\n`);
+    const { engine } = openSpec({ file }).options.config.pools.medium!;
+    return engine.kind === 'sim' ? engine.coldStartSeconds : null;
+  };
+
+  it('is 120 s where neither the scenario nor its configuration sets one, else theirs', () => {
+    expect(coldStart('')).toBe(120);
+    expect(coldStart('config: { pools: { medium: { gpu_budget: 3 } } }')).toBe(120);
+    expect(coldStart('config: { pools: { medium: { engine: { cold_start_seconds: 7 } } } }')).toBe(7);
+    expect(coldStart('cold_start_seconds: 20')).toBe(20);
+  });
+});
 
 describe('sluice compare', () => {
   const args = [scenario, '--hours', '0.2', '--policies', 'static-best,static-full,sluice'];
@@ -92,6 +111,10 @@ describe('sluice compare', () => {
     expect(page).not.toMatch(/NaN|Infinity|undefined|https?:|<script/);
   });
 
+  it('ends with 4 where there is no such file', async () => {
+    await expect(compare('none.yaml')).rejects.toMatchObject({ exitCode: 4 });
+  });
+
   it.each([
     [[scenario, '--policies', 'magic'], /expected a policy of sluice, static-full, .* got "magic"/],
     [[scenario, '--seeds', '0'], /expected --seeds to be a number above 0/],
@@ -101,6 +124,7 @@ describe('sluice compare', () => {
       /expected a file that can be written at .*x\.html/,
     ],
     [['none.yaml'], /none\.yaml: cannot read this file/],
+    [[scenario, '--from', '-1'], /expected --from to be a number of 0 or more, got "-1"/],
     [[scenario, '--from', '5', '--hours', '1'], /expected at least one request, got none/],
   ])('refuses %j in words', async (wrong, message) => {
     await expect(compare(...wrong)).rejects.toThrow(message);

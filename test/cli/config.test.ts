@@ -106,7 +106,7 @@ describe('config check', () => {
 
   it('tells a missing file without a stack trace', () => {
     const printer = printed();
-    expect(configCheck(join(folder, 'missing.yaml'), {}, printer)).toBe(2);
+    expect(configCheck(join(folder, 'missing.yaml'), {}, printer)).toBe(4);
     expect(printer.errors).toBe(
       `${join(folder, 'missing.yaml')}: cannot read this file (there is no such file)\n`,
     );

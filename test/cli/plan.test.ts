@@ -88,6 +88,18 @@ describe('sluice plan', () => {
     expect(process.exitCode).toBe(1);
   });
 
+  it('says which share never completed: latencies are those of the others', async () => {
+    const huge = join(folder, 'huge.jsonl');
+    const rows = Array.from({ length: 40 }, (_, k) =>
+      JSON.stringify({ at_seconds: k, isl: k % 2 === 0 ? 900_000 : 100, osl: 5 }),
+    );
+    writeFileSync(huge, rows.join('\n'));
+    const out = await plan(huge, '--format', 'jsonl', '--slo', 'medium');
+    expect(out).toMatch(
+      / 50\.00 % of the requests did not complete .* 90 % of the completed requests have a TTFT up to/,
+    );
+  });
+
   it('stops at --max-gpus and says that more may help', async () => {
     const out = await plan(scenario, '--max-gpus', '1');
     expect(out).toContain('More GPUs may help: raise --max-gpus.');

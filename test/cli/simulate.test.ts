@@ -82,7 +82,10 @@ describe('sluice simulate', () => {
       [trace, '--format', 'jsonl', '--rate-scale', '1e7'],
       /^--rate-scale: Too big: .* <=1000000; correct it$/,
     ],
-    [[trace, '--format', 'jsonl', '--cold-start', '1e12'], /^--cold-start: Too big/],
+    [
+      [trace, '--format', 'jsonl', '--cold-start', '86401'],
+      /^--cold-start: Too big: .* <=86400; correct it$/,
+    ],
     [[trace, '--format', 'azure'], /trace\.jsonl:1: expected the header/],
     [['none.yaml'], /none\.yaml: cannot read this file/],
     [['none.yaml', '--speed', '2'], /expected no --speed beside a scenario/],

@@ -231,7 +231,12 @@ describe('a text that is no configuration', () => {
 
 describe('a file that cannot be read', () => {
   it('is told why', () => {
-    expect(told(() => loadConfig(join(folder, 'missing.yaml')))[0]).toContain('there is no such file');
+    expect(() => loadConfig(join(folder, 'missing.yaml'))).toThrow(
+      expect.objectContaining({
+        code: 'not_found',
+        message: expect.stringContaining('there is no such file'),
+      }),
+    );
     mkdirSync(join(folder, 'dir'));
     expect(told(() => loadConfig(join(folder, 'dir')))[0]).toContain('expected a YAML file, got a directory');
     const latin = fileWith('latin.yaml', Buffer.from([0x61, 0x3a, 0x20, 0xe9, 0x0a]));

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { SluiceError } from '../../contract/errors.js';
 import { POLICIES, policiesNamed } from '../../simulator/compare/policies.js';
-import { numberOption, seedOption } from '../report/options.js';
+import { numberOption, seedOption, zeroOrMore } from '../report/options.js';
 import { checkOutput, writeOutput } from '../report/output.js';
 import { compare } from './compare.js';
 import { Crew } from './crew.js';
@@ -42,7 +42,10 @@ export function compareCommand(): Command {
     .option('--jobs <n>', 'simulations at once (default: one for each core)')
     .option('--report <file>', 'write a page with time lines of every policy there (HTML)')
     .option('--json', 'print the comparison as JSON')
-    .addHelpText('after', '\nExit codes: 0 compared (whatever was kept), 2 wrong input.')
+    .addHelpText(
+      'after',
+      '\nCold starts are 120 s unless the scenario or its configuration says otherwise.\nExit codes: 0 compared (whatever was kept), 2 wrong input, 4 no such file.',
+    )
     .action(async (file: string, flags: CompareFlags) => {
       await run(file, flags);
     });
@@ -60,7 +63,7 @@ async function run(file: string, flags: CompareFlags): Promise<void> {
         ...(flags.config === undefined ? {} : { configFile: flags.config }),
         ...(flags.seed === undefined ? {} : { seed: seedOption(flags.seed) }),
         ...(flags.hours === undefined ? {} : { hours: numberOption('--hours', flags.hours) }),
-        ...(flags.from === undefined ? {} : { fromHours: numberOption('--from', flags.from, -1) }),
+        ...(flags.from === undefined ? {} : { fromHours: zeroOrMore('--from', flags.from) }),
       },
       policies,
       seeds: countOption('--seeds', flags.seeds),

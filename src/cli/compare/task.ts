@@ -36,10 +36,14 @@ export interface TaskProgress {
   requests: number;
 }
 
+/** Where neither scenario nor configuration sets one: what a real engine takes about, where the presets' is a demo's. */
+const COLD_START_SECONDS = 120;
+
 export function openSpec(spec: ScenarioSpec): OpenScenario {
   const { configFile, seed, fromHours, hours, peaks } = spec;
   return openScenario(spec.file, {
-    ...(configFile === undefined ? {} : { config: loadConfig(configFile) }),
+    coldStartSeconds: COLD_START_SECONDS,
+    ...(configFile === undefined ? {} : { config: loadConfig(configFile, COLD_START_SECONDS) }),
     ...(seed === undefined ? {} : { seed }),
     ...(fromHours === undefined ? {} : { fromSeconds: fromHours * 3600 }),
     ...(hours === undefined ? {} : { seconds: hours * 3600 }),

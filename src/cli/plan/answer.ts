@@ -2,7 +2,7 @@ import type { Config } from '../../config/types.js';
 import { SluiceError } from '../../contract/errors.js';
 import { explainFeasibility, poolQuestion } from '../../planning/feasibility/pool.js';
 import { busiest, cut, MinuteCounts } from '../../simulator/plan/busiest.js';
-import { type PoolPlan, planPool, workersOf } from '../../simulator/plan/fleets.js';
+import { type FleetOutcome, type PoolPlan, planPool, workersOf } from '../../simulator/plan/fleets.js';
 import type { TraceFacts } from '../../simulator/traces/read.js';
 import type { TimedRequest } from '../../simulator/workload/arrivals.js';
 import { noteTraces } from '../report/trace-notes.js';
@@ -162,8 +162,8 @@ function failure(
   const late = 1 - best.attainment;
   const reached =
     best.ttftSeconds === null
-      ? ''
-      : ` At that size ${Number((100 * (1 - violationsAllowed)).toFixed(3))} % of the requests have a TTFT up to ${best.ttftSeconds.toFixed(3)} s` +
+      ? unanswered(best)
+      : `${unanswered(best)} At that size ${Number((100 * (1 - violationsAllowed)).toFixed(3))} % of the completed requests have a TTFT up to ${best.ttftSeconds.toFixed(3)} s` +
         ` (target ${targets.ttftSeconds} s) and an ITL up to ${(best.itlSeconds ?? 0).toFixed(4)} s (target ${targets.itlSeconds} s).`;
   const why = saturated
     ? 'More workers no longer help: these requests cannot meet the targets on this engine at this tensor parallelism; raise the targets or tensor_parallelism.'
@@ -188,4 +188,11 @@ function failure(
     `${(100 * late).toFixed(2)} % late with ${workersOf(best)} workers (${best.gpus} GPUs), ` +
     `${(100 * violationsAllowed).toFixed(1)} % allowed.${reached} ${why}${verdict}`
   );
+}
+
+/** What share of a fleet's requests never completed: they have no latency, and count as late. */
+function unanswered({ unanswered: share }: FleetOutcome): string {
+  return share === 0
+    ? ''
+    : ` ${(100 * share).toFixed(2)} % of the requests did not complete (failed, expired or lost).`;
 }

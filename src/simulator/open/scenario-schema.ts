@@ -172,7 +172,8 @@ export const scenarioSchema = z.strictObject({
   warm_up_seconds: z.number().min(0).max(86_400).optional(),
   /** Rates scaled so that the busiest minute is this share of what the pool's whole budget sustains; or by level. */
   peak_of_capacity: z.union([scale, z.record(z.string(), scale)]).optional(),
-  cold_start_seconds: seconds.optional(),
+  /** At most a day, as of an engine in a configuration. */
+  cold_start_seconds: z.number().min(0).max(86_400).optional(),
   dispatch_seconds: z.number().min(0).max(60).optional(),
   interval_seconds: z.number().min(1).max(86_400).optional(),
   /** `warm`: the pools' floors are ready when the load begins. */

@@ -33,6 +33,8 @@ export interface OpenScenario {
 
 export interface ScenarioOverrides {
   config?: Config;
+  /** Cold start of engines for which neither the scenario nor its configuration sets one, seconds; default: the presets'. */
+  coldStartSeconds?: number;
   seed?: number;
   /** Only so many seconds after this one (and after the warm-up, which then begins there). */
   fromSeconds?: number;
@@ -72,7 +74,7 @@ export function scenarioOf(
   overrides: ScenarioOverrides = {},
 ): OpenScenario {
   const folder = dirname(resolve(file));
-  let config = overrides.config ?? configOf(fields.config, folder, file);
+  let config = overrides.config ?? configOf(fields.config, folder, file, overrides.coldStartSeconds);
   if (fields.cold_start_seconds !== undefined) config = withColdStart(config, fields.cold_start_seconds);
   const seed = overrides.seed ?? fields.seed;
   const traces: TraceStream[] = [];
@@ -132,8 +134,16 @@ function again(
   };
 }
 
-function configOf(given: ScenarioFields['config'], folder: string, file: string): Config {
-  if (given === undefined) return defaultConfig();
-  if (typeof given === 'string') return loadConfig(resolve(folder, given));
-  return parseConfig(stringify(given), `${file}:config`);
+function configOf(
+  given: ScenarioFields['config'],
+  folder: string,
+  file: string,
+  coldStartSeconds: number | undefined,
+): Config {
+  if (given === undefined)
+    return coldStartSeconds === undefined
+      ? defaultConfig()
+      : withColdStart(defaultConfig(), coldStartSeconds);
+  if (typeof given === 'string') return loadConfig(resolve(folder, given), coldStartSeconds);
+  return parseConfig(stringify(given), `${file}:config`, coldStartSeconds);
 }

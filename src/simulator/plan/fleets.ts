@@ -21,9 +21,11 @@ export interface FleetOutcome {
   /** 0..1 */
   attainment: number;
   kept: boolean;
+  /** 0..1 of the requests did not complete: failed, expired or lost. Counted in `attainment` as misses. */
+  unanswered: number;
   /** Over the judged time. */
   gpuHours: number;
-  /** At the share of requests that must be in time, seconds; null: none ended. */
+  /** At that share of the completed requests that must be in time, seconds; null: none completed. */
   ttftSeconds: number | null;
   itlSeconds: number | null;
 }
@@ -173,10 +175,11 @@ function run(input: PoolPlanInput, fleet: Replicas, arrivals: number, isFixed: b
 }
 
 function judged({ tally, figures, atRequiredShare }: PoolResult, pool: PoolConfig, arrivals: number) {
-  const { attained, lost } = tally;
+  const { attained, completed, lost } = tally;
   return {
     attained,
     attainment: arrivals === 0 ? 1 : attained / arrivals,
+    unanswered: arrivals === 0 ? 0 : Math.max(0, 1 - completed / arrivals),
     kept: lost === 0 && within(arrivals, attained, pool.violationsAllowed),
     gpuHours: figures.gpuSeconds / 3600,
     ...atRequiredShare,
