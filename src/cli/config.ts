@@ -1,3 +1,4 @@
+import { assertGuarded } from '../config/guarded.js';
 import { checkConfig, defaultConfig, loadConfig } from '../config/load.js';
 import { renderConfig } from '../config/show.js';
 import { readConfigText } from '../config/source.js';
@@ -26,6 +27,7 @@ export function configCheck(
 ): number {
   try {
     const { config, notes: odd } = checkConfig(readConfigText(file), file);
+    assertGuarded(config.gateway);
     assertProfiles(config);
     const notes = [...odd, ...profileNotes(config)];
     const feasibility = poolVerdicts(config);

@@ -5,6 +5,7 @@ import { Command } from 'commander';
 import { splitCommand } from '../config/command.js';
 import { makeDataFolder } from '../config/data-folder.js';
 import { type Environment, readEnvironment } from '../config/environment.js';
+import { assertGuarded } from '../config/guarded.js';
 import { defaultConfig, loadConfig } from '../config/load.js';
 import type { Config } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
@@ -114,6 +115,7 @@ function folderCheck(dataDir: string): string {
 
 function configCheck(file: string | undefined): string {
   const config = configOf(file);
+  assertGuarded(config.gateway);
   assertProfiles(config);
   const gpus = config.inventory.hosts.flatMap((host) => host.islands.flat()).length;
   return `${file ?? 'presets'}: ${Object.keys(config.pools).length} pools on ${gpus} GPUs`;

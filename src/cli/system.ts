@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { readEnvironment } from '../config/environment.js';
+import { assertGuarded } from '../config/guarded.js';
 import { defaultConfig, loadConfig } from '../config/load.js';
 import { renderConfig } from '../config/show.js';
 import type { Config } from '../config/types.js';
@@ -62,6 +63,7 @@ export async function openSystem(options: SystemOptions): Promise<OpenSystem> {
   };
   try {
     const config = options.config ?? configOf(options.configFile);
+    assertGuarded(config.gateway);
     assertProfiles(config);
     const configFile =
       options.config === undefined ? options.configFile : writeConfig(dataDir, options.config);

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { readEnvironment } from '../config/environment.js';
+import { assertGuarded } from '../config/guarded.js';
 import { inspectTarget } from '../config/inspector.js';
 import { defaultConfig, loadConfig } from '../config/load.js';
 import type { Config } from '../config/types.js';
@@ -63,6 +64,7 @@ async function up(flags: UpFlags): Promise<number> {
 /** @param inspectUrl a relay of Stately's inspector to show the planners to; undefined: none. */
 async function run(flags: UpFlags, inspectUrl: string | undefined): Promise<number> {
   const config = flags.config === undefined ? defaultConfig() : loadConfig(flags.config);
+  assertGuarded(config.gateway);
   assertProfiles(config);
   const dataDir = dataDirOf(flags.data);
   const gatewayPort = flags.port === undefined ? null : portOf(flags.port);

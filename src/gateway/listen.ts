@@ -1,20 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
-import { isLoopback } from '../config/loopback.js';
 import type { GatewayConfig } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
 
 const USUAL_PORT = 8080;
-
-/** Errors: `invalid_config` when a gateway without keys would be open to other machines. */
-export function assertGuarded({ host, auth }: GatewayConfig): void {
-  if (auth === 'keys' || isLoopback(host)) return;
-  throw new SluiceError(
-    'invalid_config',
-    `gateway.host: expected a loopback address while gateway.auth is none, got ${host}; set gateway.auth: keys, and make keys with \`sluice keys create\``,
-  );
-}
 
 /**
  * Listens where the configuration says. `auto` tries the port that this installation had last, then 8080, then any.

@@ -51,6 +51,14 @@ describe('config check', () => {
     expect(printer.text).toBe('');
   });
 
+  it('refuses a gateway without keys that other machines could reach', () => {
+    const printer = printed();
+    const file = fileWith('pools: { medium: {} }\ngateway: { auth: none, host: 0.0.0.0 }\n');
+    expect(configCheck(file, {}, printer)).toBe(2);
+    expect(printer.errors).toMatch(/^gateway\.host: expected a loopback address .* set gateway\.auth: keys/);
+    expect(configCheck(fileWith('pools: { medium: {} }\ngateway: { auth: keys, host: 0.0.0.0 }\n'))).toBe(0);
+  });
+
   it('prints JSON when asked, for valid and for wrong files', () => {
     const wrong = printed();
     expect(configCheck(fileWith('pools: 3'), { json: true }, wrong)).toBe(2);

@@ -57,6 +57,16 @@ describe('a configuration whose profile lacks what a pool asks', () => {
   });
 });
 
+it('a gateway without keys that other machines could reach: doctor tells, and up starts nothing', async () => {
+  const file = fileWith('pools: { medium: {} }\ngateway: { auth: none, host: 0.0.0.0 }\n');
+  expect((await doctor(file)).found.configuration).toMatch(/^WRONG gateway\.host: .* got 0\.0\.0\.0; set/);
+  const data = join(folder, 'never');
+  const up = upCommand().parseAsync(['node', 'up', '-c', file, '--data', data]);
+  const message = expect.stringContaining('gateway.host: expected a loopback address');
+  await expect(up).rejects.toMatchObject({ code: 'invalid_config', message });
+  expect(existsSync(data)).toBe(false);
+});
+
 it('fails the check of an engine whose program is not on this machine', async () => {
   const engine = (command: string) => `{ engine: { kind: openai, command: '${command} --port {port}' } }`;
   const pools = `{ high: ${engine('/no/such/vllm serve')}, medium: ${engine('no-such-vllm')}, low: ${engine('node x.js')} }`;

@@ -10,6 +10,10 @@ import { childEnvironment, ROLE_FLAGS } from '../../config/environment.js';
 const STABLE_MS = 30_000;
 const FIRST_DELAY_MS = 250;
 const LONGEST_DELAY_MS = 10_000;
+/** How a role ends whose configuration or arguments are wrong. */
+const REFUSED = 2;
+/** What a role says of its end is not longer, lines. */
+const LINES_KEPT = 20;
 
 export interface RoleSpec {
   /** Shown to people, e.g. `planner high`. */
@@ -24,9 +28,11 @@ export interface RoleOptions {
   dataDir: string;
   onLine: (role: string, line: string) => void;
   onRestart: (role: string, why: string, restarts: number) => void;
+  /** It ended as one that cannot start: its configuration or its arguments are wrong. @returns not to try again. */
+  onRefused: (role: string, why: string) => boolean;
 }
 
-/** One role as a child process, started again whenever it ends, with a growing delay. */
+/** One role as a child process, started again whenever it ends, with a growing delay, unless it can never start. */
 export class RoleProcess {
   restarts = 0;
   #child: ChildProcess | undefined;
@@ -60,9 +66,11 @@ export class RoleProcess {
     const logDir = join(options.dataDir, 'logs');
     makeDataFolder(logDir);
     const log = createWriteStream(join(logDir, `${spec.name.replaceAll(' ', '-')}.log`), { flags: 'a' });
+    const errors: string[] = [];
     for (const stream of [child.stdout, child.stderr]) {
       createInterface({ input: stream }).on('line', (line) => {
         log.write(`${line}\n`);
+        if (stream === child.stderr && errors.push(line) > LINES_KEPT) errors.shift();
         options.onLine(spec.name, line);
       });
     }
@@ -72,7 +80,8 @@ export class RoleProcess {
         log.end();
         this.#child = undefined;
         resolve();
-        if (!this.#stopping)
+        if (this.#stopping) return;
+        if (code !== REFUSED || !options.onRefused(spec.name, lastWords(errors)))
           this.#again(signal === null ? `exit code ${code}` : signal, Date.now() - startedAt);
       });
     });
@@ -106,4 +115,9 @@ export class RoleProcess {
     this.#timer = setTimeout(() => this.start(), this.#delayMs);
     this.#delayMs = Math.min(this.#delayMs * 2, LONGEST_DELAY_MS);
   }
+}
+
+/** What a role said of its end, without what came before. */
+function lastWords(errors: readonly string[]): string {
+  return errors.slice(errors.findLastIndex((line) => line.startsWith('sluice '))).join('\n');
 }

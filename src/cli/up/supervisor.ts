@@ -45,6 +45,10 @@ export class Supervisor {
   #server: RunningRedis | null;
   #ending: Promise<AllocatorBeat[]> | undefined;
   #beat: NodeJS.Timeout | undefined;
+  /** All roles have been at work. */
+  #ready = false;
+  /** Why a role cannot start. */
+  #refused: SluiceError | undefined;
 
   private constructor(
     private readonly options: SupervisorOptions,
@@ -62,6 +66,7 @@ export class Supervisor {
           dataDir: options.dataDir,
           onLine: options.onLine,
           onRestart: (role, why) => options.say(`${role} ended (${why}); starting it again`),
+          onRefused: (role, why) => this.#refuse(role, why),
         }),
     );
   }
@@ -85,7 +90,8 @@ export class Supervisor {
 
   /**
    * Starts every role and resolves when all are at work.
-   * Errors: `not_running` when a role does not come up in a minute, or it is stopped meanwhile; all has ended then.
+   * Errors: `not_running` when a role does not come up in a minute, or it is stopped meanwhile; `invalid_config` when one
+   * says that it cannot start; all has ended then.
    */
   async start(): Promise<void> {
     const { dataDir, configFile } = this.options;
@@ -101,7 +107,8 @@ export class Supervisor {
       this.#assertWanted();
       this.#beat = setInterval(() => void this.#writeBeat().catch(() => {}), BEAT_MS);
       for (const role of this.#roles) role.start();
-      await this.#ready();
+      await this.#untilReady();
+      this.#ready = true;
       await this.#keepGatewayPort();
     } catch (error) {
       await this.stop();
@@ -192,13 +199,21 @@ export class Supervisor {
     }
   }
 
-  /** Errors: `not_running` once it is stopped. */
+  /** A system at work goes on without the role, and tries it again: its file may be put right. */
+  #refuse(role: string, why: string): boolean {
+    if (this.#ready) return false;
+    this.#refused ??= new SluiceError('invalid_config', why === '' ? `${role} cannot start` : why);
+    return true;
+  }
+
+  /** Errors: `not_running` once it is stopped, `invalid_config` once a role cannot start. */
   #assertWanted(): void {
+    if (this.#refused !== undefined) throw this.#refused;
     if (this.#ending !== undefined) throw new SluiceError('not_running', 'stopped before it was at work');
   }
 
   /** Waits until each role has written its beat, or the planner of another system has, for which ours stands by. */
-  async #ready(): Promise<void> {
+  async #untilReady(): Promise<void> {
     const startedAt = Date.now();
     let missing: string[] = [];
     while (Date.now() - startedAt < READY_LIMIT_MS) {
