@@ -1,6 +1,7 @@
 import type { FastifyReply } from 'fastify';
 import { type ErrorCode, SluiceError } from '../contract/errors.js';
 import { redisError } from '../queues/connection.js';
+import { nameCall } from './call-id.js';
 
 /** An error as OpenAI's clients read it. */
 export interface ErrorBody {
@@ -39,6 +40,8 @@ export function errorBody(error: SluiceError): ErrorBody {
 }
 
 export function sendError(reply: FastifyReply, error: SluiceError): FastifyReply {
+  // No hook has named a call whose path nothing takes.
+  nameCall(reply);
   if (error.retryAfterSeconds !== undefined) reply.header('retry-after', retryAfter(error.retryAfterSeconds));
   return reply.code(error.httpStatus).type('application/json; charset=utf-8').send(errorBody(error));
 }

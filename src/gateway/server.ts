@@ -6,6 +6,7 @@ import { type FastifyError, type FastifyInstance, fastify } from 'fastify';
 import type { GatewayConfig } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
 import { readJsonBodies } from './body.js';
+import { callId, nameCall } from './call-id.js';
 import { knowCallers } from './caller.js';
 import { allowOrigins } from './cors.js';
 import { errorBody, knownError, sendError } from './errors.js';
@@ -42,6 +43,7 @@ export function buildServer(services: GatewayServices): FastifyInstance {
     frameworkErrors: (error, _request, reply) => {
       void sendError(reply, pathError(error));
     },
+    genReqId: callId,
     clientErrorHandler: answerBrokenRequest,
     serverFactory: (handler) =>
       tls === null ? createServer(options, handler) : createTlsServer({ ...options, ...tls }, handler),
@@ -51,7 +53,7 @@ export function buildServer(services: GatewayServices): FastifyInstance {
     const known = knownError(error);
     if (known.code === 'internal') {
       services.log.error(
-        { method: request.method, route: request.routeOptions.url, err: error },
+        { id: request.id, method: request.method, route: request.routeOptions.url, err: error },
         'request failed',
       );
     }
@@ -60,6 +62,7 @@ export function buildServer(services: GatewayServices): FastifyInstance {
   app.addHook('onSend', async (_request, reply) => {
     if (services.stopping()) reply.header('connection', 'close');
   });
+  app.addHook('onRequest', async (_request, reply) => nameCall(reply));
   answerNotFound(app);
   allowOrigins(app, gateway.corsOrigins);
   traceHttp(app);
@@ -118,6 +121,6 @@ function answerBrokenRequest(cause: Error, socket: Socket): void {
   const body = JSON.stringify(errorBody(error));
   socket.end(
     `HTTP/1.1 ${error.httpStatus} ${error.code}\r\ncontent-type: application/json\r\n` +
-      `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+      `x-request-id: ${callId()}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   );
 }

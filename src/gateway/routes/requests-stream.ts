@@ -22,6 +22,7 @@ export function requestsStream(app: FastifyInstance, services: GatewayServices):
     if (services.stopping()) throw stoppingError();
     const caller = callerOf(request);
     const { request: known, lookup } = await ownRequest(services, caller, request.params.id);
+    reply.header('x-request-id', known.id);
     const listener: { onTokens: () => void } = { onTokens: () => {} };
     const handle = await services.client.follow(known.id, { onTokens: () => listener.onTokens() });
     if (handle === undefined) {

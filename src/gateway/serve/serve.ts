@@ -25,6 +25,7 @@ export async function serve(
   const prefix = endpoint === 'chat' ? 'chatcmpl' : 'cmpl';
   const handlers = { onTokens: () => listener.onTokens() };
   const { handle, idempotent } = await submit(services, caller, request.headers, asked, prefix, handlers);
+  reply.header('x-request-id', handle.id);
   const hold = services.revocations.hold(caller);
   if (services.config.gateway.logPrompts) logPrompt(services, handle, prompt);
   const unwatch = onClientGone(reply.raw, () => {

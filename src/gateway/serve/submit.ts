@@ -10,6 +10,7 @@ import type { Asked } from '../openai/endpoints.js';
 import { submissionOf } from '../openai/submission.js';
 import type { GatewayServices, SendServices } from '../services.js';
 import { type AdmitTerms, admit } from './admit.js';
+import { logFailure } from './failure-log.js';
 import { holdKey, type KeyHold } from './idempotency.js';
 
 const KEY = /^[\x21-\x7e]{1,255}$/;
@@ -109,7 +110,7 @@ export function termsOf(
 
 /** Sends an admitted request. One that Redis does not take gives its place and turn back. */
 async function sent(
-  { client, admission }: SendServices,
+  { client, admission, log }: SendServices,
   routed: RoutedRequest,
   send: () => Promise<RequestHandle>,
 ): Promise<RequestHandle> {
@@ -117,6 +118,8 @@ async function sent(
   try {
     const handle = await send();
     held.durable();
+    // Sent before, it is told of by whoever sent it.
+    if (handle.again !== true) logFailure(log, routed, handle);
     return handle;
   } catch (error) {
     held.dropped();
