@@ -2,6 +2,7 @@ import type { FastifyReply } from 'fastify';
 import { type ErrorCode, SluiceError } from '../contract/errors.js';
 import { redisError } from '../queues/connection.js';
 import { nameCall } from './call-id.js';
+import { sendThenLinger } from './linger.js';
 
 /** An error as OpenAI's clients read it. */
 export interface ErrorBody {
@@ -43,7 +44,10 @@ export function sendError(reply: FastifyReply, error: SluiceError): FastifyReply
   // No hook has named a call whose path nothing takes.
   nameCall(reply);
   if (error.retryAfterSeconds !== undefined) reply.header('retry-after', retryAfter(error.retryAfterSeconds));
-  return reply.code(error.httpStatus).type('application/json; charset=utf-8').send(errorBody(error));
+  reply.code(error.httpStatus).type('application/json; charset=utf-8');
+  const body = errorBody(error);
+  const cutShort = reply.getHeader('connection') === 'close' && !reply.request.raw.complete;
+  return cutShort ? sendThenLinger(reply, body) : reply.send(body);
 }
 
 /** Whole seconds, as HTTP has them, never sooner than asked. */

@@ -10,6 +10,7 @@ import { callId, nameCall } from './call-id.js';
 import { knowCallers } from './caller.js';
 import { allowOrigins } from './cors.js';
 import { errorBody, knownError, sendError } from './errors.js';
+import { lingers } from './linger.js';
 import { measureHttp } from './monitor/http-metrics.js';
 import { traceHttp } from './monitor/trace-http.js';
 import { answerNotFound } from './not-found.js';
@@ -117,6 +118,10 @@ function readPem(field: string, file: string): Buffer {
 /** Answers what never became a request: malformed HTTP, too many headers, too slow a sender. */
 function answerBrokenRequest(cause: Error, socket: Socket): void {
   if (socket.destroyed || !socket.writable) return;
+  if (lingers(socket)) {
+    socket.destroy();
+    return;
+  }
   const error = knownError(Object.assign(cause, { statusCode: 400 }));
   const body = JSON.stringify(errorBody(error));
   socket.end(
