@@ -15,6 +15,7 @@ import { measureHttp } from './monitor/http-metrics.js';
 import { traceHttp } from './monitor/trace-http.js';
 import { answerNotFound } from './not-found.js';
 import { routes } from './routes/all.js';
+import { assertLoopbackName } from './routes/dashboard/guard.js';
 import type { GatewayServices } from './services.js';
 
 /** Node's own limit; a flood beyond it ends in 431. */
@@ -69,8 +70,16 @@ export function buildServer(services: GatewayServices): FastifyInstance {
   traceHttp(app);
   measureHttp(app, services.monitor.registry);
   knowCallers(app, gateway, services.known);
+  if (gateway.auth === 'none') takeLoopbackNames(app);
   routes(app, services);
   return app;
+}
+
+/** Without keys, a page that had its name resolved to this address would get answers (DNS rebinding). */
+function takeLoopbackNames(app: FastifyInstance): void {
+  app.addHook('onRequest', async (request) => {
+    if (request.url.startsWith('/v1/')) assertLoopbackName(request);
+  });
 }
 
 /** What Fastify says of a path before any route has it; it names the path, however long. */

@@ -203,7 +203,9 @@ describe('whatever is sent to any endpoint', () => {
     );
     for (const answer of await Promise.all(asked)) expect(answer).toMatch(/^HTTP\/1\.1 431 /);
     const many = 'a:b\r\n'.repeat(3_000);
-    expect(await raw(`GET /v1/models HTTP/1.1\r\nhost: x\r\n${many}\r\n`)).toMatch(/^HTTP\/1\.1 (431|200) /);
+    expect(await raw(`GET /v1/models HTTP/1.1\r\nhost: localhost\r\n${many}\r\n`)).toMatch(
+      /^HTTP\/1\.1 (431|200) /,
+    );
     await works();
   });
 
