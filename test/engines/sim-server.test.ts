@@ -212,6 +212,10 @@ describe('the sim engine over HTTP', () => {
     });
     await expect(hang).rejects.toThrow(/timeout/);
     expect((await tell({ slowly: 3 })).status).toBe(400);
+    const wrong = await tell({ errorRate: 7, slow: 'x' });
+    expect(wrong.json).toMatchObject({
+      error: { message: expect.stringMatching(/^errorRate: [^{[]*; slow: [^{[]*$/), param: 'errorRate' },
+    });
     await tell({ unhealthy: true });
     expect((await fetch(`${url}/health`)).status).toBe(503);
     expect((await ask()).status).toBe(200);

@@ -71,6 +71,18 @@ describe('bad input', () => {
     expect(await answer.text()).toContain('UTF-8');
   });
 
+  it.each([
+    ['utf-16', 415],
+    ['"iso-8859-1"', 415],
+    ['UTF-8', 400],
+    ['"utf-8"', 400],
+  ])('a body in charset %s is %i', async (charset, status) => {
+    const headers = { 'content-type': `application/json; charset=${charset}` };
+    const answer = await post(`${gateway.url}/v1/completions`, '{}', headers);
+    expect(answer.status).toBe(status);
+    if (status === 415) expect(await answer.text()).toContain('expected JSON in UTF-8, got charset');
+  });
+
   it('another content type is 415, an unknown path 404, a wrong method 405', async () => {
     const headers = { 'content-type': 'text/plain' };
     expect((await post(`${gateway.url}/v1/completions`, 'x', headers)).status).toBe(415);

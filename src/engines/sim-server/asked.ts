@@ -16,6 +16,12 @@ export class HttpError extends Error {
   }
 }
 
+/** 400 that names each wrong field. */
+export function wrongFields({ issues }: z.ZodError): HttpError {
+  const wrong = issues.map(({ path, message }) => `${path.join('.') || 'body'}: ${message}`);
+  return new HttpError(400, 'BadRequestError', wrong.join('; '), issues[0]?.path.join('.') ?? null);
+}
+
 const limit = z.number().int().min(1).nullish();
 const part = z.looseObject({ type: z.string(), text: z.string().optional() });
 const message = z.looseObject({ role: z.string(), content: z.union([z.string(), z.array(part)]).nullish() });
@@ -79,11 +85,7 @@ const DEFAULT_TOKENS = { chat: 128, completions: 16 };
  */
 export function readAsked(chat: boolean, raw: unknown, name: string, model: string): Asked {
   const parsed = bodySchema.safeParse(raw);
-  if (!parsed.success) {
-    const [first] = parsed.error.issues;
-    const wrong = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'body'}: ${issue.message}`);
-    throw new HttpError(400, 'BadRequestError', wrong.join('; '), first?.path.join('.') ?? null);
-  }
+  if (!parsed.success) throw wrongFields(parsed.error);
   const body = parsed.data;
   if (body.model != null && body.model !== model) {
     throw new HttpError(404, 'NotFoundError', `The model \`${body.model}\` does not exist.`, 'model');

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { z } from 'zod';
 import type { SimEngineConfig } from '../../config/types.js';
 import { SluiceError } from '../../contract/errors.js';
 import type { Profile } from '../../profile/types.js';
 import { createSimEngine, type SimEngine } from '../sim/live.js';
 import { wallClock } from '../sim/wall-clock.js';
-import { HttpError, readAsked } from './asked.js';
+import { HttpError, readAsked, wrongFields } from './asked.js';
 import { FaultDice, type Faults, faultsSchema, SlowClock } from './faults.js';
 import { KvTransfer, TAKE_PATH, takeSchema } from './kv-transfer.js';
 import { SimMetrics } from './metrics.js';
@@ -207,7 +208,7 @@ async function loopbackOnly(request: FastifyRequest): Promise<void> {
   throw new HttpError(403, 'PermissionDeniedError', 'fault injection is for loopback clients only');
 }
 
-function parse<T>(parsed: { success: true; data: T } | { success: false; error: { message: string } }): T {
+function parse<T>(parsed: z.ZodSafeParseResult<T>): T {
   if (parsed.success) return parsed.data;
-  throw new HttpError(400, 'BadRequestError', parsed.error.message);
+  throw wrongFields(parsed.error);
 }
