@@ -9,6 +9,7 @@ import {
 import type { Redis } from 'ioredis';
 import type { SluiceError } from '../contract/errors.js';
 import { FetchAhead } from './fetch-ahead.js';
+import { RunLocks } from './run-locks.js';
 import { Rush } from './rush.js';
 
 /**
@@ -19,6 +20,7 @@ import { Rush } from './rush.js';
 export class PullWorker extends Worker {
   /** Called when this worker is done with a job, however that came, also when it could not tell Redis of its end. */
   onSettled: (job: Job) => void = () => {};
+  readonly #locks: RunLocks;
   readonly #rush = new Rush();
   /** The last fetch brought a job. */
   #fetched = false;
@@ -26,6 +28,7 @@ export class PullWorker extends Worker {
   constructor(name: string, processor: Processor, options: WorkerOptions & { connection: Redis }) {
     const ahead = new FetchAhead();
     super(name, processor, options, ahead.factory);
+    this.#locks = new RunLocks(this.lockManager);
     const next: unknown = Reflect.get(Worker.prototype, '_getNextJob');
     if (typeof next !== 'function') return;
     // BullMQ keeps this step of its main loop to itself; without it nothing is fetched ahead.
@@ -38,11 +41,33 @@ export class PullWorker extends Worker {
 
   override async processJob(...args: Parameters<Worker['processJob']>): ReturnType<Worker['processJob']> {
     this.#rush.count(performance.now());
+    this.#locks.hold(args[0].id ?? '', args[1]);
     try {
       return await super.processJob(...args);
     } finally {
+      this.#release(args[0], args[1]);
       this.onSettled(args[0]);
     }
+  }
+
+  /** What a renewal on its way says of a processing that has ended since is no news of the next one. */
+  override async extendJobLocks(ids: string[], tokens: string[], ms: number): Promise<string[]> {
+    const lost = await super.extendJobLocks(ids, tokens, ms);
+    return lost.filter((id) => this.#locks.holds(id, tokens[ids.indexOf(id)]));
+  }
+
+  protected override handleCompleted(
+    ...args: Parameters<Worker['handleCompleted']>
+  ): ReturnType<Worker['handleCompleted']> {
+    this.#release(args[1], args[2]);
+    return super.handleCompleted(...args);
+  }
+
+  protected override handleFailed(
+    ...args: Parameters<Worker['handleFailed']>
+  ): ReturnType<Worker['handleFailed']> {
+    this.#release(args[1], args[2]);
+    return super.handleFailed(...args);
   }
 
   /**
@@ -62,6 +87,11 @@ export class PullWorker extends Worker {
     this.#fetched = false;
     Reflect.set(this, 'blockUntil', 0);
     Reflect.set(this, 'drained', true);
+  }
+
+  /** Its lock goes with its end. */
+  #release(job: Job, token: string): void {
+    this.#locks.release(job.id ?? '', token);
   }
 
   /** Sets how many jobs more than the `held` ones may be taken; one at least is taken when none is held. */

@@ -305,7 +305,7 @@ export class PoolWorker {
   }
 
   #completed(job: Job): void {
-    const run = this.#runs.get(job.id ?? '');
+    const run = this.#runOf.get(job);
     const result = run?.result;
     if (run === undefined || result === undefined) return;
     this.#forget(run);
@@ -313,8 +313,9 @@ export class PoolWorker {
   }
 
   #failed(job: Job | undefined, error: Error): void {
-    const run = this.#runs.get(job?.id ?? '');
-    if (job === undefined || run === undefined) return;
+    const run = job === undefined ? undefined : this.#runOf.get(job);
+    // The next run of the same request may be here already.
+    if (job === undefined || run === undefined || this.#runs.get(run.id) !== run) return;
     this.#forget(run);
     if (job.finishedOn === undefined) return; // BullMQ runs it again
     if (this.options.role === 'prefill' && job.parent !== undefined) return; // the decode half decides
