@@ -102,6 +102,16 @@ export function deadlinesOf(
   return { deadlineMs: own === undefined ? target : Math.min(target, own), expiresAtMs: own ?? queueTimeout };
 }
 
+/** The error that a waiting request ends with once its time is over; undefined: it may wait. @param nowMs Unix ms */
+export function expiry(
+  { expiresAtMs }: { expiresAtMs?: number | undefined },
+  nowMs: number,
+): SluiceError | undefined {
+  if (expiresAtMs === undefined || nowMs <= expiresAtMs) return undefined;
+  const late = ((nowMs - expiresAtMs) / 1000).toFixed(1);
+  return new SluiceError('expired', `its deadline passed ${late} s ago while it waited in the queue`);
+}
+
 /** Targets that a request brings itself; undefined: those of its pool count. */
 export function ownTargets({ slo }: ParsedSubmission): RoutedRequest['targets'] {
   if (slo?.ttft_ms === undefined && slo?.itl_ms === undefined) return undefined;

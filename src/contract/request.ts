@@ -100,11 +100,13 @@ export type RoutedRequest = z.output<typeof routedRequestSchema>;
 const requestFactsSchema = routedRequestSchema.omit({ prompt: true, params: true });
 export type RequestFacts = z.output<typeof requestFactsSchema>;
 
-/** What is kept of a request that left its queue without running: cancelled while it waited, or gone to another pool. */
+/** What is kept of a request that left its queue without running: it ended while it waited, or went to another pool. */
 export const endRecordSchema = z.object({
   message: z.string(),
   request: requestFactsSchema,
-  /** It was not cancelled: this pool, of a lower level, has it now. */
+  /** How it ended; absent: cancelled. */
+  kind: z.literal('expired').optional(),
+  /** It has not ended: this pool, of a lower level, has it now. */
   movedTo: z.string().min(1).optional(),
 });
 export type EndRecord = z.output<typeof endRecordSchema>;

@@ -120,7 +120,8 @@ export async function retireJournal(
   id: string,
   keepMs: number,
 ): Promise<void> {
-  await retireScript(redis, [keys.journal(pool, id)], [ENDED, Math.max(1, Math.round(keepMs))]);
+  const scriptKeys = [keys.journal(pool, id), keys.expiries(pool)];
+  await retireScript(redis, scriptKeys, [ENDED, Math.max(1, Math.round(keepMs)), id]);
 }
 
 /** Whether a request has ended, as its journal says; it outlives the request's job where more ended than are kept. */

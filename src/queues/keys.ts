@@ -27,9 +27,13 @@ export class Keys {
   journal(pool: string, id: string): string {
     return `${this.poolPrefix(pool)}:journal:${id}`;
   }
-  /** How a request ended that left its queue without running (cancelled while it waited). */
+  /** How a request ended that left its queue without running (cancelled or expired while it waited). */
   end(pool: string, id: string): string {
     return `${this.poolPrefix(pool)}:end:${id}`;
+  }
+  /** Open requests that expire: sorted set of ids by when, Unix ms. */
+  expiries(pool: string): string {
+    return `${this.poolPrefix(pool)}:expiries`;
   }
   /** Whether a request that is being added is one job or a flow. */
   form(pool: string, id: string): string {

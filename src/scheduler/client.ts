@@ -315,8 +315,18 @@ export class SluiceClient {
     await this.#following.listen();
     this.#recorder.start();
     this.#every(SWEEP_MS, () => this.#following.sweep());
+    this.#every(SWEEP_MS, () => this.#expire());
     const settle = () => new Promise<void>((resolve) => setTimeout(resolve, 31_000));
     this.#every(MAINTAIN_MS, () => this.#routers.maintain(Date.now, settle));
+  }
+
+  /** Ends what waits beyond its time, whoever sent it and whether or not there are workers. */
+  async #expire(): Promise<void> {
+    for (const { pool, isl, acceptedAtMs } of await this.#routers.expire(Date.now)) {
+      const atMs = Date.now();
+      const wholeSeconds = Math.max(0, atMs - acceptedAtMs) / 1000;
+      this.#recorder.ended(pool, { kind: 'expired', attained: false, wholeSeconds, isl, osl: 0, atMs });
+    }
   }
 
   #every(ms: number, task: () => Promise<void>): void {

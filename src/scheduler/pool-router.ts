@@ -8,6 +8,7 @@ import {
   type Standing,
 } from '../admission/deadline.js';
 import { orderOf } from '../admission/fairness.js';
+import { expiry } from '../admission/limits.js';
 import { goesAhead, isCrowdedOut } from '../admission/reserve.js';
 import type { Config, PoolConfig } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
@@ -26,10 +27,11 @@ import {
 import { heartbeatSchema } from '../contract/worker.js';
 import { scoreAfter } from '../queues/aside.js';
 import { EndPublisher } from '../queues/emitter.js';
-import { isRetired } from '../queues/journal.js';
+import { isRetired, retireJournal } from '../queues/journal.js';
 import type { Keys } from '../queues/keys.js';
 import { PoolQueues } from '../queues/pool-queues.js';
 import { readScale, rebase } from '../queues/rebase.js';
+import { Waiting } from '../queues/waiting.js';
 import { frontierMs, type SharedRequest, takeTurn } from '../tenants/fair-share.js';
 import { NOTHING, settleEnded } from '../tenants/settlement.js';
 
@@ -58,6 +60,7 @@ export interface Found {
 export class PoolRouter {
   readonly queues: PoolQueues;
   readonly #ends: EndPublisher;
+  readonly #waiting: Waiting;
   #scale: DeadlineScale | undefined;
   #scaleReadAtMs = 0;
   #prefillReady: Promise<boolean> = Promise.resolve(false);
@@ -68,17 +71,17 @@ export class PoolRouter {
     private readonly config: Config,
     private readonly redis: Redis,
     private readonly keys: Keys,
-    /** Workers may serve it; those of a pool that left the configuration are gone, and what they had is stuck. */
-    private readonly served = true,
   ) {
     this.queues = new PoolQueues(pool.name, keys, redis);
     this.#ends = new EndPublisher(redis);
+    this.#waiting = new Waiting(redis, keys, this.queues);
   }
 
   /** Adds a routed request in deadline order. Adding an id again changes nothing. */
   async dispatch(request: RoutedRequest, nowMs: number, standing: Standing = 'onTime'): Promise<void> {
     const scale = await this.#currentScale(nowMs);
     const priority = priorityOf(orderOf(request, scale.resolutionMs), scale, standing);
+    if (request.expiresAtMs !== undefined) await this.#waiting.expires(request.id, request.expiresAtMs);
     const { enabled, minPromptTokens } = this.pool.disaggregation;
     if (enabled === false || request.isl < minPromptTokens) await this.queues.addWhole(request, priority);
     else await this.queues.add(request, priority, (await this.#hasPrefill(nowMs)) ? 'flow' : 'whole');
@@ -168,7 +171,6 @@ export class PoolRouter {
    * the pool, since it may be on its way to another).
    */
   async cancel(id: string): Promise<'cancelled' | 'ended' | 'not_found' | 'asked'> {
-    const message = 'cancelled by the client while it waited';
     const job = await this.queues.find(id);
     if (job === undefined) {
       const { state } = await this.lookup(id);
@@ -184,26 +186,51 @@ export class PoolRouter {
     await job.updateData(marked).catch(() => {});
     const child = await this.queues.prefill.getJob(id);
     await child?.updateData(marked).catch(() => {});
-    const state = await job.getState();
-    const childState = child === undefined ? 'unknown' : await child.getState();
-    if (state === 'completed' || state === 'failed') return 'asked';
-    if (!this.served || (state !== 'active' && childState !== 'active')) {
-      // The record stands before the job goes: a client that looks in between finds one of the two.
-      const record = JSON.stringify(endRecordSchema.parse({ message, request: data.data }));
-      await this.redis.set(this.keys.end(this.pool.name, id), record, 'EX', this.config.queues.keepSeconds);
-      try {
-        await job.remove();
-        const channels = data.data.replyTo === undefined ? [] : [data.data.replyTo];
-        this.#ends.publish(channels, id, { kind: 'cancelled', code: 'cancelled', message });
-        await settleEnded(this.redis, this.keys, data.data, NOTHING);
-        return 'cancelled';
-      } catch {
-        // A worker took it between the two steps and will end it.
-        await this.redis.del(this.keys.end(this.pool.name, id));
-      }
-    }
-    await this.control({ type: 'cancel', id });
+    const end = await this.#endWaiting(data.data, 'cancelled', 'cancelled by the client while it waited');
+    if (end === 'ended') return 'cancelled';
+    if (end === 'held') await this.control({ type: 'cancel', id });
     return 'asked';
+  }
+
+  /**
+   * Ends the requests that no worker took before their time was over (Unix ms). Several may do so at once: each request is
+   * ended by one of them, or by the worker that took it in the same moment. Returns those that it ended.
+   */
+  async expire(nowMs: () => number): Promise<RequestFacts[]> {
+    const ended: RequestFacts[] = [];
+    for (const id of await this.#waiting.due(nowMs())) {
+      const job = await this.queues.find(id);
+      const request = routedRequestSchema.safeParse(job?.data).data;
+      const atMs = request?.expiresAtMs;
+      if (request === undefined || atMs === undefined || job?.finishedOn !== undefined) {
+        await this.#waiting.forget(id);
+        continue;
+      }
+      const error = expiry(request, nowMs());
+      // The same id was sent before, with another time.
+      if (error === undefined) await this.#waiting.expires(id, atMs);
+      else if ((await this.#endWaiting(request, 'expired', error.message)) === 'ended') ended.push(request);
+    }
+    return ended;
+  }
+
+  /** Ends a request that no worker holds, and tells of it. */
+  async #endWaiting(
+    request: RoutedRequest,
+    kind: 'cancelled' | 'expired',
+    message: string,
+  ): Promise<'ended' | 'held' | 'gone'> {
+    const { redis, keys, pool } = this;
+    const { keepSeconds } = this.config.queues;
+    const { id, replyTo } = request;
+    const record = endRecordSchema.parse({ message, request, ...(kind === 'expired' ? { kind } : {}) });
+    const end = await this.#waiting.end(id, JSON.stringify(record), keepSeconds);
+    if (end !== 'ended') return end;
+    this.#ends.publish(replyTo === undefined ? [] : [replyTo], id, { kind, code: kind, message });
+    await settleEnded(redis, keys, request, NOTHING);
+    // A worker that was taken for dead may still write to it.
+    await retireJournal(redis, keys, pool.name, id, keepSeconds * 1000);
+    return end;
   }
 
   async control(message: ControlMessage): Promise<void> {
@@ -298,8 +325,9 @@ function lookupOf(job: Job): Found['lookup'] {
   return { state: 'open', phase: job.processedOn === undefined ? 'queued' : 'running' };
 }
 
-function endedWaiting({ message }: EndRecord): Found['lookup'] {
-  return { state: 'ended', outcome: { kind: 'cancelled', code: 'cancelled', message } };
+function endedWaiting({ message, ...record }: EndRecord): Found['lookup'] {
+  const kind = record.kind ?? 'cancelled';
+  return { state: 'ended', outcome: { kind, code: kind, message } };
 }
 
 /** It must not run again for want of its end. */

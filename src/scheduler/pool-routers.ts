@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { Config } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
+import type { RequestFacts } from '../contract/request.js';
 import type { Keys } from '../queues/keys.js';
 import { PoolRouter } from './pool-router.js';
 
@@ -22,7 +23,7 @@ export class PoolRouters {
     const [any] = Object.values(this.config.pools);
     if (any === undefined) return;
     for (const name of names)
-      this.#all.set(name, new PoolRouter({ ...any, name }, this.config, this.redis, this.keys, false));
+      this.#all.set(name, new PoolRouter({ ...any, name }, this.config, this.redis, this.keys));
   }
 
   of(pool: string): PoolRouter {
@@ -48,6 +49,11 @@ export class PoolRouters {
   /** Keeps the deadline epochs of the configured pools fresh; see `PoolRouter.maintain`. */
   async maintain(nowMs: () => number, settle: () => Promise<void>): Promise<void> {
     for (const pool of Object.keys(this.config.pools)) await this.of(pool).maintain(nowMs(), settle);
+  }
+
+  /** Ends what waits beyond its time in any pool; see `PoolRouter.expire`. */
+  async expire(nowMs: () => number): Promise<RequestFacts[]> {
+    return (await Promise.all([...this.#all.values()].map((router) => router.expire(nowMs)))).flat();
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
+import { expiry } from '../../admission/limits.js';
 import type { PoolConfig } from '../../config/types.js';
 import { SluiceError } from '../../contract/errors.js';
 import { endOf, type TokenEnd, textOf } from '../../contract/openai.js';
@@ -63,11 +64,7 @@ export function gpuSecondsOf({ gpus, now }: RunContext, run: Run): number {
 export function refusal(request: RoutedRequest, nowMs: number): SluiceError | undefined {
   if (request.cancelled === true)
     return new SluiceError('cancelled', 'cancelled by the client while it waited');
-  if (request.expiresAtMs !== undefined && nowMs > request.expiresAtMs) {
-    const late = ((nowMs - request.expiresAtMs) / 1000).toFixed(1);
-    return new SluiceError('expired', `its deadline passed ${late} s ago while it waited in the queue`);
-  }
-  return undefined;
+  return expiry(request, nowMs);
 }
 
 /**
