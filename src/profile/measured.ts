@@ -3,6 +3,7 @@ import { NETWORK_EFFICIENCY, RUNTIME_BYTES_PER_GPU } from './roofline/efficiency
 import { findHardware } from './roofline/hardware.js';
 import { findModel } from './roofline/models.js';
 import { badTable } from './tables/check.js';
+import { lawDoubts } from './tables/doubts.js';
 import { type FitOptions, fitLaw } from './tables/fit.js';
 import { thinPoints } from './tables/suspects.js';
 import { VLLM_SEQUENCES } from './tables/sweep.js';
@@ -28,8 +29,11 @@ export function measuredProfile(
 ): Profile {
   const [first] = tables;
   const tp: Record<number, StepLaw> = {};
+  const notes: string[] = [];
   for (const table of tables) {
     const law = fitLaw(table, options);
+    for (const doubt of [...thinPoints(table, options.maxBatch), ...lawDoubts(table, law)])
+      notes.push(`${table.name}: ${doubt}`);
     const degree = degreeOf(table, law.sweep.gpus);
     if (Object.hasOwn(tp, degree)) {
       throw badTable(
@@ -56,9 +60,6 @@ export function measuredProfile(
     const [a0, a1, a2] = law.ttft;
     tp[degree] = { ttft: [Math.max(a0, b0), a1, a2], itl: law.itl };
   }
-  const notes = tables.flatMap((table) =>
-    thinPoints(table, options.maxBatch).map((thin) => `${table.name}: ${thin}`),
-  );
   return {
     ...(notes.length === 0 ? {} : { notes }),
     name: first.name,

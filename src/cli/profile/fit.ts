@@ -1,3 +1,4 @@
+import { lawDoubts } from '../../profile/tables/doubts.js';
 import { least, most } from '../../profile/tables/extent.js';
 import { type FitError, type FitOptions, fitLaw } from '../../profile/tables/fit.js';
 import { interpolateDecode } from '../../profile/tables/grid.js';
@@ -28,6 +29,8 @@ export interface FitReport {
   sweep: DecodeSweep & { promptsShare: number };
   /** Points that others speak against, and that there are too few of them, in words. */
   suspects: string[];
+  /** What speaks against the law itself, in words: large errors, and points that it leaves out. */
+  warnings: string[];
   /** To `--isl`, and to `--batch` with `--context`. */
   answers: Answer[];
 }
@@ -86,6 +89,7 @@ export function fitReport(table: MeasuredTable, options: FitOptions, questions =
       ...suspects.prefill.values(),
       ...suspects.decode.values(),
     ],
+    warnings: lawDoubts(table, law),
     answers: answersTo(table, law, questions),
   };
 }
@@ -137,6 +141,7 @@ export function renderFit(report: FitReport): string {
     `         ${errorText(itl.error)}${itl.leftOut === 0 ? '' : `; ${itl.leftOut} points of larger batches left out`}`,
     sweepText(report),
     ...report.answers.map((answer) => answerText(answer, report.sweep.promptsComputed)),
+    ...report.warnings.map((text) => `warning: ${text}`),
     ...report.suspects.map((text) => `suspect: ${text}`),
     ...(report.note === null ? [] : [`note: ${report.note}`]),
   ].join('\n');

@@ -1,4 +1,5 @@
 import { badTable } from './check.js';
+import { grossPoints } from './gross.js';
 import { robustFit } from './robust.js';
 import {
   type DecodeSweep,
@@ -10,7 +11,7 @@ import {
 } from './sweep.js';
 import type { MeasuredTable } from './types.js';
 
-/** How far a fitted law is from the measurements, share of the measured value: 0.05 is 5 %. */
+/** How far a fitted law is from the points that it was fitted to, share of the measured value: 0.05 is 5 %. */
 export interface FitError {
   /** Points that were fitted. */
   points: number;
@@ -26,6 +27,8 @@ export interface FittedLaw {
   itlError: FitError;
   /** Decode points left out: batches above `maxBatch`. */
   leftOut: number;
+  /** Points left out, by index into their columns: the law is more than twice what was measured there (`grossPoints`). */
+  gross: { prefill: readonly number[]; decode: readonly number[] };
   /** Whether the ITL points contain the computation of prompts, which the law then leaves out. */
   sweep: DecodeSweep;
 }
@@ -41,13 +44,13 @@ const TURNS = 4;
 /**
  * Fits the law to the relative errors, robustly, coefficients >= 0. What a measured value holds besides the law is
  * left to the engine, and the error is that of both together: a prompt beyond the token budget takes a further step's b0
- * for each chunk; an ITL of a sweep that computed its prompts contains them (`interferenceMs`).
+ * for each chunk; an ITL of a sweep that computed its prompts contains them (`interferenceMs`). Gross points are left out.
  * @throws SluiceError invalid_config where there are fewer than two prompt lengths or decode points within `maxBatch`, and where a law has nothing of its points.
  */
 export function fitLaw(table: MeasuredTable, options: FitOptions = {}): FittedLaw {
   const { prefill, decode } = table;
   const points = decode.kvUsage
-    .map((_, i) => decodePoint(table, i))
+    .map((_, index) => ({ index, ...decodePoint(table, index) }))
     .filter(({ batch }) => batch <= (options.maxBatch ?? Number.POSITIVE_INFINITY));
   if (points.length === 0) {
     throw badTable(table.source, 'decode', `expected a point of batch ${options.maxBatch} or less, got none`);
@@ -82,6 +85,10 @@ export function fitLaw(table: MeasuredTable, options: FitOptions = {}): FittedLa
     ttftError: ttft.error,
     itlError: itl.error,
     leftOut: decode.kvUsage.length - points.length,
+    gross: {
+      prefill: ttft.gross,
+      decode: itl.gross.map((i) => points[i]?.index ?? i),
+    },
     sweep,
   };
 }
@@ -107,18 +114,19 @@ function refuseAbsurd(source: string, place: string, { meanAbsolute }: FitError)
 
 type Terms = readonly [number, number, number];
 
-/** A robust fit to the relative errors; `given` is a known part of each measured value. */
+/** A robust fit to the relative errors without gross points; `given` is a known part of each measured value. */
 function relativeFit(
   rows: readonly (readonly number[])[],
   measured: readonly number[],
   given: readonly number[],
-): { coefficients: Terms; error: FitError } {
-  const { coefficients, misses } = robustFit(
-    rows.map((row, i) => row.map((value) => value / (measured[i] ?? 1))),
-    measured.map((value, i) => 1 - (given[i] ?? 0) / value),
-  );
+): { coefficients: Terms; error: FitError; gross: number[] } {
+  const relative = rows.map((row, i) => row.map((value) => value / (measured[i] ?? 1)));
+  const targets = measured.map((value, i) => 1 - (given[i] ?? 0) / value);
+  const gross = grossPoints(relative, targets);
+  const kept = <T>(values: readonly T[]) => values.filter((_, i) => !gross.has(i));
+  const { coefficients, misses } = robustFit(kept(relative), kept(targets));
   const [c0 = 0, c1 = 0, c2 = 0] = coefficients;
-  return { coefficients: [c0, c1, c2], error: errorOf(misses) };
+  return { coefficients: [c0, c1, c2], error: errorOf(misses), gross: [...gross] };
 }
 
 function errorOf(misses: readonly number[]): FitError {
