@@ -18,7 +18,7 @@ import { findRedis } from '../queues/provision/find.js';
 import { redactUrl } from '../queues/redis-url.js';
 import { assertRedis, serverDefects, serverFacts } from '../queues/server-check.js';
 import { poolVerdicts } from './feasibility.js';
-import { assertProfiles, profileProblems } from './profile-problems.js';
+import { assertProfiles, profileNotes, profileProblems } from './profile-problems.js';
 import { dataDirOf } from './up/data-dir.js';
 import { readRunFile } from './up/run-file.js';
 
@@ -155,9 +155,15 @@ function promiseChecks(file: string | undefined): Check[] {
   if (config === undefined) return [];
   const broken = new Set(profileProblems(config).map(({ pool }) => pool));
   const sound = Object.entries(config.pools).filter(([name]) => !broken.has(name));
-  return poolVerdicts({ ...config, pools: Object.fromEntries(sound) }).map(
-    ({ pool, feasible, sentence }) => ({ name: `pool ${pool}`, ok: feasible, found: sentence }),
-  );
+  const checked = { ...config, pools: Object.fromEntries(sound) };
+  return [
+    ...poolVerdicts(checked).map(({ pool, feasible, sentence }) => ({
+      name: `pool ${pool}`,
+      ok: feasible,
+      found: sentence,
+    })),
+    ...profileNotes(checked).map((note) => ({ name: 'profile', ok: true, found: `note: ${note}` })),
+  ];
 }
 
 /** Whether the program of each engine.command is on this machine, where the allocator would start it. */

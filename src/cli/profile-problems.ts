@@ -26,7 +26,11 @@ export function assertProfiles(config: Config): void {
   throw new SluiceError('invalid_config', problems.map(({ problem }) => problem).join('\n'));
 }
 
-/** What the reader should know of profiles that were fitted to few points. Call it after `assertProfiles`. */
+/**
+ * What the reader should know of profiles whose law was fitted to few points, misses them or leaves some out. Call it after
+ * `assertProfiles`.
+ * @throws SluiceError invalid_config where a profile cannot be read.
+ */
 export function profileNotes(config: Config): string[] {
   return Object.values(config.pools).flatMap(({ name, engine }) => {
     const notes = engine.kind === 'noop' ? [] : (loadProfile(engine.profile).notes ?? []);

@@ -7,6 +7,7 @@ import { type OpenScenario, openScenario, scenarioOf } from '../simulator/open/s
 import { simulate } from '../simulator/run/simulate.js';
 import { TRACE_FORMATS } from '../simulator/traces/read.js';
 import { jsonLines } from './explain/command.js';
+import { profileNotes } from './profile-problems.js';
 import { numberOption, seedOption } from './report/options.js';
 import { checkOutput, writeOutput } from './report/output.js';
 import { renderReport } from './report/render.js';
@@ -75,6 +76,7 @@ function run(file: string, flags: SimulateFlags): number {
   const note = (line: string) => process.stderr.write(`simulate: ${line}\n`);
   const factsOf = () => traces.map((trace) => trace.facts());
   let gapsTold = false;
+  for (const told of profileNotes(options.config)) note(told);
   const decisions: TransitionRecord[] = [];
   /** By pool, the newest. */
   const outOfReach = new Map<string, unknown>();

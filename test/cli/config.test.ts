@@ -100,6 +100,20 @@ describe('config check', () => {
     expect(printer.errors).toContain('nope');
   });
 
+  it('notes a profile whose law misses its own points', () => {
+    const profile = ownProfile();
+    profile.prefill.ttft_ms = [9, 300, 20, 800];
+    writeFileSync(join(folder, 'poor.json'), JSON.stringify(profile));
+    const file = fileWith(
+      'pools: { low: { engine: { profile: ./poor.json }, ttft: 9 } }\ndefault_level: low',
+    );
+    const printer = printed();
+    expect(configCheck(file, {}, printer)).toBe(0);
+    expect(printer.errors).toMatch(
+      /note: pools\.low: engine\.profile: poor: the law of TTFT misses its own points by \d+ %/,
+    );
+  });
+
   it('notes a profile that was fitted to so few points that its law is one of many', () => {
     const profile = ownProfile();
     const two = { isl: [100, 8000], ttft_ms: [12, 170], thpt_per_gpu: [8333, 47_058] };

@@ -59,6 +59,7 @@ export function startPlanner(
   for (const line of block.lines) print(line);
   if (promise?.verdict.feasible === false)
     log.warn({ pool: pool.name, why: promise.sentence }, 'promise out of reach');
+  for (const why of profile?.notes ?? []) log.warn({ pool: pool.name, why }, 'law of the profile in doubt');
 
   const keys = new Keys(config.namespace);
   const redis = connect(redisUrl, 'plain');
