@@ -29,9 +29,9 @@ Examples:
   sluice explain medium --at 14:05
   sluice explain high -n 5 --json
   sluice explain high --export high.jsonl     all records that are kept
-  sluice explain --replay high.jsonl          each computed again from what it rested on
+  sluice explain --replay high.jsonl          each computed again from what it rested on (alone, or with --json)
 
-Exit codes: 0 told, or every record came out the same; 1 a record did not; 2 wrong input; 4 no such pool, record or file.`;
+Exit codes: 0 told, or every record came out the same and follows the one before it; 1 a record did not; 2 wrong input; 4 no such pool, record or file.`;
 
 /** `sluice explain POOL`: why a planner did what it did; `--replay FILE`: whether it would do it again. */
 export function explainCommand(): Command {
@@ -41,13 +41,17 @@ export function explainCommand(): Command {
     .option('--at <time>', 'the decision that stood then: 2026-01-31T14:05:00Z, 14:05 (UTC, today), 5m (ago)')
     .option('-n, --count <n>', 'so many decisions up to then', '1')
     .option('--export <file>', 'write all records that are kept there, one a line')
-    .option('--replay <file>', 'compute each record of such a file again and compare')
+    .option(
+      '--replay <file>',
+      'compute each record of such a file again and compare, and look for gaps and repeats',
+    )
     .option('-c, --config <file>', 'configuration of the running system (with REDIS_URL)')
     .option('--data <dir>', 'data folder of the running system')
     .option('--json', 'print the records (or the comparison) as JSON')
     .addHelpText('after', EXAMPLES)
-    .action(async (pool: string | undefined, flags: ExplainFlags) => {
+    .action(async (pool: string | undefined, flags: ExplainFlags, command: Command) => {
       if (flags.replay !== undefined) {
+        refuseBeside(pool, command);
         const replay = await replayFile(flags.replay);
         process.stdout.write(
           flags.json === true ? `${JSON.stringify(replay)}\n` : replayText(replay, flags.replay),
@@ -55,6 +59,20 @@ export function explainCommand(): Command {
         process.exitCode = replay.differ.length === 0 ? 0 : 1;
       } else await explain(pool, flags);
     });
+}
+
+/** A replay takes all records of its file: what would choose among them is refused, as it would choose nothing. */
+function refuseBeside(pool: string | undefined, command: Command): void {
+  const given = command.options
+    .filter((option) => !['replay', 'json'].includes(option.attributeName()))
+    .filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli')
+    .map(({ long }) => long);
+  const beside = [...(pool === undefined ? [] : [`pool ${JSON.stringify(pool)}`]), ...given];
+  if (beside.length === 0) return;
+  throw new SluiceError(
+    'invalid_request',
+    `--replay FILE computes all records of the file again: expected at most --json beside it, got ${beside.join(', ')}`,
+  );
 }
 
 async function explain(pool: string | undefined, flags: ExplainFlags): Promise<void> {

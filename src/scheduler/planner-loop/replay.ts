@@ -6,7 +6,7 @@ import { outlookSchema } from '../../planning/outlook.js';
 import { type PoolPolicy, policySchema } from '../../planning/policy.js';
 import { same } from '../../planning/replicas.js';
 import type { PlannerSnapshot } from './snapshot.js';
-import { step, tick } from './step.js';
+import { type Step, step, tick } from './step.js';
 
 const now = z.number();
 const generation = z.number().int();
@@ -59,6 +59,11 @@ const basisSchema = z.object({
  * Errors: `invalid_request` when the record does not hold what it rested on.
  */
 export function recompute(record: TransitionRecord, policy?: PoolPolicy): TransitionRecord | null {
+  return recomputeStep(record, policy)?.decision ?? null;
+}
+
+/** As `recompute`, with the planner afterwards; null: the record does not hold enough for a plan. */
+export function recomputeStep(record: TransitionRecord, policy?: PoolPolicy): Step | null {
   const parsed = basisSchema.safeParse(record.basis);
   if (!parsed.success)
     throw new SluiceError(
@@ -75,15 +80,15 @@ export function recompute(record: TransitionRecord, policy?: PoolPolicy): Transi
     why: '',
     memory,
   };
-  if (event.type !== 'TICK') return step(before, event).decision;
+  if (event.type !== 'TICK') return step(before, event);
   const under = policy ?? parsed.data.policy;
   if (facts === null || under === undefined) return null;
   const { observation } = record;
-  return tick(before, { observation, policy: under, facts, outlook, now: event.now }).decision;
+  return tick(before, { observation, policy: under, facts, outlook, now: event.now });
 }
 
 /** A plan that changed nothing, and was not published. */
-function isRoutine({ event, from, to, order, advice = null, basis }: TransitionRecord): boolean {
+export function isRoutine({ event, from, to, order, advice = null, basis }: TransitionRecord): boolean {
   if (event !== 'TICK' || from !== to || order !== null) return false;
   const advised = memorySchema.safeParse(basis?.memory).data?.advised ?? null;
   return advice === null || (advised !== null && same(advice, advised));

@@ -2,11 +2,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { RecordChain } from '../../../src/cli/explain/chain.js';
 import { explainCommand, jsonLines } from '../../../src/cli/explain/command.js';
 import { replayFile } from '../../../src/cli/explain/replay.js';
 import { momentOf } from '../../../src/cli/explain/time.js';
 import { explainRecord } from '../../../src/cli/explain/words.js';
 import type { TransitionRecord } from '../../../src/contract/transition.js';
+import { recomputeStep } from '../../../src/scheduler/planner-loop/replay.js';
 import { shapeRequests } from '../../../src/simulator/workload/shape.js';
 import { onePool, run } from '../../simulator/run/support.js';
 
@@ -40,8 +42,9 @@ describe('the replay of decision records', () => {
   });
 
   it('sees a record that says another reason, order or candidate than its inputs give', async () => {
-    const [first, ...rest] = structuredClone(decisions);
-    const weighed = rest.find((record) => (record.candidates?.length ?? 0) > 0);
+    const copies = structuredClone(decisions);
+    const at = copies.findIndex((record, i) => i > 0 && (record.candidates?.length ?? 0) > 0);
+    const [first, weighed] = copies.slice(at - 1);
     if (first === undefined || weighed?.candidates?.[0] === undefined) throw new Error('no decisions');
     first.reason = 'because';
     weighed.candidates[0].late = 0.5;
@@ -51,6 +54,82 @@ describe('the replay of decision records', () => {
       ['reason'],
       ['candidates'],
     ]);
+  });
+
+  /** Names of the fields that are told, by index of the record, after `change`. */
+  const toldAfter = async (change: (records: TransitionRecord[]) => void) => {
+    const copies = structuredClone(decisions);
+    change(copies);
+    const { differ } = await replayFile(fileOf('tampered.jsonl', jsonLines(copies)));
+    return Object.fromEntries(differ.map(({ line, fields }) => [line - 1, fields.map(({ name }) => name)]));
+  };
+  const published = decisions.findIndex(({ order }, i) => i > 5 && order !== null);
+  const routine = decisions.findIndex(
+    ({ order, from, to, event }, i) => i > 5 && event === 'TICK' && order === null && from === to,
+  );
+
+  it('sees another sequence, at the record and the one after it', async () => {
+    const told = await toldAfter((records) => {
+      records[routine]!.sequence = 77;
+    });
+    expect(told).toEqual({ [routine]: ['sequence'], [routine + 1]: ['sequence'] });
+  });
+
+  it('sees another pool, by what the record itself holds', async () => {
+    const told = await toldAfter((records) => {
+      records[routine]!.pool = 'ghost';
+    });
+    expect(told[routine]).toEqual(['pool']);
+  });
+
+  it('sees a record that is missing, there twice or in front, published or not', async () => {
+    for (const at of [published, routine]) {
+      const missing = await toldAfter((records) => records.splice(at, 1));
+      expect(missing[at], `${at} missing`).toContain('basis.memory.lastSlowAtMs');
+      const twice = await toldAfter((records) => records.splice(at, 0, structuredClone(records[at]!)));
+      expect(Object.keys(twice), `${at} twice`).toContain(String(at + 1));
+      const moved = await toldAfter((records) => records.unshift(...records.splice(at, 1)));
+      expect(Object.keys(moved), `${at} in front`).toContain('1');
+    }
+    const first = await toldAfter((records) => records.unshift(structuredClone(records[0]!)));
+    expect(first[1]).toContain('basis.memory.lastSlowAtMs');
+  });
+
+  it('takes a file that begins later and ends earlier', async () => {
+    const part = jsonLines(decisions.slice(routine, -2));
+    expect((await replayFile(fileOf('part.jsonl', part))).differ).toEqual([]);
+  });
+
+  it('takes a planner that began anew without its past', async () => {
+    const chain = new RecordChain();
+    const [first] = decisions;
+    const last = decisions.at(-1);
+    if (first === undefined || last === undefined) throw new Error('no decisions');
+    chain.add(last, recomputeStep(last)?.snapshot ?? null);
+    expect(chain.add({ ...first, atMs: last.atMs + 1000 }, null)).toEqual([]);
+    chain.add(last, recomputeStep(last)?.snapshot ?? null);
+    expect(chain.add(first, null)).not.toEqual([]);
+  });
+
+  it('refuses a field that records do not have', async () => {
+    const at = decisions.findIndex(({ candidates = [] }) => candidates.length > 0);
+    const changed: unknown[] = structuredClone(decisions);
+    Object.assign((changed[at] as TransitionRecord).candidates![0]!, { bribe: 1 });
+    const text = changed.map((record) => `${JSON.stringify(record)}\n`).join('');
+    await expect(replayFile(fileOf('field.jsonl', text))).rejects.toMatchObject({
+      code: 'invalid_request',
+      message: expect.stringMatching(/field\.jsonl:\d+: .* do not have: candidates\.0\.bribe$/),
+    });
+  });
+
+  it('refuses a pool and options that choose among records', async () => {
+    const file = fileOf('alone.jsonl', jsonLines(decisions));
+    await expect(
+      explainCommand().parseAsync(['--replay', file, 'high', '--at', '5m'], { from: 'user' }),
+    ).rejects.toMatchObject({
+      code: 'invalid_request',
+      message: expect.stringContaining('got pool "high", --at'),
+    });
   });
 
   it('names file and line of what is no record', async () => {
