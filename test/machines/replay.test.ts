@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
+import { RecordChain } from '../../src/cli/explain/chain.js';
 import { transitionSchema } from '../../src/contract/transition.js';
-import { recompute } from '../../src/scheduler/planner-loop/replay.js';
+import { recompute, recomputeStep } from '../../src/scheduler/planner-loop/replay.js';
 import { policy } from '../planning/support.js';
 import { World } from './world.js';
 
@@ -40,6 +41,14 @@ test('every published transition is computed again from its record alone', () =>
     const published = transitionSchema.parse(JSON.parse(JSON.stringify(record)));
     expect(recompute(published, world.policy)).toEqual(record);
   }
+});
+
+test('each decision follows from the one before it, whatever operators, restarts and failures bring', () => {
+  const { decisions, policy: rules } = life();
+  const chain = new RecordChain();
+  expect(decisions.length).toBeGreaterThan(30);
+  for (const decision of decisions)
+    expect(chain.add(decision, recomputeStep(decision, rules)?.snapshot ?? null)).toEqual([]);
 });
 
 test('a different policy is seen in the replay', () => {

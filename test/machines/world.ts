@@ -19,6 +19,8 @@ export class World {
   now = T;
   planner: PlannerSnapshot;
   records: TransitionRecord[] = [];
+  /** As kept: the records, and every plan of the slow loop. */
+  decisions: TransitionRecord[] = [];
   /** GPUs' worth of workers that the inventory has for this pool. */
   stock = 99;
   allocatorWorks = true;
@@ -104,6 +106,7 @@ export class World {
   #take(result: Step): Step {
     this.planner = result.snapshot;
     if (result.record !== null) this.records.push(result.record);
+    if (result.decision !== null) this.decisions.push(result.decision);
     return result;
   }
 
