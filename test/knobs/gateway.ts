@@ -223,7 +223,7 @@ async function halfSent(url: string, limitMs: number): Promise<string> {
     answer += String(chunk);
   });
   socket.write(
-    'POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{',
+    'POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{',
   );
   const waited = until(() => answer !== '', 'an answer', limitMs).catch(() => {});
   await waited;
