@@ -1,8 +1,10 @@
 import { defineConfig } from 'vitest/config';
 
 const PROCESSES = ['test/system/**/*.test.ts', 'test/faults/**/*.test.ts'];
+/** It holds an answer to milliseconds, which another system on the same cores would take. */
+const TIMED = ['test/system/admission.test.ts'];
 
-/** Two projects: the rooms, two files at a time; then tests that start whole systems. */
+/** The rooms, two files at a time; then tests that start whole systems; then, by itself, what is timed. */
 export default defineConfig({
   test: {
     reporters: ['default', './test/support/second-tries.ts'],
@@ -24,11 +26,23 @@ export default defineConfig({
         test: {
           name: 'processes',
           include: PROCESSES,
+          exclude: TIMED,
           pool: 'forks',
           maxWorkers: 2,
           testTimeout: 300_000,
           hookTimeout: 300_000,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: 'timed',
+          include: TIMED,
+          pool: 'forks',
+          maxWorkers: 1,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+          sequence: { groupOrder: 2 },
         },
       },
     ],
