@@ -29,14 +29,9 @@ export class Waiting {
     this.#expiries = keys.expiries(queues.pool);
   }
 
-  /** Notes when a request expires (Unix ms), before it is added. */
+  /** Notes when a request expires (Unix ms), before it is added and again after. */
   async expires(id: string, atMs: number): Promise<void> {
     await this.redis.zadd(this.#expiries, atMs, id);
-  }
-
-  /** It has ended, or is not there. */
-  async forget(id: string): Promise<void> {
-    await this.redis.zrem(this.#expiries, id);
   }
 
   /** Ids of requests whose time is over and that no worker holds: each is given to one caller, and in 2 s to the next. */

@@ -85,6 +85,9 @@ export class PoolRouter {
     const { enabled, minPromptTokens } = this.pool.disaggregation;
     if (enabled === false || request.isl < minPromptTokens) await this.queues.addWhole(request, priority);
     else await this.queues.add(request, priority, (await this.#hasPrefill(nowMs)) ? 'flow' : 'whole');
+    // A sweep that found its time over before it was there has forgotten it; noted only now, it could be lost with this process.
+    if (request.expiresAtMs !== undefined)
+      void this.#waiting.expires(request.id, request.expiresAtMs).catch(() => {});
     if (goesAhead(request)) this.#tellWithin(request);
   }
 
@@ -202,10 +205,8 @@ export class PoolRouter {
       const job = await this.queues.find(id);
       const request = routedRequestSchema.safeParse(job?.data).data;
       const atMs = request?.expiresAtMs;
-      if (request === undefined || atMs === undefined || job?.finishedOn !== undefined) {
-        await this.#waiting.forget(id);
-        continue;
-      }
+      // Ended since.
+      if (request === undefined || atMs === undefined || job?.finishedOn !== undefined) continue;
       const error = expiry(request, nowMs());
       // The same id was sent before, with another time.
       if (error === undefined) await this.#waiting.expires(id, atMs);

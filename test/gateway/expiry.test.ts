@@ -49,9 +49,9 @@ async function open(): Promise<string> {
 }
 const asked = { model: undefined, messages: [{ role: 'user', content: 'hi' }], max_tokens: 3 };
 const stateOf = async (id: string) => (await router.lookup(id)).state;
-const send = (id: string, deadlineMs: number) => {
+const send = (id: string, deadlineMs: number, atMs = Date.now()) => {
   const submission = { prompt: 'why', slo_level: 'medium', max_tokens: 3, deadline_ms: deadlineMs };
-  return router.dispatch(scheduler.route(submission, id, Date.now()), Date.now());
+  return router.dispatch(scheduler.route(submission, id, atMs), Date.now());
 };
 const expired = { state: 'ended', outcome: { kind: 'expired', code: 'expired' } };
 
@@ -135,4 +135,24 @@ it('one that a worker takes at its deadline ends once, whoever else ends it', as
   expect(await router.queues.open('decode')).toEqual([]);
   await second.close();
   await worker.stop();
+});
+
+it('one that is looked at before it is added, its time over, expires all the same', async () => {
+  const other = connect(server.url, 'plain');
+  const second = new PoolRouter(config.pools.medium!, config, other, keys);
+  const ids = Array.from({ length: 200 }, (_, k) => `late-${k}`);
+  let adding = true;
+  const sweep = async () => {
+    while (adding) await second.expire(Date.now);
+  };
+  const sweeps = [sweep(), sweep()];
+  for (const id of ids) await send(id, 1000, Date.now() - 5000);
+  adding = false;
+  await Promise.all(sweeps);
+  await until(async () => {
+    await second.expire(Date.now);
+    return (await Promise.all(ids.map(stateOf))).every((state) => state === 'ended');
+  }, 'all ends');
+  await second.close();
+  other.disconnect();
 });

@@ -25,7 +25,7 @@ export interface WorkerQueue {
   work: number;
   /** By wait, shortest first. Empty: no request is in time, not even alone. */
   stages: readonly QueueStage[];
-  /** Prompts that are in time after no wait at all; they are computed all the same, and hold up who comes meanwhile. */
+  /** Prompts that are late even where none waits before them; they are computed all the same, and hold up who comes meanwhile. */
   hopeless: readonly Hopeless[];
   /** The longest wait of the others, seconds, mean. */
   patienceSeconds: number;

@@ -9,12 +9,15 @@ import type { CapacityFacts, PoolPolicy } from '../../planning/policy.js';
 import type { Profile } from '../../profile/types.js';
 import { capacityFacts, configuredColdStart } from './facts.js';
 
+/** Lengths of a pool that has seen none: the expected ones. */
+const UNSEEN = 'unseen';
+
 /** What a planner knows besides the observation of now and its memory of orders: live and simulated planners alike. */
 export class PlannerMind {
   readonly #watch: LoadWatch;
   /** Facts of the lengths of requests that were last seen: they change once in a window. */
   #facts: CapacityFacts | null = null;
-  #factsOf: RequestMix | null = null;
+  #factsOf: RequestMix | typeof UNSEEN | null = null;
   /** The facts, corrected by what was measured. */
   #scaled: CapacityFacts | null = null;
   #scaledFrom: CapacityFacts | null = null;
@@ -48,12 +51,13 @@ export class PlannerMind {
     const { pool, policy, profile } = this;
     if (observation !== null) this.#watch.observe(observation, predictedOf(this.#facts, observation));
     const { mix } = this.#watch;
+    const lengths = mix ?? (unseen(observation) ? UNSEEN : null);
     const facts =
-      this.#facts !== null && mix !== null && mix === this.#factsOf
+      this.#facts !== null && lengths !== null && lengths === this.#factsOf
         ? this.#facts
         : capacityFacts(pool, policy.tp, profile, observation?.load ?? null, mix);
     this.#facts = facts;
-    this.#factsOf = mix;
+    this.#factsOf = lengths;
     const { correction } = this.#watch;
     if (correction !== this.#factor || facts !== this.#scaledFrom) {
       this.#factor = correction;
@@ -68,6 +72,12 @@ export class PlannerMind {
   save(): LoadWatchState {
     return this.#watch.save();
   }
+}
+
+function unseen(observation: PoolObservation | null): boolean {
+  if (observation === null) return true;
+  const { isl, osl, prompts } = observation.load;
+  return isl === null && osl === null && prompts === null;
 }
 
 /**
