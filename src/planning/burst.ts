@@ -32,14 +32,24 @@ export function detectBurst(
   fastIntervalSeconds: number,
 ): BurstCheck | null {
   const window = Math.max(MIN_WINDOW_SECONDS, Math.ceil(fastIntervalSeconds));
-  const newest = arrivals.slice(-window).filter((count) => count !== null);
-  const baseline = arrivals.slice(0, -window).filter((count) => count !== null);
-  if (newest.length < window || baseline.length < MIN_BASELINE_SECONDS) return null;
-  const k = newest.reduce((sum, count) => sum + count, 0);
-  const b = baseline.reduce((sum, count) => sum + count, 0);
+  const begin = arrivals.length - window;
+  let k = 0;
+  let b = 0;
+  let baselineSeconds = 0;
+  for (let second = 0; second < arrivals.length; second++) {
+    const count = arrivals[second] ?? null;
+    if (second >= begin) {
+      if (count === null) return null;
+      k += count;
+    } else if (count !== null) {
+      b += count;
+      baselineSeconds++;
+    }
+  }
+  if (baselineSeconds < MIN_BASELINE_SECONDS) return null;
   const rps = k / window;
-  const baselineRps = b / baseline.length;
-  const pValue = tailBound(k, k + b, window / (window + baseline.length));
+  const baselineRps = b / baselineSeconds;
+  const pValue = tailBound(k, k + b, window / (window + baselineSeconds));
   const burst = k >= MIN_ARRIVALS && rps >= MIN_RATIO * baselineRps && pValue < FALSE_ALARM;
   return { burst, rps, baselineRps, pValue };
 }

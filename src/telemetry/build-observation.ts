@@ -12,7 +12,7 @@ import {
   oldestBeatSeconds,
   roleCounts,
 } from './workers.js';
-import { arrivalsAgeSeconds, knownArrivals, type Writer } from './writers.js';
+import { arrivalsAgeSeconds, knownArrivals, type SecondCounts, type Writer } from './writers.js';
 
 /** What one observation is made of. */
 export interface Sightings {
@@ -22,7 +22,7 @@ export interface Sightings {
   depth: QueueDepth;
   writers: readonly Writer[];
   /** Unix second -> requests. */
-  arrivals: ReadonlyMap<number, number>;
+  arrivals: SecondCounts;
   /** Mean ISL of each class of recent prompts, tokens; null: none seen. */
   prompts: readonly number[] | null;
   /** Requests that ended within the window. */

@@ -27,27 +27,33 @@ export function parseWriters(stored: Record<string, string>): Writer[] {
     .filter((writer) => writer.arrivals);
 }
 
+/** Requests by whole second, Unix; undefined: none. */
+export type SecondCounts = Pick<ReadonlyMap<number, number>, 'get'>;
+
 /**
  * Counts by whole second from `firstSecond` to `lastSecond` (both included), oldest first. null: nobody recorded that
  * second to its end, or a living writer has not flushed it yet.
  */
 export function knownArrivals(
   writers: readonly Writer[],
-  counts: ReadonlyMap<number, number>,
+  counts: SecondCounts,
   firstSecond: number,
   lastSecond: number,
   nowMs: number,
 ): (number | null)[] {
-  const pending = writers.filter((writer) => isLive(writer, nowMs));
-  const arrivals: (number | null)[] = [];
-  for (let second = firstSecond; second <= lastSecond; second++) {
-    const start = second * 1000;
-    const end = start + 1000;
-    let covered = false;
-    for (const { sinceMs, throughMs } of writers) covered ||= sinceMs <= start && throughMs >= end;
-    let unflushed = false;
-    for (const { sinceMs, throughMs } of pending) unflushed ||= sinceMs < end && throughMs < end;
-    arrivals.push(covered && !unflushed ? (counts.get(second) ?? 0) : null);
+  const arrivals = new Array<number | null>(Math.max(0, lastSecond - firstSecond + 1)).fill(null);
+  // Each writer covers one run of seconds; what lies in several is counted once, and taken back where one is not through.
+  for (const { sinceMs, throughMs } of writers) {
+    const from = Math.max(firstSecond, Math.ceil(sinceMs / 1000));
+    const to = Math.min(lastSecond, Math.floor(throughMs / 1000) - 1);
+    for (let second = from; second <= to; second++) arrivals[second - firstSecond] = counts.get(second) ?? 0;
+  }
+  for (const writer of writers) {
+    if (!isLive(writer, nowMs)) continue;
+    const { sinceMs, throughMs } = writer;
+    // Seconds that end after both its begin and what it has flushed.
+    const from = Math.max(firstSecond, Math.floor(Math.max(sinceMs, throughMs) / 1000));
+    for (let second = from; second <= lastSecond; second++) arrivals[second - firstSecond] = null;
   }
   return arrivals;
 }

@@ -203,11 +203,21 @@ export class Prospects {
   }
 }
 
-/** Null where the engine has no capacity model. */
+/** The newest of each capacity model: looks share it until a window ends, since what it once computed is the same again. */
+const newest = new WeakMap<RoleModels, { policy: PoolPolicy; dispersion: number; prospects: Prospects }>();
+
+/** Null where the engine has no capacity model. The policy is not changed afterwards. */
 export function prospectsOf(
-  facts: CapacityFacts,
+  { model }: CapacityFacts,
   policy: PoolPolicy,
-  dispersion: number | null,
+  measured: number | null,
 ): Prospects | null {
-  return facts.model === null ? null : new Prospects(facts.model, policy, Math.max(1, dispersion ?? 1));
+  if (model === null) return null;
+  const dispersion = Math.max(1, measured ?? 1);
+  const known = newest.get(model);
+  if (known !== undefined && known.policy === policy && known.dispersion === dispersion)
+    return known.prospects;
+  const prospects = new Prospects(model, policy, dispersion);
+  newest.set(model, { policy, dispersion, prospects });
+  return prospects;
 }

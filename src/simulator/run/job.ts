@@ -33,14 +33,17 @@ export class SimJob implements SimRequest {
   interval: IntervalTally | null = null;
   /** The pool that it was sent on from: it counts there. null: it is where it was sent to. */
   home: JobHome | null = null;
+  /** Of those that `JobPool` has to lend. */
+  next: SimJob | null = null;
 }
 
 /** Lends jobs and takes them back. */
 export class JobPool {
-  readonly #free: SimJob[] = [];
+  #free: SimJob | null = null;
 
   take(): SimJob {
-    const job = this.#free.pop() ?? new SimJob();
+    const job = this.#free ?? new SimJob();
+    this.#free = job.next;
     job.emitted = 0;
     job.phase = 'whole';
     job.hashes = NO_HASHES;
@@ -53,6 +56,7 @@ export class JobPool {
     job.handle = null;
     job.interval = null;
     job.home = null;
-    this.#free.push(job);
+    job.next = this.#free;
+    this.#free = job;
   }
 }

@@ -1,11 +1,14 @@
 import { lengthBucket, PROMPT_BUCKETS, promptClasses } from '../../telemetry/prompt-lengths.js';
 import { COUNTERS, type Counter, LATENCY_SLOT_SECONDS, slotStart } from '../../telemetry/slots.js';
-import type { Writer } from '../../telemetry/writers.js';
+import type { SecondCounts, Writer } from '../../telemetry/writers.js';
 import { CountSketch } from './count-sketch.js';
+import { SecondRing } from './second-ring.js';
 import type { JobEnd } from './tally.js';
 
 /** Recorders flush so often: what happened since is not yet seen. */
 const FLUSH_MS = 250;
+/** Seconds of arrivals held beyond the window: what is asked for ends a little before the newest. */
+const SPARE_SECONDS = 5;
 
 interface Slot {
   startSecond: number;
@@ -19,7 +22,7 @@ interface Slot {
 /** What an observation takes from here. */
 export interface Recorded {
   writers: readonly Writer[];
-  arrivals: ReadonlyMap<number, number>;
+  arrivals: SecondCounts;
   prompts: readonly number[] | null;
   ended: {
     counters: Record<Counter, number>;
@@ -33,9 +36,7 @@ export interface Recorded {
  * both only what the window can still show is kept. A gap hides what comes after its begin until it is over.
  */
 export class PoolRecorder {
-  readonly #arrivals = new Map<number, number>();
-  #second = Number.NaN;
-  #inSecond = 0;
+  readonly #arrivals: SecondRing;
   readonly #slots: Slot[] = [];
   readonly #window: Omit<Slot, 'startSecond'> = emptySlot();
   readonly #spare: Slot[] = [];
@@ -44,20 +45,16 @@ export class PoolRecorder {
   constructor(
     private readonly sinceMs: number,
     private readonly windowSeconds: number,
-  ) {}
+  ) {
+    this.#arrivals = new SecondRing(windowSeconds + SPARE_SECONDS);
+  }
 
   arrival(atMs: number, isl: number): void {
     const bucket = lengthBucket(isl);
     const { prompts } = this.#slotAt(slotStart(atMs, LATENCY_SLOT_SECONDS));
     prompts[bucket] = (prompts[bucket] ?? 0) + 1;
     this.#window.prompts[bucket] = (this.#window.prompts[bucket] ?? 0) + 1;
-    const second = Math.floor(atMs / 1000);
-    if (second !== this.#second) {
-      this.#arrivals.set(this.#second, this.#inSecond);
-      this.#second = second;
-      this.#inSecond = this.#arrivals.get(second) ?? 0;
-    }
-    this.#inSecond++;
+    this.#arrivals.add(Math.floor(atMs / 1000));
   }
 
   ended(end: JobEnd): void {
@@ -68,7 +65,8 @@ export class PoolRecorder {
 
   /** From now on observations see only what was recorded before. */
   freeze(nowMs: number): void {
-    const { writers, arrivals, prompts, ended } = this.recorded(nowMs);
+    const { writers, prompts, ended } = this.recorded(nowMs);
+    const arrivals = this.#arrivals;
     const { counters, ttft, itl } = ended;
     const quantiles = (sketch: typeof ttft) => {
       const known = new Map<number, number | null>();
@@ -77,7 +75,7 @@ export class PoolRecorder {
     };
     this.#frozen = {
       writers,
-      arrivals: new Map(arrivals),
+      arrivals: arrivals.copy(),
       prompts,
       ended: { counters: { ...counters }, ttft: quantiles(ttft), itl: quantiles(itl) },
     };
@@ -90,7 +88,6 @@ export class PoolRecorder {
 
   recorded(nowMs: number): Recorded {
     if (this.#frozen !== null) return this.#frozen;
-    this.#arrivals.set(this.#second, this.#inSecond);
     this.#forget(nowMs);
     const flushedMs = Math.floor(nowMs / FLUSH_MS) * FLUSH_MS;
     const writer: Writer = {
@@ -127,7 +124,8 @@ export class PoolRecorder {
         this.#window.counters[name] -= slot.counters[name];
         slot.counters[name] = 0;
       }
-      for (const [bucket, times] of slot.prompts.entries()) {
+      for (let bucket = 0; bucket < PROMPT_BUCKETS; bucket++) {
+        const times = slot.prompts[bucket] ?? 0;
         if (times === 0) continue;
         this.#window.prompts[bucket] = (this.#window.prompts[bucket] ?? 0) - times;
         slot.prompts[bucket] = 0;
@@ -137,11 +135,6 @@ export class PoolRecorder {
       slot.ttft.clear();
       slot.itl.clear();
       this.#spare.push(slot);
-    }
-    const oldest = Math.floor(nowMs / 1000) - this.windowSeconds - 5;
-    for (const second of this.#arrivals.keys()) {
-      if (second >= oldest) break;
-      this.#arrivals.delete(second);
     }
   }
 }
