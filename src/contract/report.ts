@@ -20,6 +20,8 @@ export interface PoolReport {
   lost: number;
   /** 0..1 of all requests. */
   attainment: number;
+  /** The same with each request weighed by its prompt and output tokens: long prompts given up show here. */
+  tokenAttainment: number;
   /** 0..1. */
   violationsAllowed: number;
   ttftSeconds: LatencyFigures;
@@ -45,7 +47,11 @@ export interface RunReport {
     completed: number;
     lost: number;
     attainment: number;
+    /** As in the pools. */
+    tokenAttainment: number;
     goodputRps: number;
+    /** Prompt and output tokens of the requests that attained their targets, per second. */
+    goodputTokensPerSecond: number;
     gpuHours: number;
     /** GPU-hours had every pool held its whole budget for as long as `gpuHours` was counted. */
     staticGpuHours: number;

@@ -23,6 +23,7 @@ const record = (over: Partial<RequestRecord>): RequestRecord => ({
   itlSeconds: 0.01,
   relegated: false,
   attained: true,
+  workTokens: 110,
   client: { ttftSeconds: 0.1, itlSeconds: 0.01 },
   tokens: { delivered: 10, duplicated: 0, missing: 0 },
   ...over,
@@ -89,7 +90,12 @@ describe('planner activity', () => {
 describe('the run report', () => {
   const records = [
     record({}),
-    record({ attained: false, ttftSeconds: 0.5, tokens: { delivered: 10, duplicated: 1, missing: 2 } }),
+    record({
+      attained: false,
+      workTokens: 890,
+      ttftSeconds: 0.5,
+      tokens: { delivered: 10, duplicated: 1, missing: 2 },
+    }),
     record({ end: 'lost', attained: false, ttftSeconds: null, itlSeconds: null }),
     record(refused),
     record({ ...refused, level: null }),
@@ -113,6 +119,14 @@ describe('the run report', () => {
       attainment: 0.2,
       tokens: { delivered: 50, duplicated: 1, missing: 2 },
     });
+  });
+
+  it('weighs attainment and goodput by the tokens asked for, too', () => {
+    // 110 of 110 + 890 + 110 + 110, and of another 110 in the other pool; over 180 s.
+    expect(report.pools.high?.tokenAttainment).toBeCloseTo(110 / 1220, 12);
+    expect(report.total.tokenAttainment).toBeCloseTo(110 / 1330, 12);
+    expect(report.total.goodputTokensPerSecond).toBeCloseTo(110 / 180, 12);
+    expect(renderReport(report, config)).toMatch(/^ +weighed by tokens +9\.0 % +0\.0 % +8\.3 %$/m);
   });
 
   it('prices GPU-hours and compares them with full provisioning', () => {

@@ -88,7 +88,9 @@ describe('the page of a run', () => {
           completed: 5,
           lost: 0,
           attainment: 1,
+          tokenAttainment: 1,
           goodputRps: 1,
+          goodputTokensPerSecond: 1,
           gpuHours: 0,
           staticGpuHours: 0,
           maxGpus: 2,
@@ -127,6 +129,7 @@ it('a live run is drawn by what the driver saw and what the status said', async 
     itlSeconds: null,
     relegated: false,
     attained: ttftSeconds < 0.3,
+    workTokens: 0,
     client: { ttftSeconds: null, itlSeconds: null },
     tokens: { delivered: 0, duplicated: 0, missing: 0 },
   });

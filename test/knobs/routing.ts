@@ -226,6 +226,7 @@ function reportOf(config: Config) {
     itlSeconds: 0.01,
     relegated: false,
     attained: index >= 15,
+    workTokens: 100,
     client: { ttftSeconds: null, itlSeconds: null },
     tokens: { delivered: 1, duplicated: 0, missing: 0 },
   }));

@@ -47,6 +47,9 @@ export interface PoolTally {
   relegated: number;
   lost: number;
   attained: number;
+  /** Prompt and output tokens that all requests asked for, and those of the attained ones. */
+  workTokens: number;
+  attainedTokens: number;
   ttftSeconds: LatencyFigures;
   itlSeconds: LatencyFigures;
   tokens: TokenCount;
@@ -97,6 +100,7 @@ export function reportOf(
   const sum = (of: (tally: PoolTally) => number) => all.reduce((total, one) => total + of(one), 0);
   const requests = sum((one) => one.requests);
   const attained = sum((one) => one.attained);
+  const attainedTokens = sum((one) => one.attainedTokens);
   return {
     pools,
     interrupted,
@@ -105,7 +109,12 @@ export function reportOf(
       completed: sum((one) => one.completed),
       lost: sum((one) => one.lost),
       attainment: share(attained, requests),
+      tokenAttainment: share(
+        attainedTokens,
+        sum((one) => one.workTokens),
+      ),
       goodputRps: wallSeconds > 0 ? attained / wallSeconds : 0,
+      goodputTokensPerSecond: wallSeconds > 0 ? attainedTokens / wallSeconds : 0,
       gpuHours,
       staticGpuHours,
       maxGpus: figures.maxGpus,
@@ -135,6 +144,8 @@ function tally(records: readonly RequestRecord[]): PoolTally {
     relegated: records.filter((record) => record.relegated).length,
     lost: count(records, 'lost'),
     attained: records.filter((record) => record.attained).length,
+    workTokens: records.reduce((sum, record) => sum + record.workTokens, 0),
+    attainedTokens: records.reduce((sum, record) => sum + (record.attained ? record.workTokens : 0), 0),
     ttftSeconds: latencyFigures(samples(records, 'ttftSeconds')),
     itlSeconds: latencyFigures(samples(records, 'itlSeconds')),
     tokens,
@@ -154,6 +165,7 @@ function poolReport(config: Config, pool: PoolConfig, tallied: PoolTally, run: R
     relegated: tallied.relegated,
     lost: tallied.lost,
     attainment: share(tallied.attained, tallied.requests),
+    tokenAttainment: share(tallied.attainedTokens, tallied.workTokens),
     violationsAllowed: pool.violationsAllowed,
     ttftSeconds: tallied.ttftSeconds,
     itlSeconds: tallied.itlSeconds,

@@ -42,6 +42,7 @@ function tableRows(report: RunReport, config: Config): string[][] {
       ? [row('served at a lower level', (pool) => String(pool.relegated))]
       : []),
     row('attainment', (pool) => percent(pool.attainment), percent(total.attainment)),
+    row('  weighed by tokens', (pool) => percent(pool.tokenAttainment), percent(total.tokenAttainment)),
     row('  promised', (pool) => percent(1 - pool.violationsAllowed)),
     row('TTFT target, s', (_, name) => target(config, name, 'ttftSeconds')),
     ...PERCENTILES.map((key) => row(`  ${key}`, (pool) => fixed(pool.ttftSeconds[key], 3))),
@@ -83,7 +84,7 @@ function totalLines(report: RunReport, config: Config): string[] {
     `lost ${total.lost}; tokens delivered ${tokens.delivered}, twice ${tokens.duplicated}, missing ${tokens.missing}`,
     `${fixed(total.gpuHours, 4)} GPU-hours, ${fixed(total.gpuHours * price, 3)} USD; static full provisioning ` +
       `${fixed(total.staticGpuHours, 4)} GPU-hours, ${fixed(total.staticGpuHours * price, 3)} USD; saved ${percent(saved)}`,
-    `goodput ${fixed(total.goodputRps, 2)} requests/s over ${fixed(total.wallSeconds, 1)} s`,
+    `goodput ${fixed(total.goodputRps, 2)} requests/s, ${fixed(total.goodputTokensPerSecond, 0)} prompt and output tokens/s, over ${fixed(total.wallSeconds, 1)} s`,
   ];
 }
 

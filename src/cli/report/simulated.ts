@@ -14,6 +14,8 @@ const NOTHING: PoolTally = {
   relegated: 0,
   lost: 0,
   attained: 0,
+  workTokens: 0,
+  attainedTokens: 0,
   ttftSeconds: { mean: null, p50: null, p80: null, p90: null, p95: null, p99: null },
   itlSeconds: { mean: null, p50: null, p80: null, p90: null, p95: null, p99: null },
   tokens: { delivered: 0, duplicated: 0, missing: 0 },

@@ -28,6 +28,8 @@ export interface RequestRecord {
   relegated: boolean;
   /** TTFT and ITL within target, at the level asked for. */
   attained: boolean;
+  /** Prompt and output tokens that it asked for. */
+  workTokens: number;
   /** As the client saw them arrive; null where it saw none, or fewer than two. */
   client: { ttftSeconds: number | null; itlSeconds: number | null };
   tokens: TokenCount;

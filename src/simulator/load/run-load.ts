@@ -235,6 +235,7 @@ function newRecord(index: number, arrival: Arrival, lateSeconds: number): Reques
     itlSeconds: null,
     relegated: false,
     attained: false,
+    workTokens: arrival.isl + arrival.osl,
     client: { ttftSeconds: null, itlSeconds: null },
     tokens: { delivered: 0, duplicated: 0, missing: 0 },
   };

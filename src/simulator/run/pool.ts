@@ -118,6 +118,7 @@ export class SimPool {
     if (acceptedMs >= this.countFromMs) {
       job.interval = this.series.arrival();
       this.tally.requests++;
+      this.tally.workTokens += isl + osl;
     }
     this.open++;
     const { limits } = this.shared.config;

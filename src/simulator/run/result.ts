@@ -7,10 +7,6 @@ export interface PoolResult {
   tally: ReturnType<RunTally['result']>;
   /** Latencies that as many of the completed requests as the level must have in time do not exceed. */
   atRequiredShare: ReturnType<RunTally['latencyAt']>;
-  /** Goodput weighed by tokens: 0..1 of all prompt and output tokens that belong to requests within their SLO. */
-  tokenAttainment: number;
-  /** Prompt and output tokens of requests within their SLO. */
-  attainedTokens: number;
   figures: { gpuSeconds: number; maxGpus: number; start: PlannerStart; steps: readonly PlannerStep[] };
   series: SeriesRow[];
 }

@@ -319,8 +319,6 @@ export class SimSystem {
       pools[name] = {
         tally: tally.result(),
         atRequiredShare: tally.latencyAt(1 - pool.config.violationsAllowed),
-        tokenAttainment: tally.workTokens === 0 ? 1 : tally.attainedTokens / tally.workTokens,
-        attainedTokens: tally.attainedTokens,
         figures: {
           gpuSeconds: total - begun.gpuSeconds,
           maxGpus: this.#allocator.peakOf(name),

@@ -66,7 +66,7 @@ export class RunTally {
   relegated = 0;
   attained = 0;
   tokens = 0;
-  /** Prompt and output tokens of all requests, and of those that met their SLO: the weights of goodput in tokens. */
+  /** Prompt and output tokens that all requests ask for, and those of the ones that met their SLO: the weights of goodput in tokens. */
   workTokens = 0;
   attainedTokens = 0;
   readonly #ttft = new Latency();
@@ -77,7 +77,6 @@ export class RunTally {
   }
 
   end(end: JobEnd): void {
-    this.workTokens += end.isl + end.osl;
     if (end.attained) {
       this.attained++;
       this.attainedTokens += end.isl + end.osl;
@@ -110,6 +109,7 @@ export class RunTally {
   /** As a report wants it; what has not ended is lost. */
   result() {
     const { requests, completed, failed, expired, cancelled, relegated, attained, tokens } = this;
+    const { workTokens, attainedTokens } = this;
     return {
       requests,
       completed,
@@ -119,6 +119,8 @@ export class RunTally {
       relegated,
       lost: requests - this.ended,
       attained,
+      workTokens,
+      attainedTokens,
       ttftSeconds: this.#ttft.figures(),
       itlSeconds: this.#itl.figures(),
       tokens: { delivered: tokens, duplicated: 0, missing: 0 },

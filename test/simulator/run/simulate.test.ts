@@ -46,6 +46,21 @@ describe('a simulation', () => {
     expect(result.pools.medium!.tally).toMatchObject({ requests: 3, failed: 2, completed: 1, lost: 0 });
   });
 
+  it('weighs attainment by tokens: a long prompt that is refused is a tenth of the requests and most of the tokens', () => {
+    const config = onePool();
+    const isl = config.limits.maxPromptTokens + 1;
+    const load = Array.from({ length: 10 }, (_, k) => ({
+      atSeconds: 10 * k,
+      isl: k === 4 ? isl : 1000,
+      osl: 50,
+    }));
+    const report = simulatedReport(config, run(config, load).result);
+    const inTime = 9 * 1050;
+    expect(report.pools.medium).toMatchObject({ requests: 10, attainment: 0.9 });
+    expect(report.pools.medium?.tokenAttainment).toBeCloseTo(inTime / (inTime + isl + 50), 12);
+    expect(report.total.goodputTokensPerSecond).toBeCloseTo(inTime / report.total.wallSeconds, 9);
+  });
+
   it('ends a request that waited too long as expired', () => {
     const config = onePool({ queueTimeoutSeconds: 0.01, maxWorkers: 1 }, { maxSequences: 1 });
     const { result } = run(config, [at(0, 1000, 100), at(0.001, 1000, 100)]);
