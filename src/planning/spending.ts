@@ -29,7 +29,7 @@ export interface Spending {
   hopeless: Prospect;
   /** So much has been late that what comes may not use the planned share. */
   overPace: boolean;
-  why: string;
+  readonly why: string;
 }
 
 /** Share of requests that may miss target x buffer: what the level allows and what the watched percentile leaves. */
@@ -62,7 +62,8 @@ const NONE_HOPELESS: Prospect = { late: 0, lateWork: 0 };
 export function spending(policy: PoolPolicy, outlook: Outlook | null, ahead: Ahead): Spending {
   const { lateWaiting, expected, even, hopeless = NONE_HOPELESS } = ahead;
   const allowed = allowedLate(policy);
-  if (!policy.costOptimization) return of(allowed * UNPLANNED, hopeless, true, 'none is spent on purpose');
+  if (!policy.costOptimization)
+    return of(allowed * UNPLANNED, hopeless, true, () => 'none is spent on purpose');
   const planned = allowed * (even ? PLANNED : PLANNED_BETWEEN_BURSTS);
   const ended = outlook?.ended ?? 0;
   const pardoned = outlook?.pardoned ?? 0;
@@ -77,7 +78,8 @@ export function spending(policy: PoolPolicy, outlook: Outlook | null, ahead: Ahe
     share,
     hopeless,
     left < planned,
-    `${percent(missed / Math.max(1, ended + lateWaiting))} of the last hour's ${Math.round(ended + lateWaiting)} were late` +
+    () =>
+      `${percent(missed / Math.max(1, ended + lateWaiting))} of the last hour's ${Math.round(ended + lateWaiting)} were late` +
       (pardoned > 0 ? `, not counting ${Math.round(pardoned)} of the pool's opening` : ''),
   );
 }
@@ -123,9 +125,18 @@ export function excused(hopelessShare: number, requests: number): number {
 }
 
 /** `share`: of the requests that are not hopeless. */
-function of(share: number, hopeless: Prospect, overPace: boolean, why: string): Spending {
+function of(share: number, hopeless: Prospect, overPace: boolean, basis: () => string): Spending {
   const late = hopeless.late + share * (1 - hopeless.late);
   const lateWork = hopeless.lateWork + share * WORK_FACTOR * (1 - hopeless.lateWork);
-  const apart = hopeless.late > 0 ? `; ${percent(hopeless.late)} are with however many workers` : '';
-  return { late, lateWork, hopeless, overPace, why: `${percent(late)} may be late (${why}${apart})` };
+  return {
+    late,
+    lateWork,
+    hopeless,
+    overPace,
+    // Written where it is read: most looks give no reason.
+    get why() {
+      const apart = hopeless.late > 0 ? `; ${percent(hopeless.late)} are with however many workers` : '';
+      return `${percent(late)} may be late (${basis()}${apart})`;
+    },
+  };
 }
