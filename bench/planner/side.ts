@@ -40,6 +40,8 @@ const WARM_LOOKS = 6_000;
 /** Share of the measured looks that are not timed. */
 const AGAIN = 0.1;
 
+const READING_MS = readingMs();
+
 const begunMs = seen[0]?.now ?? 0;
 const past = seen.filter(({ now }) => now < begunMs + of.pastSeconds * 1000);
 const measured = seen.slice(past.length);
@@ -106,7 +108,6 @@ function look(
   policy: PoolPolicy,
 ): { isSlow: boolean; ms: number } {
   const isSlow = isSlowDue(planner.snapshot.memory, policy, now);
-  const before = cpuMs();
   const at = cpuMs();
   const pending = planner.snapshot.memory.order;
   const generation = observation.grant?.generation ?? 0;
@@ -114,8 +115,19 @@ function look(
     planner.snapshot = step(planner.snapshot, { type: 'ORDER_CONFIRMED', now, generation }).snapshot;
   const { facts, outlook } = planner.mind.look(observation, planner.snapshot.memory, now);
   planner.snapshot = tick(planner.snapshot, { observation, policy, facts, outlook, now }).snapshot;
-  // Between two readings of this clock passes the time of one, a fifth of a short look.
-  return { isSlow, ms: cpuMs() - at - (at - before) };
+  return { isSlow, ms: cpuMs() - at - READING_MS };
+}
+
+/** Median of what passes between two readings of the clock: it is no part of a look, and of a short one a good share. */
+function readingMs(): number {
+  const samples = Array.from({ length: 2001 }, () => {
+    const at = cpuMs();
+    return cpuMs() - at;
+  });
+  return quantile(
+    samples.sort((a, b) => a - b),
+    0.5,
+  );
 }
 
 /** Mean of ten runs in a row, since one takes hardly longer than the clock. */

@@ -21,7 +21,7 @@ interface ForecastFlags {
   warmup: string;
   slo?: string;
   rateScale: string;
-  seed: string;
+  seed?: string;
   dispersion: string;
   skipBad?: boolean;
   maxGap?: string;
@@ -57,7 +57,10 @@ export function forecastCommand(): Command {
     .option('--warmup <seconds>', 'do not judge forecasts made before', '600')
     .option('--slo <level>', 'only requests of this SLO level')
     .option('--rate-scale <x>', 'thin (below 1) or multiply (above 1) arrivals by seed', '1')
-    .option('--seed <n>', 'seed of thinning and of counts drawn around rates', '1')
+    .option(
+      '--seed <n>',
+      "seed of thinning and of counts drawn around rates (default: the scenario's, else 1)",
+    )
     .option('--dispersion <d>', 'of counts drawn around rates: 1 Poisson, 0 the rates as they are', '1')
     .option('--skip-bad', 'leave broken rows out and count them')
     .option('--max-gap <seconds>', 'shorten longer times without a row, in seconds of the trace')
@@ -79,7 +82,7 @@ function run(file: string, flags: ForecastFlags): void {
     file,
     format: flags.format,
     binSeconds,
-    seed: seedOption(flags.seed),
+    seed: flags.seed === undefined ? undefined : seedOption(flags.seed),
     dispersion: dispersionOf(flags.dispersion),
     rateScale: numberOption('--rate-scale', flags.rateScale),
     maxSeconds:

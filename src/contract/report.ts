@@ -50,7 +50,7 @@ export interface RunReport {
     /** As in the pools. */
     tokenAttainment: number;
     goodputRps: number;
-    /** Prompt and output tokens of the requests that attained their targets, per second. */
+    /** Prompt and output tokens that the requests asked for that attained their targets, per second. */
     goodputTokensPerSecond: number;
     gpuHours: number;
     /** GPU-hours had every pool held its whole budget for as long as `gpuHours` was counted. */

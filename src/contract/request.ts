@@ -12,7 +12,7 @@ const requestId = z
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, 'expected 1 to 128 of letters, digits, ".", "_", "-"')
   .refine((id) => !/^\d+$/.test(id), 'expected an id that is not a plain number');
 
-/** What a client submits, over Redis or HTTP. Unknown fields pass to the engine through `params`. */
+/** What a client submits, over Redis or HTTP. Engine parameters stand in `params`; other fields are left out. */
 export const submissionSchema = z.object({
   id: requestId.optional(),
   prompt: z.string().min(1, 'expected a text that is not empty'),

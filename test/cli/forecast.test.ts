@@ -60,6 +60,19 @@ describe('sluice forecast', () => {
     expect(JSON.parse(await forecast(...args, '--minutes', '20', '--bin', '10')).series.bins).toBe(119);
   });
 
+  it('draws a scenario by its own seed, unless another is given', async () => {
+    const drawn = async (seed: number, ...args: string[]) => {
+      const scenario = join(folder, `seed-${seed}.yaml`);
+      const arrivals =
+        'arrivals: [{level: medium, rate: [[0, 3], [1500, 3]], isl: {median: 100}, osl: {median: 10}}]';
+      writeFileSync(scenario, `seed: ${seed}\n${arrivals}\n`);
+      const report = JSON.parse(await forecast(scenario, '--models', 'constant', '--json', ...args));
+      return report.series.meanRps;
+    };
+    expect(await drawn(7)).not.toBe(await drawn(8));
+    expect(await drawn(7)).toBe(await drawn(8, '--seed', '7'));
+  });
+
   it('counts the requests of a scenario', async () => {
     const scenario = join(folder, 's.yaml');
     writeFileSync(

@@ -28,7 +28,8 @@ export interface SeriesWanted {
   /** Undefined: a scenario. */
   format: string | undefined;
   binSeconds: number;
-  seed: number;
+  /** Undefined: the scenario's own, or 1. */
+  seed: number | undefined;
   /** Of counts drawn around rates; 0: the rates as they are. */
   dispersion: number;
   rateScale: number;
@@ -69,7 +70,7 @@ export function readSeries(wanted: SeriesWanted): Series {
 function ratesOf({
   file,
   binSeconds,
-  seed,
+  seed = 1,
   dispersion,
   rateScale,
   maxSeconds,
@@ -93,7 +94,7 @@ function ratesOf({
 }
 
 function traceRates(wanted: SeriesWanted, format: TraceFormat): Series {
-  const { file, seed, rateScale, maxSeconds, skipBad, maxGapSeconds } = wanted;
+  const { file, seed = 1, rateScale, maxSeconds, skipBad, maxGapSeconds } = wanted;
   const trace = streamTrace(file, format, {
     skipBad,
     ...(maxGapSeconds === undefined ? {} : { maxGapSeconds }),
@@ -115,7 +116,7 @@ function scenarioRates(wanted: SeriesWanted): Series {
       'invalid_request',
       `expected no ${given.join(', ')} beside a scenario, which says so itself`,
     );
-  const { options, traces } = openScenario(file, { seed });
+  const { options, traces } = openScenario(file, seed === undefined ? {} : { seed });
   const rates = countLevel(wanted, begun(options.requests, wanted), options.config.defaultLevel);
   return { rates, traces: traces.map((trace) => trace.facts()) };
 }

@@ -2,6 +2,7 @@ import type { PoolObservation } from '../../contract/observation.js';
 import { type DecideInput, look } from '../look.js';
 import type { PlannerMemory } from '../memory.js';
 import { needFor } from '../need.js';
+import type { PoolPolicy } from '../policy.js';
 import { atLeast, fits, floorOf, gpusOf, type Replicas } from '../replicas.js';
 import type { Sight } from '../sight.js';
 import type { PoolForm } from './memory.js';
@@ -35,10 +36,21 @@ export function formsOf(input: DecideInput, o: PoolObservation): Forms | null {
   const aggregated = look({ ...input, facts: own }, o);
   if (halves === undefined || facts.model === null)
     return { present: 'aggregated', aggregated, disaggregated: null };
-  const split = { ...input, policy: { ...policy, disaggregated: true }, facts: { ...own, ...halves } };
+  const split = { ...input, policy: disaggregatedOf(policy), facts: { ...own, ...halves } };
   const disaggregated = look(split, o);
   const forms = { aggregated, disaggregated };
   return { present: presentForm(input.memory, forms), ...forms };
+}
+
+const disaggregatedPolicies = new WeakMap<PoolPolicy, PoolPolicy>();
+
+/** One object for each policy, so that what was computed for it is found again (`prospectsOf`). */
+function disaggregatedOf(policy: PoolPolicy): PoolPolicy {
+  const known = disaggregatedPolicies.get(policy);
+  if (known !== undefined) return known;
+  const disaggregated = { ...policy, disaggregated: true };
+  disaggregatedPolicies.set(policy, disaggregated);
+  return disaggregated;
 }
 
 /** What the pool is planned as. */

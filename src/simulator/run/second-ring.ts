@@ -12,8 +12,9 @@ export class SecondRing {
     this.#mask = size - 1;
   }
 
-  /** One more in `second`, which is not older than those it holds. */
+  /** One more in `second`; one older than those it holds is not kept. */
   add(second: number): void {
+    if (second <= this.#newest - this.#counts.length) return;
     if (second > this.#newest) this.#turn(second);
     const at = second & this.#mask;
     this.#counts[at] = (this.#counts[at] ?? 0) + 1;

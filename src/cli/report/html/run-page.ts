@@ -32,7 +32,7 @@ export function runPage(run: ShownRun): string {
   const saved = total.staticGpuHours > 0 ? 1 - total.gpuHours / total.staticGpuHours : null;
   const facts = [
     `${total.requests} requests in ${duration(total.wallSeconds)}, ${total.completed} completed, ${total.lost} lost`,
-    `attained ${percent(total.attainment)}, goodput ${total.goodputRps.toFixed(2)} requests/s`,
+    `attained ${percent(total.attainment)} (${percent(total.tokenAttainment)} weighed by tokens), goodput ${total.goodputRps.toFixed(2)} requests/s`,
     `${total.gpuHours.toFixed(3)} GPU-hours of ${total.staticGpuHours.toFixed(3)} static${saved === null ? '' : ` (saved ${percent(saved)})`}, at most ${total.maxGpus} GPUs`,
   ];
   const pools = Object.values(config.pools).toSorted((a, b) => a.priority - b.priority);
