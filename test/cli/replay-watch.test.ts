@@ -39,8 +39,14 @@ it('counts GPU-seconds and the time they could have been leased from one reading
   const redis = connect(server.url, 'plain');
   const keys = new Keys('metered');
   try {
-    // All four GPUs of the budget leased, long since.
-    await redis.hset(keys.gpu('usage'), { 'gpus:high': 4, 'ms:high': 0, 'since:high': 0, 'peak:high': 4 });
+    // All four GPUs of the budget leased, for a thousand seconds: since 1970, a difference would be lost in rounding.
+    const since = Date.now() - 1_000_000;
+    await redis.hset(keys.gpu('usage'), {
+      'gpus:high': 4,
+      'ms:high': 0,
+      'since:high': since,
+      'peak:high': 4,
+    });
     const watch = await RunWatch.start(redis, keys, testConfig);
     await sleep(50);
     const figures = await watch.stop();
