@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { Command } from 'commander';
+import { longestColdStart } from '../config/cold-start.js';
 import { loadConfig } from '../config/load.js';
-import type { Config } from '../config/types.js';
 import { SluiceError } from '../contract/errors.js';
 import type { TransitionRecord } from '../contract/transition.js';
 import { type OpenScenario, openScenario, scenarioOf } from '../simulator/open/scenario.js';
@@ -108,10 +108,10 @@ function run(file: string, flags: SimulateFlags): number {
   const report = simulatedReport(options.config, result);
   if (report.total.requests === 0)
     throw new SluiceError('invalid_request', `${file}: expected at least one request, got none`);
-  const coldStartSeconds = coldStarts(options.config);
-  const cold = Object.entries(coldStartSeconds).map(([pool, of]) => `${pool} ${of} s`);
-  note(`cold start of a worker: ${cold.join(', ')}`);
-  note(`${report.total.requests} requests in ${seconds.toFixed(1)} s, ${result.events} events`);
+  const coldStartSeconds = longestColdStart(Object.values(options.config.pools));
+  note(
+    `${report.total.requests} requests in ${seconds.toFixed(1)} s, ${result.events} events; cold start ${coldStartSeconds} s`,
+  );
   if (flags.records !== undefined) writeOutput(flags.records, jsonLines(decisions));
   if (flags.report !== undefined)
     writeOutput(flags.report, simulatedPage(basename(file), options.config, result));
@@ -122,15 +122,6 @@ function run(file: string, flags: SimulateFlags): number {
       : renderReport(report, options.config);
   process.stdout.write(text);
   return report.total.lost === 0 ? 0 : 1;
-}
-
-/** By pool, seconds, as simulated. */
-function coldStarts(config: Config): Record<string, number> {
-  return Object.fromEntries(
-    Object.values(config.pools).flatMap(({ name, engine }) =>
-      engine.kind === 'sim' ? [[name, engine.coldStartSeconds]] : [],
-    ),
-  );
 }
 
 function openFile(file: string, flags: SimulateFlags): OpenScenario {

@@ -12,21 +12,20 @@ export function judgeSpike(s: Sight, check: BurstCheck | null): Verdict {
   const { policy, load } = s;
   if (!policy.burstProtection) return { is: false, why: 'burst protection is off' };
   if (check === null) return { is: false, why: 'hold: too few seconds are known to tell a burst' };
-  const words = () =>
+  const figures = () =>
     `${fixed(check.rps)} requests/s after ${fixed(check.baselineRps)}, p ${fixed(check.pValue)}`;
   // Of most looks nobody reads it.
   if (!check.burst)
     return {
       is: false,
       get why() {
-        return `no burst: ${words()}`;
+        return `no burst: ${figures()}`;
       },
     };
-  const figures = words();
   const carried = load.capacityRps === null ? null : load.capacityRps * policy.thresholds.decodeKv;
   if (carried !== null && check.rps <= carried)
-    return { is: false, why: `burst of ${figures}, carried by the ready workers` };
-  return { is: true, why: `burst: ${figures}` };
+    return { is: false, why: `burst of ${figures()}, carried by the ready workers` };
+  return { is: true, why: `burst: ${figures()}` };
 }
 
 /**

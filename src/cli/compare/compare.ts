@@ -1,3 +1,4 @@
+import { longestColdStart } from '../../config/cold-start.js';
 import type { Config } from '../../config/types.js';
 import type { ComparedPolicy } from '../../simulator/compare/policies.js';
 import { type Comparison, policyReport } from '../../simulator/compare/report.js';
@@ -32,7 +33,7 @@ export async function compare(options: CompareOptions): Promise<{ comparison: Co
     file: scenario.file,
     title: first.title ?? scenario.file,
     sources: first.sources,
-    coldStartSeconds: coldStartOf(first.options.config),
+    coldStartSeconds: longestColdStart(Object.values(first.options.config.pools)),
     seeds: seeds.map(({ facts }) => facts),
     policies: policies.map((policy) => {
       const own = runs.filter((one) => one.policy === policy.name);
@@ -44,11 +45,4 @@ export async function compare(options: CompareOptions): Promise<{ comparison: Co
     }),
   };
   return { comparison, config: first.options.config };
-}
-
-function coldStartOf({ pools }: Config): number {
-  const starts = Object.values(pools).map(({ engine }) =>
-    engine.kind === 'noop' ? 0 : engine.coldStartSeconds,
-  );
-  return Math.max(0, ...starts);
 }

@@ -1,3 +1,4 @@
+import { longestColdStart } from '../../config/cold-start.js';
 import type { Config } from '../../config/types.js';
 import { SluiceError } from '../../contract/errors.js';
 import { explainFeasibility, poolQuestion } from '../../planning/feasibility/pool.js';
@@ -107,12 +108,7 @@ export function planAnswer({ file, traffic, minutes, maxGpus, note }: PlanAsk): 
     traces,
     load: { seconds: length * 60, requests: counts.total },
     judged: { ...stretch, whole: span >= length * 60 },
-    coldStartSeconds: Math.max(
-      0,
-      ...Object.values(config.pools).map(({ engine }) =>
-        engine.kind === 'noop' ? 0 : engine.coldStartSeconds,
-      ),
-    ),
+    coldStartSeconds: longestColdStart(Object.values(config.pools)),
     pools,
     without: Object.keys(config.pools).filter((name) => !planned.includes(name)),
     gpus: {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
+import { longestColdStart } from '../../config/cold-start.js';
 import type { Config } from '../../config/types.js';
 import type { RunReport } from '../../contract/report.js';
 import { heartbeatSchema } from '../../contract/worker.js';
@@ -81,11 +82,7 @@ export async function measureLoad(options: MeasureOptions): Promise<MeasuredRun>
 async function waitForFloors(options: MeasureOptions, redis: Redis, keys: Keys): Promise<void> {
   const { config, signal, note } = options;
   const pools = Object.values(config.pools).filter((pool) => pool.minWorkers > 0);
-  const coldStart = Math.max(
-    0,
-    ...pools.map((p) => (p.engine.kind === 'noop' ? 0 : p.engine.coldStartSeconds)),
-  );
-  const giveUpAtMs = Date.now() + (coldStart + 60) * 1000;
+  const giveUpAtMs = Date.now() + (longestColdStart(pools) + 60) * 1000;
   const missing = new Set(pools);
   for (let told = false; signal?.aborted !== true; ) {
     for (const pool of missing) {

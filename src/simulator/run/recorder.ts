@@ -66,7 +66,6 @@ export class PoolRecorder {
   /** From now on observations see only what was recorded before. */
   freeze(nowMs: number): void {
     const { writers, prompts, ended } = this.recorded(nowMs);
-    const arrivals = this.#arrivals;
     const { counters, ttft, itl } = ended;
     const quantiles = (sketch: typeof ttft) => {
       const known = new Map<number, number | null>();
@@ -75,7 +74,7 @@ export class PoolRecorder {
     };
     this.#frozen = {
       writers,
-      arrivals: arrivals.copy(),
+      arrivals: this.#arrivals.copy(),
       prompts,
       ended: { counters: { ...counters }, ttft: quantiles(ttft), itl: quantiles(itl) },
     };

@@ -1,3 +1,4 @@
+import { longestColdStart } from '../../config/cold-start.js';
 import { poolsBelow } from '../../config/pools-below.js';
 import type { Config } from '../../config/types.js';
 import { SluiceError, unreachable } from '../../contract/errors.js';
@@ -25,10 +26,7 @@ export const INTERVAL_SECONDS = 60;
 
 /** From the planners' first look until the pools' floors are ready at the latest, ms: then the load begins. */
 export function floorsReadyMs({ pools, planner }: Config): number {
-  const coldMs = Object.values(pools).map(({ engine }) =>
-    engine.kind === 'sim' ? engine.coldStartSeconds * 1000 : 0,
-  );
-  return Math.ceil(Math.max(0, ...coldMs) + 3000 * planner.fastIntervalSeconds);
+  return Math.ceil(1000 * longestColdStart(Object.values(pools)) + 3000 * planner.fastIntervalSeconds);
 }
 
 /** The whole system: pools, planners, allocator and the one list of events. */

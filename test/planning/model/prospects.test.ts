@@ -4,6 +4,26 @@ import type { Prospect } from '../../../src/planning/model/late-curve.js';
 import { prospectsOf } from '../../../src/planning/model/prospects.js';
 import { auto, both } from '../form/support.js';
 
+describe('what looks share', () => {
+  const { halves: _, ...own } = both;
+  const policy = { ...auto(), disaggregated: false };
+  const late = (dispersion: number, of = policy, facts = own) =>
+    prospectsOf(facts, of, dispersion)!.of({ prefill: 0, decode: 10 }, [14, 17, 19]).late;
+
+  it('is computed once for one model, policy and dispersion, and never passed off for another', () => {
+    const stricter = {
+      ...policy,
+      targets: { ...policy.targets, ttftSeconds: policy.targets.ttftSeconds / 2 },
+    };
+    // A model of its own for each has shared nothing.
+    const alone = (dispersion: number, of = policy) => late(dispersion, of, structuredClone(own));
+    expect(prospectsOf(own, policy, 2)).toBe(prospectsOf(own, policy, 2));
+    const told = [late(1), late(6), late(1), late(1, stricter), late(6, stricter), late(6)];
+    expect(told).toEqual([alone(1), alone(6), alone(1), alone(1, stricter), alone(6, stricter), alone(6)]);
+    expect(new Set(told).size).toBe(4);
+  });
+});
+
 describe('the fewest workers', () => {
   const { halves: _, ...own } = both;
   const policy = { ...auto(), disaggregated: false };
