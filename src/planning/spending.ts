@@ -128,15 +128,22 @@ export function excused(hopelessShare: number, requests: number): number {
 function of(share: number, hopeless: Prospect, overPace: boolean, basis: () => string): Spending {
   const late = hopeless.late + share * (1 - hopeless.late);
   const lateWork = hopeless.lateWork + share * WORK_FACTOR * (1 - hopeless.lateWork);
-  return {
-    late,
-    lateWork,
-    hopeless,
-    overPace,
-    // Written where it is read: most looks give no reason.
-    get why() {
-      const apart = hopeless.late > 0 ? `; ${percent(hopeless.late)} are with however many workers` : '';
-      return `${percent(late)} may be late (${basis()}${apart})`;
-    },
-  };
+  return new Budget(late, lateWork, hopeless, overPace, basis);
+}
+
+/** Its reason is written where it is read: most looks give none. */
+class Budget implements Spending {
+  constructor(
+    readonly late: number,
+    readonly lateWork: number,
+    readonly hopeless: Prospect,
+    readonly overPace: boolean,
+    private readonly basis: () => string,
+  ) {}
+
+  get why(): string {
+    const { late } = this.hopeless;
+    const apart = late > 0 ? `; ${percent(late)} are with however many workers` : '';
+    return `${percent(this.late)} may be late (${this.basis()}${apart})`;
+  }
 }

@@ -12,20 +12,26 @@ export function judgeSpike(s: Sight, check: BurstCheck | null): Verdict {
   const { policy, load } = s;
   if (!policy.burstProtection) return { is: false, why: 'burst protection is off' };
   if (check === null) return { is: false, why: 'hold: too few seconds are known to tell a burst' };
-  const figures = () =>
-    `${fixed(check.rps)} requests/s after ${fixed(check.baselineRps)}, p ${fixed(check.pValue)}`;
-  // Of most looks nobody reads it.
-  if (!check.burst)
-    return {
-      is: false,
-      get why() {
-        return `no burst: ${figures()}`;
-      },
-    };
+  if (!check.burst) return new NoBurst(check);
   const carried = load.capacityRps === null ? null : load.capacityRps * policy.thresholds.decodeKv;
   if (carried !== null && check.rps <= carried)
-    return { is: false, why: `burst of ${figures()}, carried by the ready workers` };
-  return { is: true, why: `burst: ${figures()}` };
+    return { is: false, why: `burst of ${figures(check)}, carried by the ready workers` };
+  return { is: true, why: `burst: ${figures(check)}` };
+}
+
+/** Its reason is written where it is read: of most looks nobody does. */
+class NoBurst implements Verdict {
+  readonly is = false;
+
+  constructor(private readonly check: BurstCheck) {}
+
+  get why(): string {
+    return `no burst: ${figures(this.check)}`;
+  }
+}
+
+function figures({ rps, baselineRps, pValue }: BurstCheck): string {
+  return `${fixed(rps)} requests/s after ${fixed(baselineRps)}, p ${fixed(pValue)}`;
 }
 
 /**

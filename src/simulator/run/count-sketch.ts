@@ -26,12 +26,16 @@ export class CountSketch {
     if (place > this.#high) this.#high = place;
   }
 
-  /** Takes out what `other` holds, all of which must have been added here. */
-  subtract(other: CountSketch): void {
+  /** Adds what `other` holds; with -1, takes it out: all of it must have been added here. */
+  add(other: CountSketch, sign: 1 | -1): void {
     for (let place = other.#low; place <= other.#high; place++)
-      this.#counts[place] = (this.#counts[place] ?? 0) - (other.#counts[place] ?? 0);
-    this.#count -= other.#count;
+      this.#counts[place] = (this.#counts[place] ?? 0) + sign * (other.#counts[place] ?? 0);
+    this.#count += sign * other.#count;
     if (this.#count === 0) this.#narrow();
+    else if (sign > 0) {
+      this.#low = Math.min(this.#low, other.#low);
+      this.#high = Math.max(this.#high, other.#high);
+    }
   }
 
   clear(): void {

@@ -95,7 +95,7 @@ export class SimFleet implements Fleet {
     const pool = this.#pools.get(lease.pool);
     if (pool === undefined) return;
     const { isl, osl } = pool.config.expected;
-    const worker = new SimWorker(lease, lease.gpus.length, pool.optionsOf(lease.role), isl + osl, nowMs);
+    const worker = new SimWorker(lease, lease.gpus.length, pool.options[lease.role], isl + osl, nowMs);
     worker.doomed = nowMs < pool.failingUntilMs;
     worker.slot = this.shared.heap.slot((atMs) => pool.step(worker, atMs));
     worker.beatSlot = this.shared.heap.slot((atMs) => {

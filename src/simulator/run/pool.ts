@@ -24,7 +24,7 @@ import { type JobEnd, RunTally } from './tally.js';
 import type { SimWorker } from './worker.js';
 
 /** Tokens of a block of the traces that name their prompts' blocks. */
-const HASH_SPAN_TOKENS = 512;
+export const HASH_SPAN_TOKENS = 512;
 
 /** What the pools of one run share. */
 export interface SharedParts {
@@ -79,7 +79,7 @@ export class SimPool {
 
   constructor(
     readonly config: PoolConfig,
-    private readonly options: Record<WorkerRole, SimOptions>,
+    readonly options: Readonly<Record<WorkerRole, SimOptions>>,
     readonly scaler: Scaler,
     private readonly shared: SharedParts,
     nowMs: number,
@@ -99,10 +99,6 @@ export class SimPool {
     };
     this.decode = new Station(queues.deadlineResolutionMs, nowMs, rules);
     this.prefill = new Station(queues.deadlineResolutionMs, nowMs, rules);
-  }
-
-  optionsOf(role: WorkerRole): SimOptions {
-    return { ...this.options[role], hashSpanTokens: HASH_SPAN_TOKENS };
   }
 
   /** A request is accepted at `acceptedMs` and reaches the queue at `nowMs`. */

@@ -10,13 +10,59 @@ const FLUSH_MS = 250;
 /** Seconds of arrivals held beyond the window: what is asked for ends a little before the newest. */
 const SPARE_SECONDS = 5;
 
+/** What was counted over some time. */
+class Counts {
+  readonly counters: Record<Counter, number> = {
+    completed: 0,
+    failed: 0,
+    expired: 0,
+    cancelled: 0,
+    relegated: 0,
+    attained: 0,
+    isl: 0,
+    osl: 0,
+    ttftUs: 0,
+    itlUs: 0,
+  };
+  readonly ttft = new CountSketch();
+  readonly itl = new CountSketch();
+  /** Arrivals by bucket of prompt length. */
+  readonly prompts = new Int32Array(PROMPT_BUCKETS);
+
+  ended(end: JobEnd): void {
+    const { counters } = this;
+    counters[end.kind]++;
+    if (end.attained) counters.attained++;
+    if (end.kind !== 'completed') return;
+    counters.isl += end.isl;
+    counters.osl += end.osl;
+    counters.ttftUs += Math.round(end.ttftSeconds * 1e6);
+    this.ttft.addAt(end.ttftPlace);
+    if (end.itlPlace < 0) return;
+    counters.itlUs += Math.round(end.itlSeconds * 1e6);
+    this.itl.addAt(end.itlPlace);
+  }
+
+  /** Adds all that `other` holds, or, with -1, takes it out again. */
+  add(other: Counts, sign: 1 | -1): void {
+    for (const name of COUNTERS) this.counters[name] += sign * other.counters[name];
+    this.ttft.add(other.ttft, sign);
+    this.itl.add(other.itl, sign);
+    for (let bucket = 0; bucket < PROMPT_BUCKETS; bucket++)
+      this.prompts[bucket] = (this.prompts[bucket] ?? 0) + sign * (other.prompts[bucket] ?? 0);
+  }
+
+  clear(): void {
+    for (const name of COUNTERS) this.counters[name] = 0;
+    this.ttft.clear();
+    this.itl.clear();
+    this.prompts.fill(0);
+  }
+}
+
 interface Slot {
   startSecond: number;
-  counters: Record<Counter, number>;
-  ttft: CountSketch;
-  itl: CountSketch;
-  /** Arrivals by bucket of prompt length. */
-  prompts: Int32Array;
+  readonly counts: Counts;
 }
 
 /** What an observation takes from here. */
@@ -38,7 +84,12 @@ export interface Recorded {
 export class PoolRecorder {
   readonly #arrivals: SecondRing;
   readonly #slots: Slot[] = [];
-  readonly #window: Omit<Slot, 'startSecond'> = emptySlot();
+  /** The sum of the slots. */
+  readonly #window = new Counts();
+  /** What came since the last look, in the slot of `#freshSecond`: counted once there, and put into slot and window together. */
+  readonly #fresh = new Counts();
+  #freshSecond = Number.NEGATIVE_INFINITY;
+  #anyFresh = false;
   readonly #spare: Slot[] = [];
   #frozen: Recorded | null = null;
 
@@ -50,17 +101,16 @@ export class PoolRecorder {
   }
 
   arrival(atMs: number, isl: number): void {
+    this.#turn(slotStart(atMs, LATENCY_SLOT_SECONDS));
+    const { prompts } = this.#fresh;
     const bucket = lengthBucket(isl);
-    const { prompts } = this.#slotAt(slotStart(atMs, LATENCY_SLOT_SECONDS));
     prompts[bucket] = (prompts[bucket] ?? 0) + 1;
-    this.#window.prompts[bucket] = (this.#window.prompts[bucket] ?? 0) + 1;
     this.#arrivals.add(Math.floor(atMs / 1000));
   }
 
   ended(end: JobEnd): void {
-    const slot = this.#slotAt(slotStart(end.atMs, LATENCY_SLOT_SECONDS));
-    count(slot, end);
-    count(this.#window, end);
+    this.#turn(slotStart(end.atMs, LATENCY_SLOT_SECONDS));
+    this.#fresh.ended(end);
   }
 
   /** From now on observations see only what was recorded before. */
@@ -87,6 +137,7 @@ export class PoolRecorder {
 
   recorded(nowMs: number): Recorded {
     if (this.#frozen !== null) return this.#frozen;
+    this.#settle();
     this.#forget(nowMs);
     const flushedMs = Math.floor(nowMs / FLUSH_MS) * FLUSH_MS;
     const writer: Writer = {
@@ -105,11 +156,27 @@ export class PoolRecorder {
     };
   }
 
-  #slotAt(startSecond: number): Slot {
-    // Ends come in order of time but for those of one step, so the slot is the last one or a new one.
+  /** Ends come in order of time but for those of one step, so what is counted next is of the newest slot or a new one. */
+  #turn(startSecond: number): void {
+    if (startSecond > this.#freshSecond) {
+      this.#settle();
+      this.#freshSecond = startSecond;
+    }
+    this.#anyFresh = true;
+  }
+
+  #settle(): void {
+    if (!this.#anyFresh) return;
+    this.#anyFresh = false;
     const last = this.#slots.at(-1);
-    if (last !== undefined && startSecond <= last.startSecond) return last;
-    const slot = this.#spare.pop() ?? { startSecond, ...emptySlot() };
+    const slot = last?.startSecond === this.#freshSecond ? last : this.#begin(this.#freshSecond);
+    slot.counts.add(this.#fresh, 1);
+    this.#window.add(this.#fresh, 1);
+    this.#fresh.clear();
+  }
+
+  #begin(startSecond: number): Slot {
+    const slot = this.#spare.pop() ?? { startSecond, counts: new Counts() };
     slot.startSecond = startSecond;
     this.#slots.push(slot);
     return slot;
@@ -119,56 +186,9 @@ export class PoolRecorder {
     const from = slotStart(nowMs - this.windowSeconds * 1000, LATENCY_SLOT_SECONDS);
     for (let slot = this.#slots[0]; slot !== undefined && slot.startSecond < from; slot = this.#slots[0]) {
       this.#slots.shift();
-      for (const name of COUNTERS) {
-        this.#window.counters[name] -= slot.counters[name];
-        slot.counters[name] = 0;
-      }
-      for (let bucket = 0; bucket < PROMPT_BUCKETS; bucket++) {
-        const times = slot.prompts[bucket] ?? 0;
-        if (times === 0) continue;
-        this.#window.prompts[bucket] = (this.#window.prompts[bucket] ?? 0) - times;
-        slot.prompts[bucket] = 0;
-      }
-      this.#window.ttft.subtract(slot.ttft);
-      this.#window.itl.subtract(slot.itl);
-      slot.ttft.clear();
-      slot.itl.clear();
+      this.#window.add(slot.counts, -1);
+      slot.counts.clear();
       this.#spare.push(slot);
     }
   }
-}
-
-function count(into: Omit<Slot, 'startSecond'>, end: JobEnd): void {
-  const { counters } = into;
-  counters[end.kind]++;
-  if (end.attained) counters.attained++;
-  if (end.kind !== 'completed') return;
-  counters.isl += end.isl;
-  counters.osl += end.osl;
-  counters.ttftUs += Math.round(end.ttftSeconds * 1e6);
-  into.ttft.addAt(end.ttftPlace);
-  if (end.itlPlace < 0) return;
-  counters.itlUs += Math.round(end.itlSeconds * 1e6);
-  into.itl.addAt(end.itlPlace);
-}
-
-function emptySlot(): Omit<Slot, 'startSecond'> {
-  const counters = {
-    completed: 0,
-    failed: 0,
-    expired: 0,
-    cancelled: 0,
-    relegated: 0,
-    attained: 0,
-    isl: 0,
-    osl: 0,
-    ttftUs: 0,
-    itlUs: 0,
-  };
-  return {
-    counters,
-    ttft: new CountSketch(),
-    itl: new CountSketch(),
-    prompts: new Int32Array(PROMPT_BUCKETS),
-  };
 }

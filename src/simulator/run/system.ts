@@ -14,7 +14,7 @@ import { checkOrder } from './invariants.js';
 import { JobPool } from './job.js';
 import type { Counted, PoolEngine, SimulateOptions } from './options.js';
 import { SluicePlanner } from './planner.js';
-import { SimPool } from './pool.js';
+import { HASH_SPAN_TOKENS, SimPool } from './pool.js';
 import type { PoolResult, SimResult } from './result.js';
 import type { SimWorker } from './worker.js';
 
@@ -112,6 +112,7 @@ export class SimSystem {
       coldStartMs: coldStartSeconds * 1000,
       itlSeconds: pool.targets.itlSeconds * pool.performanceBuffer,
       tokenEvents: 'ends',
+      hashSpanTokens: HASH_SPAN_TOKENS,
     });
     const policy = policyOf(config, pool, { prefill: engine.tp.prefill, decode: engine.tp.vllm });
     const makeScaler = this.options.scaler ?? ((input) => new SluicePlanner(input));

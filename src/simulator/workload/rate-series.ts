@@ -80,24 +80,68 @@ export interface SeriesLoad {
  * each second (Lewis and Shedler 1979). With an index of dispersion D above 1 each second's rate r is multiplied by a draw of a gamma
  * distribution of mean 1 and variance (D - 1) / r, so that its count is negative binomial of mean r and variance D r.
  */
-export function* seriesRequests(load: SeriesLoad): Generator<TimedRequest> {
-  const { level, rate, tokens, seed, rateScale = 1, speed = 1, dispersion = 1 } = load;
-  const random = seededRandom(seed, `series:${level}`);
-  const lengths = seededRandom(seed, `lengths:${level}`);
-  const times: number[] = [];
-  for (let k = 1; k < rate.length; k++) {
-    const from = rate[k - 1];
-    const to = rate[k];
-    if (!from || !to || to.atSeconds <= from.atSeconds) continue;
-    for (let start = from.atSeconds; start < to.atSeconds; ) {
+export function seriesRequests(load: SeriesLoad): IterableIterator<TimedRequest> {
+  return new SeriesRequests(load);
+}
+
+const DONE: IteratorResult<TimedRequest, undefined> = { value: undefined, done: true };
+
+/** By hand and not as a generator, since every request of a simulated week comes from here. */
+class SeriesRequests implements IterableIterator<TimedRequest> {
+  readonly #arrivals: Random;
+  readonly #lengths: Random;
+  /** Drawn and not yet given out: those of the second that ends at `#drawnTo`. */
+  readonly #times: number[] = [];
+  #count = 0;
+  #given = 0;
+  /** Index of the point that ends the stretch of the rate's line under way. */
+  #to = 1;
+  #drawnTo: number;
+
+  constructor(private readonly load: SeriesLoad) {
+    const { seed, level, rate } = load;
+    this.#arrivals = seededRandom(seed, `series:${level}`);
+    this.#lengths = seededRandom(seed, `lengths:${level}`);
+    this.#drawnTo = rate[0]?.atSeconds ?? 0;
+  }
+
+  [Symbol.iterator](): this {
+    return this;
+  }
+
+  next(): IteratorResult<TimedRequest, undefined> {
+    while (this.#given === this.#count) if (!this.#draw()) return DONE;
+    const { level, tokens, speed = 1 } = this.load;
+    const atSeconds = (this.#times[this.#given++] ?? 0) / speed;
+    const lengths = this.#lengths;
+    return {
+      value: { atSeconds, isl: tokens.isl.draw(lengths), osl: tokens.osl.draw(lengths), level },
+      done: false,
+    };
+  }
+
+  return(): IteratorResult<TimedRequest, undefined> {
+    this.#to = this.load.rate.length;
+    this.#given = this.#count;
+    return DONE;
+  }
+
+  /** Draws the next second, or what of it lies on one stretch of the line; false: there is none. */
+  #draw(): boolean {
+    const { rate, rateScale = 1, dispersion = 1 } = this.load;
+    for (; this.#to < rate.length; this.#to++) {
+      const from = rate[this.#to - 1];
+      const to = rate[this.#to];
+      if (!from || !to) continue;
+      const start = Math.max(this.#drawnTo, from.atSeconds);
+      if (start >= to.atSeconds) continue;
       const end = Math.min(to.atSeconds, Math.floor(start) + 1);
-      const count = drawSecond(times, { from, to, rateScale, dispersion }, start, end, random);
-      for (let i = 0; i < count; i++) {
-        const atSeconds = (times[i] ?? 0) / speed;
-        yield { atSeconds, isl: tokens.isl.draw(lengths), osl: tokens.osl.draw(lengths), level };
-      }
-      start = end;
+      this.#count = drawSecond(this.#times, { from, to, rateScale, dispersion }, start, end, this.#arrivals);
+      this.#given = 0;
+      this.#drawnTo = end;
+      return true;
     }
+    return false;
   }
 }
 
