@@ -87,6 +87,28 @@ describe('a rate series', () => {
     counts.reduce((sum, count, k) => sum + (count - 20.02 - 0.04 * k) ** 2 / (20.02 + 0.04 * k), 0) /
     counts.length;
 
+  it('ends where its reader stops, and holds points that stand still or jump', () => {
+    const rate = [
+      { atSeconds: 0, rps: 50 },
+      { atSeconds: 2.5, rps: 50 },
+      { atSeconds: 2.5, rps: 0 },
+      { atSeconds: 4, rps: 0 },
+      { atSeconds: 4, rps: 50 },
+      { atSeconds: 6, rps: 50 },
+    ];
+    const load = { level: 'high', rate, tokens: { isl: ten, osl: ten }, seed: 3 };
+    const all = [...seriesRequests(load)].map(({ atSeconds }) => atSeconds);
+    expect(all.filter((at) => at >= 2.5 && at < 4)).toEqual([]);
+    expect(all.filter((at) => at < 2.5).length).toBeGreaterThan(60);
+    expect(all.filter((at) => at >= 4).length).toBeGreaterThan(40);
+    const requests = seriesRequests(load);
+    for (const { atSeconds } of requests) {
+      expect(atSeconds).toBe(all[0]);
+      break;
+    }
+    expect(requests.next()).toEqual({ value: undefined, done: true });
+  });
+
   it('draws its rate by seed, from its first point on', () => {
     const at = draw().map(({ atSeconds }) => atSeconds - 100);
     // 40 requests/s on average over 1,000 s: 40,000, of deviation 200.
