@@ -11,6 +11,7 @@ import { observationOf } from '../../telemetry/build-observation.js';
 import type { QueueDepth } from '../../telemetry/depth.js';
 import { meanLengths } from '../../telemetry/figures.js';
 import { living } from '../../telemetry/workers.js';
+import { ROW_BLOCK_TOKENS } from '../traces/row.js';
 import type { TimedRequest } from '../workload/arrivals.js';
 import { placeOf } from './count-sketch.js';
 import type { EventHeap } from './event-heap.js';
@@ -22,9 +23,6 @@ import { PoolSeries } from './series.js';
 import { Station, type StationRules } from './station.js';
 import { type JobEnd, RunTally } from './tally.js';
 import type { SimWorker } from './worker.js';
-
-/** Tokens of a block of the traces that name their prompts' blocks. */
-export const HASH_SPAN_TOKENS = 512;
 
 /** What the pools of one run share. */
 export interface SharedParts {
@@ -110,7 +108,7 @@ export class SimPool {
     job.acceptedMs = acceptedMs;
     const blocks = request.row?.blocks;
     if (blocks !== undefined && this.config.engine.kind === 'sim' && this.config.engine.prefixCache)
-      job.hashes = isl % HASH_SPAN_TOKENS === 0 ? blocks : blocks.slice(0, -1);
+      job.hashes = isl % ROW_BLOCK_TOKENS === 0 ? blocks : blocks.slice(0, -1);
     if (acceptedMs >= this.countFromMs) {
       job.interval = this.series.arrival();
       this.tally.requests++;

@@ -5,6 +5,7 @@ import { SluiceError, unreachable } from '../../contract/errors.js';
 import type { WorkerRole } from '../../contract/worker.js';
 import type { SimOptions } from '../../engines/sim/types.js';
 import { policyOf } from '../../planning/policy.js';
+import { ROW_BLOCK_TOKENS } from '../traces/row.js';
 import type { TimedRequest } from '../workload/arrivals.js';
 import { SimAllocator } from './allocator.js';
 import { EventHeap } from './event-heap.js';
@@ -14,7 +15,7 @@ import { checkOrder } from './invariants.js';
 import { JobPool } from './job.js';
 import type { Counted, PoolEngine, SimulateOptions } from './options.js';
 import { SluicePlanner } from './planner.js';
-import { HASH_SPAN_TOKENS, SimPool } from './pool.js';
+import { SimPool } from './pool.js';
 import type { PoolResult, SimResult } from './result.js';
 import type { SimWorker } from './worker.js';
 
@@ -112,7 +113,7 @@ export class SimSystem {
       coldStartMs: coldStartSeconds * 1000,
       itlSeconds: pool.targets.itlSeconds * pool.performanceBuffer,
       tokenEvents: 'ends',
-      hashSpanTokens: HASH_SPAN_TOKENS,
+      hashSpanTokens: ROW_BLOCK_TOKENS,
     });
     const policy = policyOf(config, pool, { prefill: engine.tp.prefill, decode: engine.tp.vllm });
     const makeScaler = this.options.scaler ?? ((input) => new SluicePlanner(input));

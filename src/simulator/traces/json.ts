@@ -1,9 +1,6 @@
 import { z } from 'zod';
 import { estimateTokens } from '../../contract/tokens.js';
-import { BadRow, MAX_ROW_TOKENS, type RowParser, show, type TraceRow } from './row.js';
-
-/** Tokens of one mooncake block. */
-export const BLOCK_TOKENS = 512;
+import { BadRow, MAX_ROW_TOKENS, ROW_BLOCK_TOKENS, type RowParser, show, type TraceRow } from './row.js';
 
 const tokens = z.number().int().min(1).max(MAX_ROW_TOKENS);
 
@@ -33,10 +30,10 @@ const ownSchema = z
 export function mooncakeParser(): RowParser {
   return (text) => {
     const row = parseJson(text, mooncakeSchema);
-    const blocks = Math.ceil(row.input_length / BLOCK_TOKENS);
+    const blocks = Math.ceil(row.input_length / ROW_BLOCK_TOKENS);
     if (row.hash_ids.length !== blocks)
       throw new BadRow(
-        `expected ${blocks} hash_ids for input_length ${row.input_length} (blocks of ${BLOCK_TOKENS} tokens), ` +
+        `expected ${blocks} hash_ids for input_length ${row.input_length} (blocks of ${ROW_BLOCK_TOKENS} tokens), ` +
           `got ${row.hash_ids.length}`,
       );
     return {

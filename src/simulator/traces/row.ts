@@ -1,3 +1,6 @@
+/** Tokens of one block of a prompt that a row names by a hash id. */
+export const ROW_BLOCK_TOKENS = 512;
+
 /** One request of a trace. */
 export interface TraceRow {
   /** Seconds from the trace's first row (from an origin of the parser's choice before `readTrace` shifts it). */
@@ -10,7 +13,7 @@ export interface TraceRow {
   level?: string;
   id?: string;
   prompt?: string;
-  /** Hash ids of the prompt's blocks of 512 tokens: equal ids, equal text. */
+  /** Hash ids of the prompt's blocks of `ROW_BLOCK_TOKENS`: equal ids, equal text. */
   blocks?: readonly number[];
 }
 

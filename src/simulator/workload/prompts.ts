@@ -1,4 +1,4 @@
-import { BLOCK_TOKENS } from '../traces/json.js';
+import { ROW_BLOCK_TOKENS } from '../traces/row.js';
 import { seededRandom } from './random.js';
 
 const CORPUS_WORDS = 32_768;
@@ -41,7 +41,7 @@ export class PromptWriter {
     const parts: string[] = [];
     let left = tokens;
     for (const id of hashIds) {
-      const take = Math.min(left, BLOCK_TOKENS);
+      const take = Math.min(left, ROW_BLOCK_TOKENS);
       if (take < 1) break;
       parts.push(this.text('b', id, take));
       left -= take;
