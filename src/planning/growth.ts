@@ -4,7 +4,7 @@ import { needFor } from './need.js';
 import type { Proposal } from './plan.js';
 import type { RatesAhead } from './rates.js';
 import { atLeast, exceeds, floorOf, growWithin, NONE, type Replicas, raisedTo, show } from './replicas.js';
-import { rateNow, type Sight } from './sight.js';
+import { rateNow, rateOver, type Sight } from './sight.js';
 import type { Evidence, Shortage } from './sizing.js';
 import { allowedLate, overspent } from './spending.js';
 import { sightingsNeeded, stepTowards } from './steps.js';
@@ -12,6 +12,8 @@ import { fixed, percent } from './words.js';
 
 /** By the capacity model, a saturation must last for one part in so many of a cold start: a shorter one is over before help comes. */
 const LASTING = 10;
+/** A load has fallen that is now less than this share of the window's mean: what the window tells of it is over. */
+const FALLEN = 0.75;
 
 export interface Growth {
   more: Proposal | null;
@@ -54,24 +56,18 @@ export function growth(s: Sight, ahead: RatesAhead | null, idle: boolean): Growt
   for (const role of ['prefill', 'decode'] as const) {
     const evidence = shortage[role];
     sightings[role] = evidence !== null && evidence.need > desired[role] ? sightings[role] + 1 : 0;
-    // What is over before a worker could come is no reason for one.
     if (evidence === null || sightings[role] < (s.prospects === null ? enough : lasting)) continue;
-    if (s.prospects !== null && !overspent(s)) continue;
+    if (s.prospects !== null && !isUrgent(s, evidence)) continue;
     const to = stepTowards(desired[role], evidence.need, policy.aggressiveness);
     wants.push({ replicas: { ...desired, [role]: to }, why: `${evidence.why}; needs ${evidence.need}` });
   }
 
   if (s.slow) {
-    const need = ahead === null || idle ? null : needFor(s, ahead.rates);
-    sightings.forecast = need !== null && exceeds(need, desired) ? sightings.forecast + 1 : 0;
-    if (ahead !== null && need !== null && sightings.forecast >= enough) {
-      wants.push({
-        replicas: stepAll(desired, need, s),
-        why:
-          `${fixed(ahead.mean)} requests/s ${ahead.seconds > 0 ? `forecast in ${fixed(ahead.seconds)} s` : 'now'} need ${show(need)}` +
-          (s.prospects === null ? '' : `: ${s.spending.why}, ${prospectWords(s, desired, ahead.rates)}`),
-      });
-    }
+    const wanted = idle ? [] : [forecastNeed(s, ahead), returningNeed(s)].filter((one) => one !== null);
+    const beyond = wanted.filter(({ need }) => exceeds(need, desired));
+    sightings.forecast = beyond.length > 0 ? sightings.forecast + 1 : 0;
+    if (sightings.forecast >= enough)
+      for (const { need, why } of beyond) wants.push({ replicas: stepAll(desired, need, s), why: why() });
   }
 
   const want = wants.reduce((most, { replicas }) => atLeast(most, replicas), desired);
@@ -80,6 +76,47 @@ export function growth(s: Sight, ahead: RatesAhead | null, idle: boolean): Growt
   if (!exceeds(replicas, desired)) return { more: null, shortage, sightings };
   const short = exceeds(want, replicas) ? `; limits allow ${show(replicas)} of ${show(want)}` : '';
   return { more: { replicas, why: wants.map(({ why }) => why).join('; ') + short }, shortage, sightings };
+}
+
+/**
+ * What is over before a worker could come is no reason for one: by the capacity model, saturation asks for more once more was
+ * late than is planned for, and a window's first tokens do where the load has not fallen since.
+ */
+function isUrgent(s: Sight, evidence: Evidence): boolean {
+  if (evidence.past === true && hasFallen(s)) return false;
+  return s.spending.overPace && overspent(s);
+}
+
+function hasFallen(s: Sight): boolean {
+  const now = rateNow(s);
+  const window = rateOver(s, s.policy.windowSeconds);
+  return now !== null && window !== null && now < window * FALLEN;
+}
+
+/** What a load to come needs; the reason is made where it is an order's. */
+interface Need {
+  need: Replicas;
+  why: () => string;
+}
+
+function forecastNeed(s: Sight, ahead: RatesAhead | null): Need | null {
+  const need = ahead === null ? null : needFor(s, ahead.rates);
+  if (ahead === null || need === null) return null;
+  const when = ahead.seconds > 0 ? `forecast in ${fixed(ahead.seconds)} s` : 'now';
+  const why = () =>
+    `${fixed(ahead.mean)} requests/s ${when} need ${show(need)}` +
+    (s.prospects === null ? '' : `: ${s.spending.why}, ${prospectWords(s, s.memory.desired, ahead.rates)}`);
+  return { need, why };
+}
+
+/** Bursts that came again and again are there before a worker could come: what carries them stays in the lulls between. */
+function returningNeed(s: Sight): Need | null {
+  const { returning } = s.outlook ?? {};
+  const need = returning === undefined || s.prospects === null ? null : needFor(s, returning);
+  if (returning === undefined || need === null) return null;
+  const why = () =>
+    `the last hour's bursts, come again, need ${show(need)}: ${s.spending.why}, ${prospectWords(s, s.memory.desired, returning)}`;
+  return { need, why };
 }
 
 function prospectWords(s: Sight, replicas: Replicas, rates: readonly number[]): string {

@@ -8,6 +8,7 @@ import { decisionSpan } from './horizon.js';
 import { isOpening, LONG_OPEN, openingAfter, openingSchema, pardonedAt, UNOPENED } from './opening.js';
 import { LIKELY_RATES, type Outlook } from './outlook.js';
 import type { PoolPolicy } from './policy.js';
+import { remember, returningRates, usualRate } from './returning.js';
 
 /** Bins that a cold start and an interval are cut into. */
 const BINS_AHEAD = 5;
@@ -27,6 +28,8 @@ const stateSchema = z.object({
   binFrom: z.number().nullable(),
   sum: z.number(),
   known: z.number(),
+  /** Rates of the bins of the last hour, requests/s. */
+  past: z.array(z.number().min(0).nullable()).default([]),
   /** Unix second up to which arrivals were taken. */
   taken: z.number().nullable(),
   windowAtMs: z.number().nullable(),
@@ -62,6 +65,9 @@ export class LoadWatch {
   readonly #binSeconds: number;
   readonly #spanSeconds: number;
   #s: Omit<LoadWatchState, 'forecaster'>;
+  #usualRps: number | null;
+  /** Of the past as it is; null: not asked for yet. */
+  #returning: number[] | null = null;
 
   /** `state`: what `save` gave before, unchecked; one that does not fit is left aside. */
   constructor(
@@ -86,6 +92,7 @@ export class LoadWatch {
             binFrom: null,
             sum: 0,
             known: 0,
+            past: [],
             taken: null,
             windowAtMs: null,
             dispersion: null,
@@ -95,6 +102,7 @@ export class LoadWatch {
             aside: [],
             opening: UNOPENED,
           };
+    this.#usualRps = usualRate(this.#s.past, this.#binSeconds);
   }
 
   get mix(): RequestMix | null {
@@ -142,11 +150,29 @@ export class LoadWatch {
     const { count: asideBefore = null, running = null } = this.#s.aside[0] ?? {};
     const pardoned = pardonedAt(this.#s.opening, this.#s.windowAtMs ?? 0);
     const held = running === null ? {} : { runningBefore: running };
-    return { leads, dispersion: this.#s.dispersion, ended, missed, asideBefore, ...held, pardoned };
+    const usual = this.#usualRps === null ? {} : { usualRps: this.#usualRps };
+    const { dispersion } = this.#s;
+    return {
+      leads,
+      ...this.#whatReturns(forecast),
+      ...usual,
+      dispersion,
+      ended,
+      missed,
+      asideBefore,
+      ...held,
+      pardoned,
+    };
   }
 
   save(): LoadWatchState {
     return structuredClone({ ...this.#s, forecaster: this.#forecaster.save() });
+  }
+
+  #whatReturns(wanted: boolean): Pick<Outlook, 'returning'> {
+    if (!wanted) return {};
+    this.#returning ??= returningRates(this.#s.past, this.#binSeconds);
+    return this.#returning.length === 0 ? {} : { returning: this.#returning };
   }
 
   #takeArrivals(o: PoolObservation): void {
@@ -166,11 +192,19 @@ export class LoadWatch {
         s.known++;
       }
       if (second - s.binFrom + 1 < this.#binSeconds) continue;
-      this.#forecaster.push(s.known * 2 < this.#binSeconds ? null : s.sum / s.known);
+      const rate = s.known * 2 < this.#binSeconds ? null : s.sum / s.known;
+      this.#forecaster.push(rate);
+      if (!isOpening(s.opening, o.atMs, this.#spanSeconds)) this.#takePast(rate);
       s.binFrom = second + 1;
       s.sum = 0;
       s.known = 0;
     }
+  }
+
+  #takePast(rate: number | null): void {
+    this.#s.past = remember(this.#s.past, rate, this.#binSeconds);
+    this.#usualRps = usualRate(this.#s.past, this.#binSeconds);
+    this.#returning = null;
   }
 
   #takeAside({ atMs, queue, load: { running } }: PoolObservation): void {

@@ -7,7 +7,7 @@ import type { Outlook } from './outlook.js';
 import type { CapacityFacts, PoolPolicy } from './policy.js';
 import { expectedReplicas, type Sight } from './sight.js';
 import type { Sizing } from './sizing.js';
-import { isEven, spending, wonBackSeconds } from './spending.js';
+import { comingBy, isEven, spending, wonBackSeconds } from './spending.js';
 import { thresholdSizing } from './threshold-sizing.js';
 
 export interface DecideInput {
@@ -42,8 +42,10 @@ export function look(input: DecideInput, o: PoolObservation): Sight {
     prospects,
     spending: spending(policy, outlook, {
       lateWaiting: o.queue.lateWaiting ?? 0,
-      expected: (load.recentRps ?? 0) * wonBackSeconds(decisionSpan(coldStartSeconds, policy)),
+      expected:
+        (outlook?.usualRps ?? load.recentRps ?? 0) * wonBackSeconds(decisionSpan(coldStartSeconds, policy)),
       even: isEven(policy, memory.lastSpikeAtMs, now),
+      coming: comingBy(o, policy, outlook, prospects?.hopeless.late ?? 0, coldStartSeconds),
       hopeless: prospects?.hopeless,
     }),
     coldStartSeconds,

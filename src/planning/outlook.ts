@@ -17,6 +17,10 @@ export const outlookSchema = z.object({
       rates: z.array(z.number().min(0)),
     }),
   ),
+  /** Where the load of the last hour left and came back, the rates at which equal shares of its requests came, requests/s. */
+  returning: z.array(z.number().min(0)).optional(),
+  /** Mean rate of the last quarter of an hour, requests/s; absent: not known, as in records from before it was kept. */
+  usualRps: z.number().min(0).optional(),
   /** Index of dispersion of arrivals over about the TTFT target, 1 or more; null: too few were seen. */
   dispersion: z.number().min(1).nullable(),
   /** Requests that ended within the last hour, and those of them that missed their SLO. */

@@ -14,6 +14,8 @@ const LOAD_MARGIN = 0.8;
 const HOLD_COLD_STARTS = 1;
 /** By the capacity model, what stays may use this share of what may be late, so that it is not wanted back soon. */
 const SHRINK_MARGIN = 0.5;
+/** And this share, should the last hour's bursts come again. */
+const RETURN_MARGIN = 0.75;
 /** A pool that does not optimise cost is calm after so long without an order for more. */
 const CALM_SECONDS = 600;
 /** Requests/s that count as none. */
@@ -60,7 +62,10 @@ export function shrink(
     const words = after.decode === 0 ? 'nothing runs, waits or is forecast' : why;
     return { fewer: { replicas: after, why: words }, kept: '' };
   }
-  return keep('one fewer would not keep the level with its margin over all of a cold start and an interval');
+  return keep(
+    'one fewer would not keep the level with its margin over all of a cold start and an interval' +
+      (s.outlook?.returning === undefined ? '' : ", or not through the last hour's bursts"),
+  );
 }
 
 /** Why what stays would be too few for what is saturated now: such a pool would want it back at once. */
@@ -88,8 +93,15 @@ function isPlanned(after: Replicas, s: Sight, within: readonly RatesAhead[] | nu
     lateWork += prospect.lateWork / within.length;
   }
   const { hopeless } = spending;
-  const most = (of: 'late' | 'lateWork') => hopeless[of] + (spending[of] - hopeless[of]) * SHRINK_MARGIN;
-  if (late > most('late') || lateWork > most('lateWork')) return null;
+  const most = (of: 'late' | 'lateWork', margin: number) =>
+    hopeless[of] + (spending[of] - hopeless[of]) * margin;
+  if (late > most('late', SHRINK_MARGIN) || lateWork > most('lateWork', SHRINK_MARGIN)) return null;
+  const { returning } = s.outlook ?? {};
+  if (returning !== undefined) {
+    const again = prospects.of(after, returning);
+    if (again.late > most('late', RETURN_MARGIN) || again.lateWork > most('lateWork', RETURN_MARGIN))
+      return null;
+  }
   const mean = within.reduce((sum, lead) => sum + lead.mean, 0) / within.length;
   return (
     `${show(after)} leave ${percent(late)} late of ${fixed(mean)} requests/s forecast within ` +

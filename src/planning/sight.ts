@@ -44,8 +44,13 @@ export function expectedReplicas(memory: PlannerMemory, o: PoolObservation): Rep
 }
 
 /** Requests/s over about a quarter of a cold start, at least the newest seconds. */
-export function rateNow({ o, coldStartSeconds, load }: Sight): number | null {
-  const span = Math.round(coldStartSeconds / 4);
+export function rateNow(s: Sight): number | null {
+  return rateOver(s, s.coldStartSeconds / 4);
+}
+
+/** Requests/s over so many seconds, as far as the window knows them, at least the newest. */
+export function rateOver({ o, load }: Sight, seconds: number): number | null {
+  const span = Math.round(seconds);
   const known = counted(o.load.arrivals)
     .slice(-Math.max(1, span))
     .filter((count) => count !== null);

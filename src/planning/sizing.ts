@@ -20,6 +20,8 @@ export interface SizingInput {
 export interface Evidence {
   need: number;
   why: string;
+  /** Told by the first tokens of a window, so of a load that may be over. */
+  past?: true;
 }
 
 /** By role, null: enough. An evidence's need may lie below what is ordered: then more is on its way. */

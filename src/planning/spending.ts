@@ -11,7 +11,7 @@ const PLANNED_BETWEEN_BURSTS = 0.85;
 /** Without cost optimisation a pool leaves this share of the allowed violations to chance and plans to use none. */
 const UNPLANNED = 0.3;
 /** An overdrawn hour is won back by planning for this share at least, never for none. */
-const LEAST = 0.2;
+const LEAST = 0.4;
 /** An hour that has used little lets what comes use up to so many times the planned share, while the load is even. */
 const MOST = 3;
 /** What was late too often is won back over so long, at least: at once would cost far more workers than the lateness was worth. */
@@ -27,7 +27,7 @@ export interface Spending {
   lateWork: number;
   /** Of both, what is late with however many workers. */
   hopeless: Prospect;
-  /** So much has been late that what comes may not use the planned share. */
+  /** So much has been late, or will be before a worker could come, that the hour has no share left to spend. */
   overPace: boolean;
   readonly why: string;
 }
@@ -45,11 +45,14 @@ export interface Ahead {
   expected: number;
   /** No burst is at hand. */
   even: boolean;
+  /** Requests until a worker could come, at the pace of the window, and those of them that will be late; none: not known. */
+  coming?: { requests: number; late: number } | undefined;
   /** What is late with however many workers; none: no capacity model. */
   hopeless?: Prospect | undefined;
 }
 
 const NONE_HOPELESS: Prospect = { late: 0, lateWork: 0 };
+const NONE_COMING = { requests: 0, late: 0 };
 
 /**
  * The allowed violations as a budget of the last hour and the time ahead: with N requests ended within the hour, M of them
@@ -60,7 +63,7 @@ const NONE_HOPELESS: Prospect = { late: 0, lateWork: 0 };
  * budget, it is counted apart, and the level is planned for the others.
  */
 export function spending(policy: PoolPolicy, outlook: Outlook | null, ahead: Ahead): Spending {
-  const { lateWaiting, expected, even, hopeless = NONE_HOPELESS } = ahead;
+  const { lateWaiting, expected, even, coming = NONE_COMING, hopeless = NONE_HOPELESS } = ahead;
   const allowed = allowedLate(policy);
   if (!policy.costOptimization)
     return of(allowed * UNPLANNED, hopeless, true, () => 'none is spent on purpose');
@@ -77,7 +80,7 @@ export function spending(policy: PoolPolicy, outlook: Outlook | null, ahead: Ahe
   return of(
     share,
     hopeless,
-    left < planned,
+    left < planned || ofOthers + coming.late > planned * (ended + coming.requests),
     () =>
       `${percent(missed / Math.max(1, ended + lateWaiting))} of the last hour's ${Math.round(ended + lateWaiting)} were late` +
       (pardoned > 0 ? `, not counting ${Math.round(pardoned)} of the pool's opening` : ''),
@@ -92,6 +95,29 @@ export function wonBackSeconds(decisionSpan: number): number {
 /** No burst for long, and one would have been seen. @param lastSpikeAtMs null: none was. */
 export function isEven(policy: PoolPolicy, lastSpikeAtMs: number | null, now: number): boolean {
   return policy.burstProtection && (lastSpikeAtMs === null || now - lastSpikeAtMs >= EVEN_MS);
+}
+
+/**
+ * What comes until a worker could, should the window's pace last: arrivals, and what ended late or came to stand aside in it
+ * beside what may be hopeless.
+ */
+export function comingBy(
+  o: PoolObservation,
+  { windowSeconds }: PoolPolicy,
+  outlook: Outlook | null,
+  hopelessShare: number,
+  coldStartSeconds: number,
+): { requests: number; late: number } {
+  const known = o.load.arrivals.filter((count) => count !== null);
+  if (known.length === 0) return NONE_COMING;
+  const { requests, violationShare } = o.latency;
+  const more = Math.max(0, (o.queue.lateWaiting ?? 0) - (outlook?.asideBefore ?? 0));
+  const late = requests * (violationShare ?? 0) + more;
+  const arrived = known.reduce((sum, count) => sum + count, 0) / known.length;
+  return {
+    requests: arrived * coldStartSeconds,
+    late: (Math.max(0, late - excused(hopelessShare, requests + more)) * coldStartSeconds) / windowSeconds,
+  };
 }
 
 /** What a window is judged by. */

@@ -3,7 +3,7 @@ import { serves } from './load.js';
 import { needFor } from './need.js';
 import type { Proposal, Verdict } from './plan.js';
 import { atLeast, exceeds, floorOf, growWithin, raisedTo, show } from './replicas.js';
-import { rateNow, type Sight } from './sight.js';
+import { rateOver, type Sight } from './sight.js';
 import { overspent } from './spending.js';
 import { fixed } from './words.js';
 
@@ -39,7 +39,8 @@ function figures({ rps, baselineRps, pValue }: BurstCheck): string {
  * serve, worked off within the calm time:
  *   backlog = waiting + max(0, rate - capacity) x cold start;   needed rate = rate + backlog / calm time.
  * A pool that spends allowed violations on purpose spends them on bursts first, since most are over before a worker could
- * come: it surges once more was late than it plans for, for the rate that has lasted, and what stands aside waits.
+ * come: it surges once more was late than it plans for, for the rate of the last cold start (as much of it as the window has): what has
+ * not lasted so long will hardly last until a worker comes. What stands aside waits.
  */
 export function surge(s: Sight, check: BurstCheck | null): Proposal | null {
   if (check === null) return null;
@@ -64,7 +65,7 @@ interface Wanted {
 }
 
 function lasting(s: Sight, { rps }: BurstCheck): Wanted {
-  return { rate: Math.min(rps, rateNow(s) ?? rps), behind: s.spending.why };
+  return { rate: Math.min(rps, rateOver(s, s.coldStartSeconds) ?? rps), behind: s.spending.why };
 }
 
 function withBacklog({ policy, facts, load, coldStartSeconds }: Sight, { rps }: BurstCheck): Wanted {

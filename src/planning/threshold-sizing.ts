@@ -73,7 +73,7 @@ function latencyEvidence(input: SizingInput): { ttft: Evidence | null; itl: Evid
     `p${policy.latencyPercentile} ${name} ${fixed(value ?? 0)} s over ${fixed(target * policy.buffer)} s in ${requests} requests`;
   let ttft: Evidence | null =
     ttftShare > 1
-      ? { need: prefillers + 1, why: sentence('TTFT', ttftSeconds, policy.targets.ttftSeconds) }
+      ? { need: prefillers + 1, why: sentence('TTFT', ttftSeconds, policy.targets.ttftSeconds), past: true }
       : null;
   let itl: Evidence | null =
     itlShare > 1
@@ -86,7 +86,7 @@ function latencyEvidence(input: SizingInput): { ttft: Evidence | null; itl: Evid
     beyond > policy.violationsAllowed * requests
   ) {
     const why = `${percent(violationShare)} of ${requests} requests missed their SLO, ${percent(policy.violationsAllowed)} allowed`;
-    if (ttftShare >= itlShare) ttft = { need: prefillers + 1, why };
+    if (ttftShare >= itlShare) ttft = { need: prefillers + 1, why, past: true };
     else itl = { need: load.ready.decode + 1, why };
   }
   return { ttft, itl };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { isEven, overspent, spending, wonBackSeconds } from '../../src/planning/spending.js';
+import { comingBy, isEven, overspent, spending, wonBackSeconds } from '../../src/planning/spending.js';
 import { observation, policy } from './support.js';
 
 // 10 % allowed (p90 leaves the same).
@@ -30,17 +30,17 @@ test('an hour without a miss plans to use 85 % of what is allowed, an even one 9
 });
 
 test('what was late when the pool opened is not won back', () => {
-  // 200 stand aside, 195 of them since the opening: (0.085 x 1100 - 85 - 5) / 100 = 0.035
+  // 200 stand aside, 195 of them since the opening: (0.085 x 1100 - 83 - 5) / 100 = 0.055
   const late = { lateWaiting: 200, expected: 100, even: false };
-  expect(spending(saver, hour(1000, 85, 195), late).late).toBeCloseTo(0.035, 4);
+  expect(spending(saver, hour(1000, 83, 195), late).late).toBeCloseTo(0.055, 4);
   // They have gone; a pardon is no credit.
   expect(spending(saver, hour(1000, 0, 195), { ...late, lateWaiting: 0 }).late).toBeCloseTo(0.085, 4);
 });
 
 test('what was missed in the hour, and what stands aside, is no longer there to use', () => {
-  // (0.085 x 1100 - 85 - 5) / 100 = 0.035
-  expect(spending(saver, hour(1000, 85), { lateWaiting: 5, expected: 100, even: false }).late).toBeCloseTo(
-    0.035,
+  // (0.085 x 1100 - 83 - 5) / 100 = 0.055
+  expect(spending(saver, hour(1000, 83), { lateWaiting: 5, expected: 100, even: false }).late).toBeCloseTo(
+    0.055,
     4,
   );
 });
@@ -80,9 +80,9 @@ describe('more than allowed became late within the window', () => {
   });
 });
 
-test('an overdrawn hour still plans for a fifth', () => {
+test('an overdrawn hour still plans for two fifths', () => {
   expect(spending(saver, hour(1000, 500), { lateWaiting: 0, expected: 100, even: false }).late).toBeCloseTo(
-    0.02,
+    0.04,
   );
 });
 
@@ -116,8 +116,8 @@ describe('requests that are late with however many workers', () => {
     const some = spending(saver, hour(1000, 60), { ...ahead, hopeless });
     expect(some.late).toBeCloseTo(0.04 + 0.085 * 0.96, 6);
     expect(some.lateWork).toBeCloseTo(0.5 + 3 * 0.085 * 0.5, 6);
-    // (0.085 x 1100 - 87) / 100 = 0.065, of which 0.04 are hopeless
-    expect(spending(saver, hour(1000, 87), { ...ahead, hopeless }).late).toBeCloseTo(0.065, 6);
+    // (0.085 x 1100 - 85) / 100 = 0.085, of which 0.04 are hopeless
+    expect(spending(saver, hour(1000, 85), { ...ahead, hopeless }).late).toBeCloseTo(0.085, 6);
     expect(some.why).toContain('4 % are with however many workers');
   });
 
@@ -139,5 +139,34 @@ describe('requests that are late with however many workers', () => {
     };
     // 8 of 50, where 2 and twice 1.4 more may be hopeless
     expect([over(0), over(0.04)]).toEqual([true, false]);
+  });
+});
+
+describe('what comes until a worker could', () => {
+  const busy = (lateWaiting: number, violationShare: number | null) =>
+    observation({ ready: 1, arrivals: 10, lateWaiting, latency: { requests: 100, violationShare } });
+  const before = { ...hour(1000, 60), asideBefore: 20 };
+
+  test('is the arrivals of the window, and what ended late or came to stand aside in it, at its pace', () => {
+    // Windows of 20 s, a cold start of 40 s: twice (100 x 0.1 + 50 - 20).
+    expect(comingBy(busy(50, 0.1), saver, before, 0, 40)).toEqual({ requests: 400, late: 80 });
+    // Those that left the line are no credit; nothing ended: nothing is known to have ended late.
+    expect(comingBy(busy(0, null), saver, before, 0, 40)).toEqual({ requests: 400, late: 0 });
+    expect(comingBy(observation({ arrivals: [null, null] }), saver, before, 0, 40)).toEqual({
+      requests: 0,
+      late: 0,
+    });
+  });
+
+  test('leaves no share to spend where the hour is overdrawn by then', () => {
+    const ahead = { lateWaiting: 0, expected: 100, even: false };
+    const by = (late: number) =>
+      spending(saver, hour(1000, 60), { ...ahead, coming: { requests: 400, late } }).overPace;
+    // 60 + late of 0.085 x (1000 + 400) = 119
+    expect([by(58), by(60)]).toEqual([false, true]);
+    // The share itself is that of what has been late.
+    expect(spending(saver, hour(1000, 60), { ...ahead, coming: { requests: 400, late: 60 } }).late).toBe(
+      spending(saver, hour(1000, 60), ahead).late,
+    );
   });
 });

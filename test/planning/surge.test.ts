@@ -31,8 +31,8 @@ test('a burst that the ready workers carry below the threshold is none', () => {
 
 describe('where allowed violations are spent on purpose', () => {
   const spends = policy({ ...rules, costOptimization: true });
-  // Six seconds of 10 requests/s: what has lasted, over the newest seconds of a quarter cold start, is 10.
-  const lasts = [...Array(34).fill(2), 10, 10, 10, 10, 10, 10];
+  // Ten seconds of 10 requests/s, as long as a cold start takes.
+  const lasts = [...Array(30).fill(2), ...Array(10).fill(10)];
   const burst = (missed: number, violationShare: number, lateWaiting: number, asideBefore: number) => {
     const latency = { requests: 100, ttftSeconds: 0.5, itlSeconds: 0.01, violationShare };
     const o = observation({
