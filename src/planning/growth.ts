@@ -6,7 +6,7 @@ import type { RatesAhead } from './rates.js';
 import { atLeast, exceeds, floorOf, growWithin, NONE, type Replicas, raisedTo, show } from './replicas.js';
 import { rateNow, rateOver, type Sight } from './sight.js';
 import type { Evidence, Shortage } from './sizing.js';
-import { allowedLate, overspent } from './spending.js';
+import { allowedLate, asksForMore } from './spending.js';
 import { sightingsNeeded, stepTowards } from './steps.js';
 import { fixed, percent } from './words.js';
 
@@ -78,13 +78,10 @@ export function growth(s: Sight, ahead: RatesAhead | null, idle: boolean): Growt
   return { more: { replicas, why: wants.map(({ why }) => why).join('; ') + short }, shortage, sightings };
 }
 
-/**
- * What is over before a worker could come is no reason for one: by the capacity model, saturation asks for more once more was
- * late than is planned for, and a window's first tokens do where the load has not fallen since.
- */
+/** Where nothing ended in the window, how much of it is late is not known, and saturation is believed. */
 function isUrgent(s: Sight, evidence: Evidence): boolean {
   if (evidence.past === true && hasFallen(s)) return false;
-  return s.spending.overPace && overspent(s);
+  return s.o.latency.violationShare === null || asksForMore(s);
 }
 
 function hasFallen(s: Sight): boolean {

@@ -7,8 +7,8 @@ import { corrected, NO_CORRECTION, windowEnded } from './correction.js';
 import { decisionSpan } from './horizon.js';
 import { isOpening, LONG_OPEN, openingAfter, openingSchema, pardonedAt, UNOPENED } from './opening.js';
 import { LIKELY_RATES, type Outlook } from './outlook.js';
+import { PastRates } from './past-rates.js';
 import type { PoolPolicy } from './policy.js';
-import { remember, returningRates, usualRate } from './returning.js';
 
 /** Bins that a cold start and an interval are cut into. */
 const BINS_AHEAD = 5;
@@ -64,10 +64,8 @@ export class LoadWatch {
   readonly #forecaster: OnlineForecaster;
   readonly #binSeconds: number;
   readonly #spanSeconds: number;
-  #s: Omit<LoadWatchState, 'forecaster'>;
-  #usualRps: number | null;
-  /** Of the past as it is; null: not asked for yet. */
-  #returning: number[] | null = null;
+  readonly #past: PastRates;
+  #s: Omit<LoadWatchState, 'forecaster' | 'past'>;
 
   /** `state`: what `save` gave before, unchecked; one that does not fit is left aside. */
   constructor(
@@ -92,7 +90,6 @@ export class LoadWatch {
             binFrom: null,
             sum: 0,
             known: 0,
-            past: [],
             taken: null,
             windowAtMs: null,
             dispersion: null,
@@ -102,7 +99,7 @@ export class LoadWatch {
             aside: [],
             opening: UNOPENED,
           };
-    this.#usualRps = usualRate(this.#s.past, this.#binSeconds);
+    this.#past = new PastRates(this.#binSeconds, parsed.success && forecast !== null ? parsed.data.past : []);
   }
 
   get mix(): RequestMix | null {
@@ -150,13 +147,13 @@ export class LoadWatch {
     const { count: asideBefore = null, running = null } = this.#s.aside[0] ?? {};
     const pardoned = pardonedAt(this.#s.opening, this.#s.windowAtMs ?? 0);
     const held = running === null ? {} : { runningBefore: running };
-    const usual = this.#usualRps === null ? {} : { usualRps: this.#usualRps };
-    const { dispersion } = this.#s;
+    const { usual } = this.#past;
+    const returning = forecast ? this.#past.returning : [];
     return {
       leads,
-      ...this.#whatReturns(forecast),
-      ...usual,
-      dispersion,
+      ...(returning.length === 0 ? {} : { returning }),
+      ...(usual === null ? {} : { usualRps: usual }),
+      dispersion: this.#s.dispersion,
       ended,
       missed,
       asideBefore,
@@ -166,13 +163,7 @@ export class LoadWatch {
   }
 
   save(): LoadWatchState {
-    return structuredClone({ ...this.#s, forecaster: this.#forecaster.save() });
-  }
-
-  #whatReturns(wanted: boolean): Pick<Outlook, 'returning'> {
-    if (!wanted) return {};
-    this.#returning ??= returningRates(this.#s.past, this.#binSeconds);
-    return this.#returning.length === 0 ? {} : { returning: this.#returning };
+    return structuredClone({ ...this.#s, past: [...this.#past.rates], forecaster: this.#forecaster.save() });
   }
 
   #takeArrivals(o: PoolObservation): void {
@@ -194,17 +185,11 @@ export class LoadWatch {
       if (second - s.binFrom + 1 < this.#binSeconds) continue;
       const rate = s.known * 2 < this.#binSeconds ? null : s.sum / s.known;
       this.#forecaster.push(rate);
-      if (!isOpening(s.opening, o.atMs, this.#spanSeconds)) this.#takePast(rate);
+      if (!isOpening(s.opening, o.atMs, this.#spanSeconds)) this.#past.push(rate);
       s.binFrom = second + 1;
       s.sum = 0;
       s.known = 0;
     }
-  }
-
-  #takePast(rate: number | null): void {
-    this.#s.past = remember(this.#s.past, rate, this.#binSeconds);
-    this.#usualRps = usualRate(this.#s.past, this.#binSeconds);
-    this.#returning = null;
   }
 
   #takeAside({ atMs, queue, load: { running } }: PoolObservation): void {

@@ -32,7 +32,7 @@ export function measureLoad(o: PoolObservation, policy: PoolPolicy, facts: Capac
     waiting: prefillWaiting === null || decodeWaiting === null ? null : prefillWaiting + decodeWaiting,
     prefillQueue: waitingTokens === null || rate <= 0 ? null : waitingTokens / (rate * ttftBudget(policy)),
     decodeKv: o.load.kvUsage,
-    recentRps: recentRate(o.load.arrivals),
+    recentRps: meanRate(o.load.arrivals, RECENT_SECONDS),
     capacityRps: facts.rps.decode > 0 ? serves(ready, policy, facts) : null,
   };
 }
@@ -54,9 +54,9 @@ export function serves(r: Replicas, policy: PoolPolicy, facts: CapacityFacts): n
   return policy.disaggregated && r.prefill > 0 ? Math.min(decode, r.prefill * facts.rps.prefill) : decode;
 }
 
-/** Mean of the known ones of the newest seconds; null: none known. */
-function recentRate(arrivals: readonly (number | null)[]): number | null {
-  const known = arrivals.slice(-RECENT_SECONDS).filter((count) => count !== null);
+/** Mean of the known ones of so many newest seconds, requests/s; null: none known. */
+export function meanRate(arrivals: readonly (number | null)[], seconds: number): number | null {
+  const known = arrivals.slice(-seconds).filter((count) => count !== null);
   return known.length === 0 ? null : known.reduce((sum, count) => sum + count, 0) / known.length;
 }
 

@@ -45,7 +45,12 @@ export function look(input: DecideInput, o: PoolObservation): Sight {
       expected:
         (outlook?.usualRps ?? load.recentRps ?? 0) * wonBackSeconds(decisionSpan(coldStartSeconds, policy)),
       even: isEven(policy, memory.lastSpikeAtMs, now),
-      coming: comingBy(o, policy, outlook, prospects?.hopeless.late ?? 0, coldStartSeconds),
+      coming: comingBy(coldStartSeconds, {
+        o,
+        policy,
+        outlook,
+        hopelessShare: prospects?.hopeless.late ?? 0,
+      }),
       hopeless: prospects?.hopeless,
     }),
     coldStartSeconds,

@@ -1,4 +1,5 @@
 import { serves } from './load.js';
+import type { Prospect } from './model/late-curve.js';
 import type { Proposal } from './plan.js';
 import type { RatesAhead, WindowForecast } from './rates.js';
 import { exceeds, floorOf, NONE, type Replicas, show } from './replicas.js';
@@ -93,15 +94,13 @@ function isPlanned(after: Replicas, s: Sight, within: readonly RatesAhead[] | nu
     lateWork += prospect.lateWork / within.length;
   }
   const { hopeless } = spending;
-  const most = (of: 'late' | 'lateWork', margin: number) =>
-    hopeless[of] + (spending[of] - hopeless[of]) * margin;
-  if (late > most('late', SHRINK_MARGIN) || lateWork > most('lateWork', SHRINK_MARGIN)) return null;
+  const keeps = (share: number, of: Prospect) =>
+    (['late', 'lateWork'] as const).every(
+      (kind) => of[kind] <= hopeless[kind] + (spending[kind] - hopeless[kind]) * share,
+    );
+  if (!keeps(SHRINK_MARGIN, { late, lateWork })) return null;
   const { returning } = s.outlook ?? {};
-  if (returning !== undefined) {
-    const again = prospects.of(after, returning);
-    if (again.late > most('late', RETURN_MARGIN) || again.lateWork > most('lateWork', RETURN_MARGIN))
-      return null;
-  }
+  if (returning !== undefined && !keeps(RETURN_MARGIN, prospects.of(after, returning))) return null;
   const mean = within.reduce((sum, lead) => sum + lead.mean, 0) / within.length;
   return (
     `${show(after)} leave ${percent(late)} late of ${fixed(mean)} requests/s forecast within ` +

@@ -1,5 +1,5 @@
 import type { PoolObservation } from '../contract/observation.js';
-import { counted, type Load } from './load.js';
+import { counted, type Load, meanRate } from './load.js';
 import type { PlannerMemory } from './memory.js';
 import type { Prospects } from './model/prospects.js';
 import type { Outlook } from './outlook.js';
@@ -51,9 +51,5 @@ export function rateNow(s: Sight): number | null {
 /** Requests/s over so many seconds, as far as the window knows them, at least the newest. */
 export function rateOver({ o, load }: Sight, seconds: number): number | null {
   const span = Math.round(seconds);
-  const known = counted(o.load.arrivals)
-    .slice(-Math.max(1, span))
-    .filter((count) => count !== null);
-  if (span < 5 || known.length === 0) return load.recentRps;
-  return known.reduce((sum, count) => sum + count, 0) / known.length;
+  return span < 5 ? load.recentRps : (meanRate(counted(o.load.arrivals), span) ?? load.recentRps);
 }

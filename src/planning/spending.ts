@@ -1,4 +1,5 @@
 import type { PoolObservation } from '../contract/observation.js';
+import { meanRate } from './load.js';
 import type { Prospect } from './model/late-curve.js';
 import type { Outlook } from './outlook.js';
 import type { PoolPolicy } from './policy.js';
@@ -97,51 +98,56 @@ export function isEven(policy: PoolPolicy, lastSpikeAtMs: number | null, now: nu
   return policy.burstProtection && (lastSpikeAtMs === null || now - lastSpikeAtMs >= EVEN_MS);
 }
 
-/**
- * What comes until a worker could, should the window's pace last: arrivals, and what ended late or came to stand aside in it
- * beside what may be hopeless.
- */
-export function comingBy(
-  o: PoolObservation,
-  { windowSeconds }: PoolPolicy,
-  outlook: Outlook | null,
-  hopelessShare: number,
-  coldStartSeconds: number,
-): { requests: number; late: number } {
-  const known = o.load.arrivals.filter((count) => count !== null);
-  if (known.length === 0) return NONE_COMING;
-  const { requests, violationShare } = o.latency;
-  const more = Math.max(0, (o.queue.lateWaiting ?? 0) - (outlook?.asideBefore ?? 0));
-  const late = requests * (violationShare ?? 0) + more;
-  const arrived = known.reduce((sum, count) => sum + count, 0) / known.length;
+/** What comes until a worker could, should the window's pace last: arrivals, and of what became late what may not be hopeless. */
+export function comingBy(seconds: number, seen: Seen): { requests: number; late: number } {
+  const { arrivals } = seen.o.load;
+  const { all, missed } = becameLate(seen);
   return {
-    requests: arrived * coldStartSeconds,
-    late: (Math.max(0, late - excused(hopelessShare, requests + more)) * coldStartSeconds) / windowSeconds,
+    requests: (meanRate(arrivals, arrivals.length) ?? 0) * seconds,
+    late: (Math.max(0, missed - excused(seen.hopelessShare, all)) * seconds) / seen.policy.windowSeconds,
   };
 }
 
 /** What a window is judged by. */
-export interface Spent {
+export interface Seen {
   o: PoolObservation;
   policy: PoolPolicy;
   outlook: Outlook | null;
+  /** 0..1 of requests that miss with however many workers. */
+  hopelessShare: number;
+}
+
+/** As one decision judges it. */
+export interface Spent extends Omit<Seen, 'hopelessShare'> {
   spending: Spending;
 }
 
 /**
- * More became late within the window than ever may, beside what may be hopeless; always so where nothing is spent on purpose, or nothing ended. A
- * request that stands aside has missed when it began to, not when it ends: counted are those that ended late and those
- * that stand aside now beyond those that did a window ago; those that an engine had when the window began count for the past.
+ * Saturation asks for more: the hour is overdrawn or will be, and the window was overspent. What is over before a worker could
+ * come is no reason for one.
  */
+export function asksForMore(spent: Spent): boolean {
+  return spent.spending.overPace && overspent(spent);
+}
+
+/** More became late within the window than ever may, beside what may be hopeless; always so where nothing is spent on purpose, or nothing ended. */
 export function overspent({ o, policy, outlook, spending: { hopeless } }: Spent): boolean {
+  if (!policy.costOptimization || o.latency.violationShare === null) return true;
+  const { all, missed } = becameLate({ o, policy, outlook, hopelessShare: hopeless.late });
+  return (missed - excused(hopeless.late, all)) / all > policy.violationsAllowed;
+}
+
+/**
+ * What became late within the window, and of how many. A request that stands aside has missed when it began to, not when it
+ * ends: counted are those that ended late and those that stand aside now beyond those that did a window ago; those that an
+ * engine had when the window began count for the past.
+ */
+function becameLate({ o, outlook }: Seen): { all: number; missed: number } {
   const { violationShare, requests } = o.latency;
-  if (!policy.costOptimization || violationShare === null) return true;
   const more = (o.queue.lateWaiting ?? 0) - (outlook?.asideBefore ?? 0);
   // While those that stand aside are worked off, what ran when the window began may have stood aside before it.
   const inside = more < 0 ? Math.min(outlook?.runningBefore ?? 0, -more) : 0;
-  const all = Math.max(1, requests + more);
-  const missed = (requests * violationShare + more - inside - excused(hopeless.late, all)) / all;
-  return missed > policy.violationsAllowed;
+  return { all: Math.max(1, requests + more), missed: requests * (violationShare ?? 0) + more - inside };
 }
 
 /** Of so many requests, those that may well be hopeless ones: their mean number and two deviations (binomial). */

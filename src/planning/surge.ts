@@ -4,7 +4,7 @@ import { needFor } from './need.js';
 import type { Proposal, Verdict } from './plan.js';
 import { atLeast, exceeds, floorOf, growWithin, raisedTo, show } from './replicas.js';
 import { rateOver, type Sight } from './sight.js';
-import { overspent } from './spending.js';
+import { asksForMore } from './spending.js';
 import { fixed } from './words.js';
 
 /** A burst counts where the pool protects itself and the ready workers do not carry it below the KV threshold. */
@@ -46,7 +46,7 @@ export function surge(s: Sight, check: BurstCheck | null): Proposal | null {
   if (check === null) return null;
   const { policy, memory } = s;
   const spends = s.prospects !== null && policy.costOptimization;
-  if (spends && !(s.spending.overPace && overspent(s))) return null;
+  if (spends && !asksForMore(s)) return null;
   const { rate, behind } = spends ? lasting(s, check) : withBacklog(s, check);
   const { desired } = memory;
   const need = needFor(s, [rate]) ?? { ...desired, decode: desired.decode + 1 };

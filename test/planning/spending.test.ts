@@ -147,15 +147,16 @@ describe('what comes until a worker could', () => {
     observation({ ready: 1, arrivals: 10, lateWaiting, latency: { requests: 100, violationShare } });
   const before = { ...hour(1000, 60), asideBefore: 20 };
 
-  test('is the arrivals of the window, and what ended late or came to stand aside in it, at its pace', () => {
+  const coming = (o: ReturnType<typeof busy>, outlook = before) =>
+    comingBy(40, { o, policy: saver, outlook, hopelessShare: 0 });
+
+  test('is the arrivals of the window, and what became late in it, at its pace', () => {
     // Windows of 20 s, a cold start of 40 s: twice (100 x 0.1 + 50 - 20).
-    expect(comingBy(busy(50, 0.1), saver, before, 0, 40)).toEqual({ requests: 400, late: 80 });
-    // Those that left the line are no credit; nothing ended: nothing is known to have ended late.
-    expect(comingBy(busy(0, null), saver, before, 0, 40)).toEqual({ requests: 400, late: 0 });
-    expect(comingBy(observation({ arrivals: [null, null] }), saver, before, 0, 40)).toEqual({
-      requests: 0,
-      late: 0,
-    });
+    expect(coming(busy(50, 0.1))).toEqual({ requests: 400, late: 80 });
+    // Those that stood aside before and ended late are no new ones, nor a credit.
+    expect(coming(busy(0, 0.1))).toEqual({ requests: 400, late: 0 });
+    expect(coming(busy(0, null))).toEqual({ requests: 400, late: 0 });
+    expect(coming(observation({ arrivals: [null, null] }))).toEqual({ requests: 0, late: 0 });
   });
 
   test('leaves no share to spend where the hour is overdrawn by then', () => {

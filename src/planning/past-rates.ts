@@ -12,29 +12,63 @@ const RISES = 3;
 const LOW = 0.75;
 const HIGH = 1.5;
 
-/** The rates of a pool's bins within the last hour, oldest first, requests/s; null: not known. */
-export type PastRates = readonly (number | null)[];
+/** How a pool's load came and went within the last hour, bin by bin, requests/s; null: not known. */
+export class PastRates {
+  #rates: (number | null)[];
+  #usual: number | null;
+  /** Null: not asked for since the newest bin. */
+  #returning: number[] | null = null;
 
-/** The past with one more bin. */
-export function remember(past: PastRates, rate: number | null, binSeconds: number): (number | null)[] {
-  return [...past, rate].slice(-Math.ceil(PAST_SECONDS / binSeconds));
-}
+  /** `rates`: what was remembered before, oldest first. */
+  constructor(
+    private readonly binSeconds: number,
+    rates: readonly (number | null)[],
+  ) {
+    this.#rates = [...rates];
+    this.#usual = this.#usualOf();
+  }
 
-/** Mean rate of the last quarter of an hour, requests/s; null: nothing of it is known. */
-export function usualRate(past: PastRates, binSeconds: number): number | null {
-  const known = knownOf(past.slice(-Math.ceil(USUAL_SECONDS / binSeconds)));
-  return known.length === 0 ? null : sum(known) / known.length;
+  /** Oldest first. */
+  get rates(): readonly (number | null)[] {
+    return this.#rates;
+  }
+
+  /** Mean of the last quarter of an hour; null: nothing of it is known. */
+  get usual(): number | null {
+    return this.#usual;
+  }
+
+  /** `returningRates` of the hour. */
+  get returning(): number[] {
+    this.#returning ??= returningRates(known(this.#rates), this.binSeconds);
+    return this.#returning;
+  }
+
+  push(rate: number | null): void {
+    this.#rates.push(rate);
+    if (this.#rates.length > this.#binsOf(PAST_SECONDS)) this.#rates.shift();
+    this.#usual = this.#usualOf();
+    this.#returning = null;
+  }
+
+  #usualOf(): number | null {
+    const rates = known(this.#rates.slice(-this.#binsOf(USUAL_SECONDS)));
+    return rates.length === 0 ? null : sum(rates) / rates.length;
+  }
+
+  #binsOf(seconds: number): number {
+    return Math.ceil(seconds / this.binSeconds);
+  }
 }
 
 /**
  * Where the load left and came back at least `RISES` times, the rates at which `LIKELY_RATES` equal shares of the past's requests
  * came, rising: in bursts more come at high rates than a mean over time tells. Empty: the load does not come and go.
  */
-export function returningRates(past: PastRates, binSeconds: number): number[] {
-  const known = knownOf(past);
-  const total = sum(known);
-  if (known.length * binSeconds < LEAST_SECONDS || rises(known, total / known.length) < RISES) return [];
-  const rates = known.toSorted((a, b) => a - b);
+function returningRates(past: readonly number[], binSeconds: number): number[] {
+  const total = sum(past);
+  if (past.length * binSeconds < LEAST_SECONDS || rises(past, total / past.length) < RISES) return [];
+  const rates = past.toSorted((a, b) => a - b);
   const share = total / LIKELY_RATES;
   const found: number[] = [];
   let k = 0;
@@ -68,8 +102,8 @@ function rises(rates: readonly number[], mean: number): number {
   return count;
 }
 
-function knownOf(past: PastRates): number[] {
-  return past.filter((rate) => rate !== null);
+function known(rates: readonly (number | null)[]): number[] {
+  return rates.filter((rate) => rate !== null);
 }
 
 function sum(values: readonly number[]): number {

@@ -2,12 +2,14 @@ import { describe, expect, test } from 'vitest';
 import { decide } from '../../src/planning/decide.js';
 import { LoadWatch } from '../../src/planning/load-watch.js';
 import type { Outlook } from '../../src/planning/outlook.js';
-import { remember, returningRates, usualRate } from '../../src/planning/returning.js';
+import { PastRates } from '../../src/planning/past-rates.js';
 import { fast, granted, memory, modelled, observation, policy, T } from './support.js';
 
 /** Bins of 30 s: bursts of two of them at 40 requests/s, each after eight at 5. */
 const bursts = (count: number) =>
   Array.from({ length: count }, () => [5, 5, 5, 5, 5, 5, 5, 5, 40, 40]).flat();
+const returningRates = (rates: readonly (number | null)[], binSeconds: number) =>
+  new PastRates(binSeconds, rates).returning;
 const sum = (values: readonly number[]) => values.reduce((all, value) => all + value, 0);
 
 describe('a load that left and came back', () => {
@@ -37,12 +39,20 @@ describe('a load that left and came back', () => {
 });
 
 test('an hour is remembered, and what is usual is the mean of its last quarter', () => {
-  let past: (number | null)[] = [];
-  for (let bin = 0; bin < 200; bin++) past = remember(past, bin < 170 ? 1 : 3, 30);
-  expect(past).toHaveLength(120);
-  expect(usualRate(past, 30)).toBe(3);
-  expect(usualRate([...past, null], 30)).toBe(3);
-  expect([usualRate([], 30), usualRate([null, null], 30)]).toEqual([null, null]);
+  const past = new PastRates(30, []);
+  expect([past.usual, past.returning]).toEqual([null, []]);
+  for (let bin = 0; bin < 200; bin++) past.push(bin < 170 ? 1 : 3);
+  expect([past.rates.length, past.usual]).toEqual([120, 3]);
+  past.push(null);
+  expect(past.usual).toBe(3);
+  expect(new PastRates(30, [null, null]).usual).toBeNull();
+});
+
+test('what returns is that of the hour with its newest bin', () => {
+  const past = new PastRates(30, bursts(2));
+  expect(past.returning).toEqual([]);
+  for (const rate of bursts(1)) past.push(rate);
+  expect(past.returning).toEqual(returningRates(bursts(3), 30));
 });
 
 test('a planner learns both from what it observes, and goes on after a restart', () => {
@@ -99,7 +109,7 @@ describe('a planner in a lull', () => {
   });
 });
 
-describe('first tokens that were late', () => {
+describe('saturation', () => {
   const saver = policy({ costOptimization: true, gpuCeiling: 9, maxWorkers: 9 });
   const wanted = (arrivals: number[], missed = 950) =>
     decide({
@@ -117,11 +127,31 @@ describe('first tokens that were late', () => {
       now: T,
     }).more;
 
-  test('ask for a worker while the load is what it was', () => {
+  test('late first tokens ask for a worker while the load is what it was', () => {
     expect(wanted(Array(40).fill(3))?.replicas.decode).toBe(2);
   });
 
-  test('ask for none once it has fallen, nor while the hour has misses left', () => {
+  test('is believed where nothing ended: how much of the window is late is not known', () => {
+    const o = observation({
+      ready: 1,
+      arrivals: 3,
+      waiting: 9,
+      waitingTokens: 36_000,
+      running: 1,
+      grant: granted(1),
+    });
+    const { more } = decide({
+      observation: o,
+      policy: saver,
+      facts: modelled,
+      memory: memory(1, { ...fast, sightings: { prefill: 0, decode: 9, forecast: 0 } }),
+      outlook: { leads: [], dispersion: 1, ended: 10_000, missed: 100, asideBefore: 0, pardoned: 0 },
+      now: T,
+    });
+    expect(more?.why).toMatch(/prefill-queue load/);
+  });
+
+  test('late first tokens ask for none once it has fallen, nor while the hour has misses left', () => {
     expect(wanted([...Array(30).fill(4), ...Array(10).fill(1)])).toBeNull();
     expect(wanted(Array(40).fill(3), 100)).toBeNull();
   });
