@@ -1,3 +1,4 @@
+import { backlogOf, isHeavy, needToWorkOff, worksOff } from './backlog.js';
 import type { Prospects } from './model/prospects.js';
 import { needFor } from './need.js';
 import type { RatesAhead } from './rates.js';
@@ -39,23 +40,28 @@ export function candidatesOf(
   const floor = floorOf(memory.floor ?? policy.minWorkers, policy);
   const load = needFor(s, ahead.rates);
   if (load === null) return [];
-  const need = atLeast(load, floor);
+  const backlog = backlogOf(s, ahead.mean);
+  const heavy = backlog !== null && isHeavy(backlog) ? backlog : null;
+  const need = atLeast(heavy === null ? load : atLeast(load, needToWorkOff(heavy, s)), floor);
   const weighed = (replicas: Replicas, by: Prospects, kept = ''): Candidate => {
     const { late, lateWork } =
       replicas.decode === 0 && ahead.mean <= 0 ? { late: 0, lateWork: 0 } : by.of(replicas, ahead.rates);
     const gpus = gpusOf(replicas, policy);
-    const holds = late <= spending.late && lateWork <= spending.lateWork;
+    const inTime = late <= spending.late && lateWork <= spending.lateWork;
+    const holds = inTime && (heavy === null || kept !== '' || worksOff(replicas, heavy, s));
     const why = !fits(replicas, policy)
       ? `beyond the limits of ${policy.gpuCeiling} GPUs and ${policy.maxWorkers} workers`
-      : !holds
+      : !inTime
         ? late > spending.late
           ? `${percent(late)} late, ${percent(spending.late)} may be`
           : `${percent(lateWork)} of the prompt tokens late, ${percent(spending.lateWork)} may be`
-        : same(replicas, need)
-          ? 'the fewest GPUs that keep the level'
-          : kept !== ''
-            ? kept
-            : beside(gpus - gpusOf(need, policy));
+        : !holds
+          ? 'too few to work off what stands aside'
+          : same(replicas, need)
+            ? 'the fewest GPUs that keep the level'
+            : kept !== ''
+              ? kept
+              : beside(gpus - gpusOf(need, policy));
     return { ...replicas, gpus, late, lateWork, holds, why };
   };
   const own = around(need, memory.desired, floor).map((replicas) => weighed(replicas, prospects));

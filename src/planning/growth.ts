@@ -1,3 +1,4 @@
+import { backlogOf, isHeavy, needToWorkOff, worksOff } from './backlog.js';
 import { serves } from './load.js';
 import type { PlannerMemory } from './memory.js';
 import { needFor } from './need.js';
@@ -63,7 +64,9 @@ export function growth(s: Sight, ahead: RatesAhead | null, idle: boolean): Growt
   }
 
   if (s.slow) {
-    const wanted = idle ? [] : [forecastNeed(s, ahead), returningNeed(s)].filter((one) => one !== null);
+    const wanted = idle
+      ? []
+      : [forecastNeed(s, ahead), returningNeed(s), backlogNeed(s, ahead)].filter((one) => one !== null);
     const beyond = wanted.filter(({ need }) => exceeds(need, desired));
     sightings.forecast = beyond.length > 0 ? sightings.forecast + 1 : 0;
     if (sightings.forecast >= enough)
@@ -113,6 +116,16 @@ function returningNeed(s: Sight): Need | null {
   if (returning === undefined || need === null) return null;
   const why = () =>
     `the last hour's bursts, come again, need ${show(need)}: ${s.spending.why}, ${prospectWords(s, s.memory.desired, returning)}`;
+  return { need, why };
+}
+
+/** What stands aside has grown so much that what is ordered would not work it off in time. */
+function backlogNeed(s: Sight, ahead: RatesAhead | null): Need | null {
+  const backlog = ahead === null ? null : backlogOf(s, ahead.mean);
+  if (backlog === null || !isHeavy(backlog) || worksOff(s.memory.desired, backlog, s)) return null;
+  const need = needToWorkOff(backlog, s);
+  const why = () =>
+    `${fixed(backlog.requests)} requests of usual size stand aside, which with what comes are ${fixed(backlog.rps)} requests/s: needs ${show(need)}`;
   return { need, why };
 }
 

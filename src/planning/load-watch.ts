@@ -5,7 +5,15 @@ import type { OnlineForecaster } from '../forecast/online.js';
 import { forecasterStateSchema } from '../forecast/state.js';
 import { corrected, NO_CORRECTION, windowEnded } from './correction.js';
 import { decisionSpan } from './horizon.js';
-import { isOpening, LONG_OPEN, openingAfter, openingSchema, pardonedAt, UNOPENED } from './opening.js';
+import {
+  isOpening,
+  LONG_OPEN,
+  openingAfter,
+  openingSchema,
+  openUntilMs,
+  pardonedAt,
+  UNOPENED,
+} from './opening.js';
 import { LIKELY_RATES, type Outlook } from './outlook.js';
 import { PastRates } from './past-rates.js';
 import type { PoolPolicy } from './policy.js';
@@ -147,12 +155,14 @@ export class LoadWatch {
     const { count: asideBefore = null, running = null } = this.#s.aside[0] ?? {};
     const pardoned = pardonedAt(this.#s.opening, this.#s.windowAtMs ?? 0);
     const held = running === null ? {} : { runningBefore: running };
+    const openUntil = openUntilMs(this.#s.opening, this.#spanSeconds);
     const { usual } = this.#past;
     const returning = forecast ? this.#past.returning : [];
     return {
       leads,
       ...(returning.length === 0 ? {} : { returning }),
       ...(usual === null ? {} : { usualRps: usual }),
+      ...(openUntil === null ? {} : { openUntilMs: openUntil }),
       dispersion: this.#s.dispersion,
       ended,
       missed,

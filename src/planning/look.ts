@@ -7,7 +7,7 @@ import type { Outlook } from './outlook.js';
 import type { CapacityFacts, PoolPolicy } from './policy.js';
 import { expectedReplicas, type Sight } from './sight.js';
 import type { Sizing } from './sizing.js';
-import { comingBy, isEven, spending, wonBackSeconds } from './spending.js';
+import { budgetSeconds, comingBy, isEven, spending } from './spending.js';
 import { thresholdSizing } from './threshold-sizing.js';
 
 export interface DecideInput {
@@ -29,6 +29,7 @@ export function look(input: DecideInput, o: PoolObservation): Sight {
   const load = measureLoad(o, policy, facts);
   const coldStartSeconds = o.coldStartSeconds ?? facts.coldStartSeconds;
   const expected = expectedReplicas(memory, o);
+  const even = isEven(policy, memory.lastSpikeAtMs, outlook?.openUntilMs, now);
   const prospects = prospectsOf(facts, policy, outlook?.dispersion ?? null);
   return {
     o,
@@ -43,8 +44,9 @@ export function look(input: DecideInput, o: PoolObservation): Sight {
     spending: spending(policy, outlook, {
       lateWaiting: o.queue.lateWaiting ?? 0,
       expected:
-        (outlook?.usualRps ?? load.recentRps ?? 0) * wonBackSeconds(decisionSpan(coldStartSeconds, policy)),
-      even: isEven(policy, memory.lastSpikeAtMs, now),
+        (outlook?.usualRps ?? load.recentRps ?? 0) *
+        budgetSeconds(decisionSpan(coldStartSeconds, policy), even),
+      even,
       coming: comingBy(coldStartSeconds, {
         o,
         policy,

@@ -24,8 +24,14 @@ const HOUR_MS = 3_600_000;
  * start and an interval, once in its life. What becomes late then cannot be planned, and to win it back would take more
  * workers for an hour than the load does.
  */
-export function isOpening({ trafficFromMs }: Opening, atMs: number, spanSeconds: number): boolean {
-  return trafficFromMs === null || atMs - trafficFromMs < SPANS * spanSeconds * 1000;
+export function isOpening(opening: Opening, atMs: number, spanSeconds: number): boolean {
+  const until = openUntilMs(opening, spanSeconds);
+  return until === null || atMs < until;
+}
+
+/** Unix ms at which it ends; null: no traffic yet. */
+export function openUntilMs({ trafficFromMs }: Opening, spanSeconds: number): number | null {
+  return trafficFromMs === null ? null : trafficFromMs + SPANS * spanSeconds * 1000;
 }
 
 /** Requests that were late when the opening ended, for an hour: not to be won back. */

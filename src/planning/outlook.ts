@@ -21,6 +21,8 @@ export const outlookSchema = z.object({
   returning: z.array(z.number().min(0)).optional(),
   /** Mean rate of the last quarter of an hour, requests/s; absent: not known, as in records from before it was kept. */
   usualRps: z.number().min(0).optional(),
+  /** Unix ms at which the pool's opening ends or ended; absent: no traffic yet. */
+  openUntilMs: z.number().optional(),
   /** Index of dispersion of arrivals over about the TTFT target, 1 or more; null: too few were seen. */
   dispersion: z.number().min(1).nullable(),
   /** Requests that ended within the last hour, and those of them that missed their SLO. */

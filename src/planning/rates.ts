@@ -16,18 +16,6 @@ export interface RatesAhead {
 /** Middles of eight equal shares of the standard normal distribution. */
 const NORMAL = [-1.534, -0.887, -0.489, -0.157, 0.157, 0.489, 0.887, 1.534];
 
-/** What stands aside is to be worked off within so long, seconds. */
-const CLEAR_SECONDS = 900;
-
-/** Requests/s of usual size that working off what stands aside comes to. */
-function clearing({ o, facts, policy }: Sight): number {
-  const { lateTokens } = o.queue;
-  if (lateTokens === null || lateTokens <= 0 || facts.model === null) return 0;
-  const { classes } = policy.disaggregated ? facts.model.prefill : facts.model.decode;
-  const mean = classes.reduce((sum, { share, tokens }) => sum + share * tokens, 0);
-  return mean > 0 ? lateTokens / mean / CLEAR_SECONDS : 0;
-}
-
 /**
  * Rates at the lead that the look-ahead names; null: nothing is known, or it is not the time. A pool that never looks
  * ahead is sized for the load of now, by the capacity model where there is one.
@@ -40,11 +28,11 @@ export function ratesAhead(
   if (!s.slow) return null;
   if (seconds === null) {
     const now = s.prospects === null ? null : rateNow(s);
-    return now === null ? null : of([now], 0, clearing(s));
+    return now === null ? null : of([now], 0);
   }
   const leads = s.outlook?.leads ?? [];
   const lead = leads.find((at) => at.seconds >= seconds) ?? leads.at(-1);
-  if (lead !== undefined) return of(lead.rates, lead.seconds, clearing(s));
+  if (lead !== undefined) return of(lead.rates, lead.seconds);
   return fallback === null ? null : of(spread(fallback), fallback.horizonSeconds);
 }
 
@@ -52,9 +40,8 @@ export function ratesAhead(
 export function ratesWithin(s: Sight, seconds: number, fallback: WindowForecast | null): RatesAhead[] | null {
   if (!s.slow) return null;
   const leads = (s.outlook?.leads ?? []).filter((at) => at.seconds <= seconds + 1e-9);
-  if (leads.length === 0)
-    return fallback === null ? null : [of(spread(fallback), fallback.horizonSeconds, clearing(s))];
-  return leads.map((lead) => of(lead.rates, lead.seconds, clearing(s)));
+  if (leads.length === 0) return fallback === null ? null : [of(spread(fallback), fallback.horizonSeconds)];
+  return leads.map(({ rates, seconds }) => of(rates, seconds));
 }
 
 /** The highest mean of the leads within a horizon, and the deviation of that lead; null: nothing is known. */
@@ -70,8 +57,7 @@ export function forecastOf(outlook: Outlook | null, horizonSeconds: number): Win
   return best;
 }
 
-function of(forecast: readonly number[], seconds: number, more = 0): RatesAhead {
-  const rates = forecast.map((rate) => rate + more);
+function of(rates: readonly number[], seconds: number): RatesAhead {
   return { rates, seconds, mean: rates.reduce((sum, rate) => sum + rate, 0) / Math.max(1, rates.length) };
 }
 

@@ -1,3 +1,4 @@
+import { backlogOf, isLeft, worksOff } from './backlog.js';
 import { serves } from './load.js';
 import type { Prospect } from './model/late-curve.js';
 import type { Proposal } from './plan.js';
@@ -102,6 +103,8 @@ function isPlanned(after: Replicas, s: Sight, within: readonly RatesAhead[] | nu
   const { returning } = s.outlook ?? {};
   if (returning !== undefined && !keeps(RETURN_MARGIN, prospects.of(after, returning))) return null;
   const mean = within.reduce((sum, lead) => sum + lead.mean, 0) / within.length;
+  const backlog = backlogOf(s, mean);
+  if (backlog !== null && isLeft(backlog) && !worksOff(after, backlog, s)) return null;
   return (
     `${show(after)} leave ${percent(late)} late of ${fixed(mean)} requests/s forecast within ` +
     `${fixed(within.at(-1)?.seconds ?? 0)} s: ${spending.why}`

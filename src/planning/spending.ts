@@ -17,6 +17,8 @@ const LEAST = 0.4;
 const MOST = 3;
 /** What was late too often is won back over so long, at least: at once would cost far more workers than the lateness was worth. */
 const WON_BACK_SECONDS = 900;
+/** While the load is even, what is left is spent over so long, at least. */
+const SPENT_SECONDS = 300;
 /** So long after a burst, another is not at hand. */
 const EVEN_MS = 900_000;
 /** Long prompts are the first to stand aside: of the prompt work at most so many times the share of requests. */
@@ -89,13 +91,22 @@ export function spending(policy: PoolPolicy, outlook: Outlook | null, ahead: Ahe
 }
 
 /** The time ahead that a budget is planned over, seconds: at least what a decision answers for. */
-export function wonBackSeconds(decisionSpan: number): number {
-  return Math.max(WON_BACK_SECONDS, decisionSpan);
+export function budgetSeconds(decisionSpan: number, even: boolean): number {
+  return Math.max(even ? SPENT_SECONDS : WON_BACK_SECONDS, decisionSpan);
 }
 
-/** No burst for long, and one would have been seen. @param lastSpikeAtMs null: none was. */
-export function isEven(policy: PoolPolicy, lastSpikeAtMs: number | null, now: number): boolean {
-  return policy.burstProtection && (lastSpikeAtMs === null || now - lastSpikeAtMs >= EVEN_MS);
+/**
+ * No burst for long, and one would have been seen. The step up to a pool's first load is none.
+ * @param lastSpikeAtMs null: none was. @param openUntilMs of the pool's opening; none: no traffic yet
+ */
+export function isEven(
+  policy: PoolPolicy,
+  lastSpikeAtMs: number | null,
+  openUntilMs: number | undefined,
+  now: number,
+): boolean {
+  if (!policy.burstProtection || openUntilMs === undefined || now < openUntilMs) return false;
+  return lastSpikeAtMs === null || lastSpikeAtMs < openUntilMs || now - lastSpikeAtMs >= EVEN_MS;
 }
 
 /** What comes until a worker could, should the window's pace last: arrivals, and of what became late what may not be hopeless. */

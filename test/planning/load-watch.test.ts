@@ -86,11 +86,13 @@ test('what was late when the pool opened counts for nothing, once and for an hou
     watch.observe(seen(second, 6, { lateWaiting, latency: { requests: 100, violationShare: 1 } }));
   // Nothing comes yet: the opening waits for the first request.
   for (let second = 0; second < 100; second++) watch.observe(seen(second, 0));
+  expect(watch.outlook(10, false).openUntilMs).toBeUndefined();
   // Two spans of 15 s.
   for (let second = 100; second < 130; second++) {
     look(second, 40);
     if (second === 110) watch = new LoadWatch(rules, 10, JSON.parse(JSON.stringify(watch.save())));
     expect(watch.outlook(10, false)).toMatchObject({ ended: 0, missed: 0, pardoned: 40 });
+    expect(watch.outlook(10, false).openUntilMs).toBe(T + 130_000);
   }
   look(130, 60);
   expect(watch.outlook(10, false).pardoned).toBe(40);

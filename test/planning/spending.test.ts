@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { comingBy, isEven, overspent, spending, wonBackSeconds } from '../../src/planning/spending.js';
+import { budgetSeconds, comingBy, isEven, overspent, spending } from '../../src/planning/spending.js';
 import { observation, policy } from './support.js';
 
 // 10 % allowed (p90 leaves the same).
@@ -99,12 +99,25 @@ test('the watched percentile bounds what may be late too', () => {
 
 test('a load is even once no burst came for a quarter of an hour, where one would have been seen', () => {
   const watched = policy({ burstProtection: true });
-  expect([null, 0, 100_001].map((spike) => isEven(watched, spike, 1_000_000))).toEqual([true, true, false]);
-  expect(isEven(policy({ burstProtection: false }), null, 1_000_000)).toBe(false);
+  expect([null, 0, 100_001].map((spike) => isEven(watched, spike, 0, 1_000_000))).toEqual([
+    true,
+    true,
+    false,
+  ]);
+  expect(isEven(policy({ burstProtection: false }), null, 0, 1_000_000)).toBe(false);
 });
 
-test('lateness is won back over a quarter of an hour, or as long as a decision answers for', () => {
-  expect([wonBackSeconds(130), wonBackSeconds(1800)]).toEqual([900, 1800]);
+test('the step up to the first load of a pool is no burst, and tells nothing of how even the load is', () => {
+  const watched = policy({ burstProtection: true });
+  expect(isEven(watched, 250_000, 300_000, 300_000)).toBe(true);
+  expect(isEven(watched, 300_000, 300_000, 300_001)).toBe(false);
+  expect(isEven(watched, null, 300_000, 299_999)).toBe(false);
+  expect(isEven(watched, null, undefined, 300_000)).toBe(false);
+});
+
+test('lateness is won back over a quarter of an hour, or as long as a decision answers for; what is left is spent sooner', () => {
+  expect([budgetSeconds(130, false), budgetSeconds(1800, false)]).toEqual([900, 1800]);
+  expect([budgetSeconds(130, true), budgetSeconds(1800, true)]).toEqual([300, 1800]);
 });
 
 describe('requests that are late with however many workers', () => {
