@@ -17,7 +17,7 @@ export interface Backlog {
   requests: number;
   /** What comes and is to be worked off in time, requests/s. */
   rps: number;
-  /** 0..: work to be done a second, over what usually comes. */
+  /** 0..: what working it off in time comes to, over what usually comes; infinite where nothing does. */
   share: number;
 }
 
@@ -28,10 +28,10 @@ export function backlogOf({ o, facts, policy, outlook }: Sight, expectedRps: num
   const { classes } = policy.disaggregated ? facts.model.prefill : facts.model.decode;
   const mean = classes.reduce((sum, { share, tokens }) => sum + share * tokens, 0);
   const usual = outlook?.usualRps ?? expectedRps;
-  if (mean <= 0 || usual <= 0) return null;
+  if (mean <= 0) return null;
   const requests = lateTokens / mean;
   const rps = requests / CLEAR_SECONDS;
-  return { requests, rps: usual + rps, share: rps / usual };
+  return { requests, rps: usual + rps, share: usual > 0 ? rps / usual : Number.POSITIVE_INFINITY };
 }
 
 /** It has grown so much that workers are ordered for it. */

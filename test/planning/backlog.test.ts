@@ -51,7 +51,7 @@ describe('the work that stands aside', () => {
   test('is set against the forecast where nothing is usual yet', () => {
     const s = { ...sight(1800), outlook: outlook(2) };
     expect(backlogOf(s, 8)).toEqual({ requests: 1800, rps: 10, share: 0.25 });
-    expect(backlogOf(s, 0)).toBeNull();
+    expect(backlogOf(s, 0)).toEqual({ requests: 1800, rps: 2, share: Number.POSITIVE_INFINITY });
   });
 
   test('waits for prefill workers where prompts do', () => {
@@ -93,5 +93,7 @@ describe('a planner', () => {
     expect(plan(2, 0.5, 0).fewer?.replicas.decode).toBe(1);
     expect(plan(2, 0.5, 3100).fewer?.replicas.decode).toBe(1);
     expect(plan(2, 0.5, 3200).fewer).toBeNull();
+    // Nothing comes any more: two workers until one is enough for the rest.
+    expect([3700, 3600].map((aside) => plan(2, 0, aside).fewer?.replicas.decode)).toEqual([undefined, 1]);
   });
 });
